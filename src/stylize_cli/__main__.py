@@ -1,0 +1,5 @@
+"""`python -m stylize_cli` is `stylize`."""
+
+from stylize_cli.cli.app import main
+
+main()

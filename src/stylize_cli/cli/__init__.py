@@ -1,0 +1,1 @@
+"""The command line: parses, prints, chooses output paths, and dispatches to `methods`."""

@@ -1,0 +1,42 @@
+"""Pictures a command is given: paths, or - for stdin."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize_cli.cli.console import Console
+from stylize_cli.cli.options import STDIO
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.images import Picture
+
+
+def read_picture(source: str, console: Console) -> "Picture":
+    """Reads one input, and says what its reader should know (an animation's first frame)."""
+    from stylize_cli import images
+
+    if source == STDIO:
+        picture = images.read_bytes(sys.stdin.buffer.read())
+    else:
+        picture = images.read(Path(source))
+    if picture.note:
+        console.say(f"{stem(source)}: {picture.note}")
+    return picture
+
+
+def stem(source: str) -> str:
+    """An input's name in an output's name."""
+    return "stdin" if source == STDIO else Path(source).stem
+
+
+def check_one_stdin(sources: Sequence[str]) -> None:
+    """Raises `StylizeError` where stdin is named twice: it can be read only once."""
+    if list(sources).count(STDIO) > 1:
+        raise StylizeError("- (stdin) was given twice; it can be read only once, so name a file")
+
+
+def files(sources: Sequence[str]) -> list[Path]:
+    """Those of the inputs that are files, which no output may overwrite."""
+    return [Path(source) for source in sources if source != STDIO]

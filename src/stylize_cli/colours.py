@@ -1,0 +1,75 @@
+"""Keeping the photo's colours (Gatys et al. 2016, "Preserving Color in Neural Style Transfer")."""
+
+import torch
+from torch import Tensor
+
+LUMINANCE = (0.299, 0.587, 0.114)  # Y of YIQ (ibid., sec. 3.2)
+FLOOR = 1e-4  # added to the covariances: a grey or flat image has none to divide by
+
+
+def luminance(image: Tensor) -> Tensor:
+    """Y of YIQ.
+
+    Args:
+        image: (B, 3, H, W) RGB in [0, 1].
+
+    Returns:
+        (B, 1, H, W) in [0, 1].
+    """
+    return (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+
+
+def with_luminance(image: Tensor, source: Tensor) -> Tensor:
+    """The colours of `image` with the luminance of `source` (ibid., sec. 3.2).
+
+    Y, I and Q are linear in RGB, so that changing Y alone adds its difference to every channel.
+
+    Args:
+        image: (B, 3, H, W) RGB in [0, 1].
+        source: the same shape.
+
+    Returns:
+        (B, 3, H, W), clamped to [0, 1].
+    """
+    return (image + luminance(source) - luminance(image)).clamp(0, 1)
+
+
+def match_luminance(image: Tensor, target: Tensor) -> Tensor:
+    """`image` as grey, with the mean and deviation of the target's luminance (ibid., eq. 5).
+
+    Args:
+        image: (1, 3, H, W) RGB in [0, 1].
+        target: (1, 3, H', W').
+
+    Returns:
+        (1, 3, H, W) in [0, 1], three equal channels.
+    """
+    y, wanted = luminance(image), luminance(target)
+    scale = wanted.std() / y.std().clamp(min=FLOOR)
+    return ((y - y.mean()) * scale + wanted.mean()).clamp(0, 1).expand_as(image)
+
+
+def match_covariance(image: Tensor, target: Tensor) -> Tensor:
+    """`image` with the mean and covariance of the target's colours (ibid., sec. 3.1).
+
+    The linear map is Σ_target^½ · Σ_image^-½, the one that moves colours least. Both covariances
+    are regularised, so that grey and flat images work.
+
+    Args:
+        image: (1, 3, H, W) RGB in [0, 1].
+        target: (1, 3, H', W').
+
+    Returns:
+        (1, 3, H, W), clamped to [0, 1].
+    """
+    pixels, wanted = image.flatten(2)[0].double().cpu(), target.flatten(2)[0].double().cpu()
+    mean, wanted_mean = pixels.mean(dim=1, keepdim=True), wanted.mean(dim=1, keepdim=True)
+    matrix = _power(wanted.cov(), 0.5) @ _power(pixels.cov(), -0.5)
+    moved = matrix @ (pixels - mean) + wanted_mean
+    return moved.view(image.shape).to(image).clamp(0, 1)
+
+
+def _power(covariance: Tensor, exponent: float) -> Tensor:
+    """A power of a symmetric positive semidefinite matrix (3, 3), regularised."""
+    values, vectors = torch.linalg.eigh(covariance + FLOOR * torch.eye(3, dtype=covariance.dtype))
+    return vectors @ torch.diag(values.clamp(min=FLOOR) ** exponent) @ vectors.mT

@@ -1,0 +1,84 @@
+"""Every method's settings and each paper's constants, with their sections."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Optimizer = Literal["lbfgs", "adam"]
+Init = Literal["content", "noise"]
+Weighting = Literal["relative", "mean", "paper"]
+PresetName = Literal["default", "paper", "notebook"]
+
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2
+CONTENT_LAYERS = ("relu4_2",)
+TEXTURE_LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")  # Gatys et al. 2015, sec. 3
+
+
+@dataclass(frozen=True)
+class OptimizeConfig:
+    """What `stylize optimize` minimises, and how.
+
+    Attributes:
+        size: long side of the result, px.
+        iterations: evaluations of the loss at each scale.
+        scales: sizes optimised one after the other, each half of the next; "auto" starts from about
+            `least_side` px.
+        optimizer: bounded L-BFGS, or Adam.
+        init: what the first scale starts from.
+        weighting: what the weights multiply. "relative": each term over its own scale, so that one
+            setting serves every pair (docs/optimize.md); "mean": mean squares, each style layer
+            over N² (Gatys' notebook); "paper": ½Σ and ¼Σ/(N²M²) (Gatys et al. 2016, eq. 1 and 4).
+        content_weight: of the content layers together.
+        style_weight: of the style layers together.
+        tv_weight: of the total variation per value.
+        content_layers: layers whose features are matched.
+        style_layers: layers whose Gram matrices are matched.
+        style_scale: side of the style image relative to one of the result's area.
+        pool: max as trained, or average.
+        padding: at the image's border.
+        normalise: scale VGG's weights so that every filter's mean activation is 1.
+        history: pairs L-BFGS keeps.
+    """
+
+    size: int = 512
+    iterations: int = 60
+    scales: int | Literal["auto"] = "auto"
+    optimizer: Optimizer = "lbfgs"
+    init: Init = "content"
+    weighting: Weighting = "relative"
+    content_weight: float = 0.3
+    style_weight: float = 1.0
+    tv_weight: float = 0.0
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    style_layers: tuple[str, ...] = STYLE_LAYERS
+    style_scale: float = 1.0
+    pool: Literal["max", "avg"] = "max"
+    padding: Literal["zeros", "replicate"] = "replicate"
+    normalise: bool = False
+    history: int = 10
+
+
+PRESETS: Mapping[PresetName, OptimizeConfig] = {
+    "default": OptimizeConfig(),
+    # Gatys et al. 2016, sec. 2: normalised VGG-19, average pooling, w_l = 1/5, white noise;
+    # alpha/beta = 1e-3 (sec. 3.1).
+    "paper": OptimizeConfig(
+        iterations=500,
+        scales=1,
+        init="noise",
+        weighting="paper",
+        content_weight=1e-3,
+        pool="avg",
+        padding="zeros",
+        normalise=True,
+        history=20,
+    ),
+    # Gatys' own later notebook (PytorchNeuralStyleTransfer): its objective, not its optimiser.
+    "notebook": OptimizeConfig(
+        iterations=30,
+        weighting="mean",
+        content_weight=1.0,
+        style_weight=1e3,
+        padding="zeros",
+    ),
+}

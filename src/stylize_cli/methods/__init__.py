@@ -1,0 +1,1 @@
+"""A verb each: what the commands do, on tensors."""

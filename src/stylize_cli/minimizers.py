@@ -1,0 +1,157 @@
+"""Minimisers of a loss over an image whose values have bounds.
+
+The optimum wanted is that of the image that gets saved, which holds nothing outside its range: an
+optimum found without bounds is far worse once it is clipped (docs/methods.md). So every point that
+is evaluated here lies inside the bounds.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Bound = float | Tensor
+
+SUFFICIENT_DECREASE = 1e-4  # Armijo's constant (Nocedal & Wright, Numerical Optimization, sec. 3.1)
+SHRINK = 0.3  # of the step, each time the loss has not fallen enough
+MOST_TRIALS = 10  # shrinking by 0.3 ten times is a step 170,000 times shorter
+CURVATURE = 1e-8  # least cosine between s and y for a pair to enter the history
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A loss, its gradient and its parts by name at one point."""
+
+    loss: float
+    gradient: Tensor
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """A point a minimiser accepted, and how many evaluations it has taken so far."""
+
+    x: Tensor
+    evaluation: Evaluation
+    evaluations: int
+
+
+Objective = Callable[[Tensor], Evaluation]
+
+
+def lbfgs(
+    objective: Objective,
+    x: Tensor,
+    *,
+    lower: Bound = 0.0,
+    upper: Bound = 1.0,
+    history: int = 10,
+    first_step: float = 0.02,
+) -> Iterator[Iterate]:
+    """Projected L-BFGS: the loss never rises from one iterate to the next.
+
+    Values that sit on a bound and are pushed against it are held; the others move along the L-BFGS
+    direction (Nocedal & Wright, algorithm 7.4), and the path is clamped to the bounds. A step is
+    taken only where the loss falls enough, which is what keeps it from diverging: the first trial
+    nearly always does, so an iteration costs one evaluation.
+
+    Args:
+        objective: called with a tensor shaped like `x`, inside the bounds.
+        x: start, any shape; clamped to the bounds first.
+        lower: least value, a number or a tensor that broadcasts to `x`.
+        upper: greatest value, likewise.
+        history: pairs kept; two tensors like `x` each.
+        first_step: mean change per value of the first trial, in units of `x`.
+
+    Yields:
+        The start, then every accepted point. Ends where no step lowers the loss any more.
+    """
+    x = x.clamp(lower, upper)
+    now = objective(x)
+    evaluations = 1
+    yield Iterate(x, now, evaluations)
+    pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
+    while True:
+        free = ~(((x <= lower) & (now.gradient > 0)) | ((x >= upper) & (now.gradient < 0)))
+        steepest = -now.gradient * free
+        direction = _two_loop(steepest, pairs) * free
+        if _dot(direction, now.gradient) >= 0:
+            pairs.clear()
+            direction = steepest
+        size = direction.abs().mean().item()
+        if size == 0:
+            return
+        length = 1.0 if pairs else first_step / size
+        for _ in range(MOST_TRIALS):
+            trial = (x + length * direction).clamp(lower, upper)
+            then = objective(trial)
+            evaluations += 1
+            expected = _dot(now.gradient, trial - x)
+            if then.loss <= now.loss + SUFFICIENT_DECREASE * expected and then.loss < now.loss:
+                break
+            length *= SHRINK
+        else:
+            if not pairs:
+                return
+            pairs.clear()  # a stale history: once more from the steepest descent
+            continue
+        step, change = trial - x, then.gradient - now.gradient
+        if _dot(step, change) > CURVATURE * (step.norm() * change.norm()).item():
+            pairs.append((step, change))
+        x, now = trial, then
+        yield Iterate(x, now, evaluations)
+
+
+def _two_loop(vector: Tensor, pairs: deque[tuple[Tensor, Tensor]]) -> Tensor:
+    """The inverse Hessian that the pairs (s, y) stand for, times a vector."""
+    if not pairs:
+        return vector
+    done = []
+    for step, change in reversed(pairs):
+        alpha = _dot(step, vector) / _dot(step, change)
+        vector = vector - alpha * change
+        done.append((step, change, alpha))
+    step, change, _ = done[0]
+    vector = vector * (_dot(step, change) / _dot(change, change))
+    for step, change, alpha in reversed(done):
+        beta = _dot(change, vector) / _dot(step, change)
+        vector = vector + (alpha - beta) * step
+    return vector
+
+
+def adam(
+    objective: Objective,
+    x: Tensor,
+    *,
+    lower: Bound = 0.0,
+    upper: Bound = 1.0,
+    rate: float = 0.02,
+) -> Iterator[Iterate]:
+    """Adam, clamped to the bounds after every step. Its loss may rise: keep the best iterate.
+
+    Args:
+        objective: called with a tensor shaped like `x`, inside the bounds.
+        x: start, any shape; clamped to the bounds first.
+        lower: least value, a number or a tensor that broadcasts to `x`.
+        upper: greatest value, likewise.
+        rate: learning rate, in units of `x`.
+
+    Yields:
+        The start, then the point after every step, without end.
+    """
+    x = x.clamp(lower, upper).clone()
+    optimizer = torch.optim.Adam([x], lr=rate)
+    evaluations = 0
+    while True:
+        now = objective(x)
+        evaluations += 1
+        yield Iterate(x.clone(), now, evaluations)
+        x.grad = now.gradient
+        optimizer.step()
+        x.clamp_(lower, upper)
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    return float(torch.dot(a.flatten(), b.flatten()))

@@ -1,0 +1,125 @@
+"""What a picture is optimised towards, and how far it still is from that."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stylize_cli import losses
+from stylize_cli.config import Weighting
+from stylize_cli.minimizers import Evaluation
+
+Describe = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]
+
+LEAST_DISTANCE = 0.01  # of the style's own square: a photo nearer than that has the style already
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one layer should show, and the weight of its mean square difference from that."""
+
+    layer: str
+    value: Tensor
+    weight: float
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All that a picture of one size is optimised towards."""
+
+    content: tuple[Target, ...] = ()
+    style: tuple[Target, ...] = ()
+    tv_weight: float = 0.0
+
+    @property
+    def layers(self) -> set[str]:
+        """All layers looked at."""
+        return {target.layer for target in (*self.content, *self.style)}
+
+
+@torch.no_grad()
+def content_targets(
+    describe: Describe, image: Tensor, layers: Sequence[str], *, weight: float, weighting: Weighting
+) -> tuple[Target, ...]:
+    """Features of the content image (1, 3, H, W), with the weight each layer's mean square gets.
+
+    The layers share `weight` evenly. "relative" divides by the features' own mean square, so that 1
+    is the loss of a picture that shows nothing of the content; "paper" is ½Σ in place of the mean
+    (Gatys et al. 2016, eq. 1).
+    """
+    found = describe(image, layers)
+    targets = []
+    for layer in layers:
+        value = found[layer]
+        factor = {
+            "relative": 1 / max(losses.content_loss(value, torch.zeros_like(value)).item(), 1e-12),
+            "mean": 1.0,
+            "paper": 0.5 * value.numel(),
+        }[weighting]
+        targets.append(Target(layer, value, weight * factor / len(layers)))
+    return tuple(targets)
+
+
+@torch.no_grad()
+def style_targets(
+    describe: Describe,
+    images: Sequence[tuple[Tensor, float]],
+    layers: Sequence[str],
+    *,
+    weight: float,
+    weighting: Weighting,
+    content: Tensor | None = None,
+) -> tuple[Target, ...]:
+    """Gram matrices of the style, with the weight each layer's mean square gets.
+
+    Several styles become their weighted mean, which has the same gradient as the weighted sum of
+    their losses. "relative" divides each layer by the mean square between the photo's Gram matrix
+    and the style's, so that every layer starts at 1 and ends at the share of the way not gone;
+    "mean" divides by N² (Gatys' notebook); "paper" is w_l/4 (Gatys et al. 2016, eq. 4).
+
+    Args:
+        describe: a `Descriptor`.
+        images: ((1, 3, H, W) style image, its share); the shares sum to 1.
+        layers: names of the style layers.
+        weight: of the style in all.
+        weighting: see above.
+        content: (1, 3, H, W), where there is a photo.
+    """
+    blend: dict[str, Tensor] = {}
+    for image, share in images:
+        for layer, features in describe(image, layers).items():
+            gram = share * losses.gram_matrix(features)
+            blend[layer] = blend[layer] + gram if layer in blend else gram
+    start = {} if content is None else describe(content, layers)
+    targets = []
+    for layer in layers:
+        value = blend[layer]
+        own = value.square().mean().item()
+        way = losses.style_loss(losses.gram_matrix(start[layer]), value).item() if start else own
+        factor = {
+            "relative": 1 / max(way, LEAST_DISTANCE * own, 1e-12) / len(layers),
+            "mean": 1 / value.shape[-1] ** 2,
+            "paper": 0.25 / len(layers),
+        }[weighting]
+        targets.append(Target(layer, value, weight * factor))
+    return tuple(targets)
+
+
+def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
+    """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
+    image = image.detach().requires_grad_()
+    found = describe(image, targets.layers)
+    terms: dict[str, Tensor] = {}
+    for target in targets.content:
+        loss = losses.content_loss(found[target.layer], target.value)
+        terms[f"content {target.layer}"] = target.weight * loss
+    for target in targets.style:
+        loss = losses.style_loss(losses.gram_matrix(found[target.layer]), target.value)
+        terms[f"style {target.layer}"] = target.weight * loss
+    if targets.tv_weight:
+        terms["tv"] = targets.tv_weight * losses.total_variation(image) / image.numel()
+    values = torch.stack(list(terms.values()))
+    total = values.sum()
+    (gradient,) = torch.autograd.grad(total, image)
+    return Evaluation(total.item(), gradient, dict(zip(terms, values.tolist(), strict=True)))

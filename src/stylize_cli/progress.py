@@ -1,0 +1,28 @@
+"""What a running method tells whoever started it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Step:
+    """One report of a running method. The engine never prints: it calls an `OnStep` with these.
+
+    Attributes:
+        task: what is being done, in the user's words ("Stylising at 256 px", "Downloading vgg19").
+        done: how much of it is done, in the task's own unit (iterations, bytes).
+        total: how much there is in all, or None where that is not known.
+        losses: loss by name where there are any; "total" is their weighted sum.
+    """
+
+    task: str
+    done: float
+    total: float | None = None
+    losses: Mapping[str, float] = field(default_factory=dict)
+
+
+OnStep = Callable[[Step], None]
+
+
+def ignore(_step: Step) -> None:
+    """An `OnStep` that drops every report."""

@@ -1,0 +1,361 @@
+import struct
+from io import BytesIO
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from stylize_cli.decoders import decode
+from stylize_cli.errors import StylizeError
+
+RANDOM = np.random.default_rng(0)
+RGB = RANDOM.integers(0, 256, (6, 9, 3), np.uint8)
+GREY = RANDOM.integers(0, 256, (6, 9), np.uint8)
+DEEP = np.linspace(0, 65535, 54).astype(np.uint16).reshape(6, 9)
+UNIT = 1 / 255
+DEEP_UNIT = 1 / 65535
+
+
+def saved(image, format="PNG", **options):
+    buffer = BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def tiff(array, **options):
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def pixels_of(data):
+    pixels, _ = decode(data, name="x")
+    assert pixels.dtype == np.float32
+    return pixels
+
+
+def grey_rgb(values):
+    return np.repeat(np.asarray(values, np.float64)[..., None], 3, axis=2)
+
+
+# Profiles from raw bytes (ICC.1:2010, sections 7 and 10), so that their effect is known exactly.
+
+
+def fixed(value):
+    return struct.pack(">i", round(value * 65536))
+
+
+def icc(device, space, connection, tags):
+    white = b"XYZ " + bytes(4) + fixed(0.9642) + fixed(1) + fixed(0.8249)
+    tags = {b"wtpt": white, **tags}
+    offset, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, value in tags.items():
+        table += name + struct.pack(">II", offset + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    header = struct.pack(">I4sI4s4s4s", offset + len(body), bytes(4), 0x02400000, device, space,
+                         connection)  # fmt: skip
+    header += bytes(12) + b"acsp" + bytes(28) + fixed(0.9642) + fixed(1) + fixed(0.8249)
+    return header.ljust(128, b"\0") + table + body
+
+
+LINEAR = b"curv" + bytes(8)
+# Columns: the primaries' XYZ, adapted to D50.
+P3 = np.array([[0.51512, 0.29198, 0.15710], [0.2412, 0.69225, 0.06657], [-0.00105, 0.04189, 0.784]])
+SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.0139, 0.0971, 0.714]])
+LINEAR_P3 = icc(
+    b"mntr",
+    b"RGB ",
+    b"XYZ ",
+    {
+        **{
+            c + b"XYZ": b"XYZ " + bytes(4) + b"".join(map(fixed, P3[:, i]))
+            for i, c in enumerate((b"r", b"g", b"b"))
+        },
+        **{c + b"TRC": LINEAR for c in (b"r", b"g", b"b")},
+    },
+)
+LINEAR_GREY = icc(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": LINEAR})
+
+
+def cmyk_profile():
+    """CMYK -> Lab by a 2x2x2x2 table in which only the key counts: L* = 100 (1 - K)."""
+    ramp = bytes(range(256))
+    nodes = bytes(v for i in range(16) for v in (0 if i & 1 else 255, 128, 128))
+    matrix = b"".join(map(fixed, np.eye(3).ravel()))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + ramp * 4 + nodes + ramp * 3
+    return icc(b"prtr", b"CMYK", b"Lab ", {b"A2B0": table})
+
+
+def srgb_curve(linear):
+    linear = np.clip(linear, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "GIF", "WEBP", "JPEG", "AVIF"])
+def test_flat_colour_survives_every_format(format):
+    options = {"quality": 100, "subsampling": "4:4:4"} if format in ("JPEG", "AVIF") else {}
+    data = saved(Image.new("RGB", (16, 16), (200, 100, 50)), format, **options)
+    expected = np.broadcast_to(np.array([200, 100, 50]) / 255, (16, 16, 3))
+    np.testing.assert_allclose(pixels_of(data), expected, atol=3 * UNIT)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "tolerance"),
+    [
+        (saved(Image.fromarray(RGB)), RGB / 255, 1e-7),
+        (saved(Image.fromarray(GREY)), grey_rgb(GREY / 255), 1e-7),
+        (saved(Image.fromarray(GREY > 99)), grey_rgb(GREY > 99), 0),
+        (saved(Image.fromarray(GREY > 99), "TIFF"), grey_rgb(GREY > 99), 0),
+        (saved(Image.fromarray(DEEP)), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff(DEEP), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff(DEEP, byteorder=">"), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff(DEEP.astype(np.int32)), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff(DEEP.astype(np.int32) * 1000), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff((DEEP / 65535).astype(np.float32)), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff(DEEP.astype(np.float32)), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+        (tiff(RGB.astype(np.uint16) * 257, photometric="rgb"), RGB / 255, UNIT),
+        (b"P5 9 6 65535\n" + DEEP.astype(">u2").tobytes(), grey_rgb(DEEP / 65535), DEEP_UNIT / 2),
+    ],
+    ids=[
+        "rgb",
+        "l",
+        "1",
+        "1-tiff",
+        "I;16",
+        "I;16-tiff",
+        "I;16B",
+        "I",
+        "I-large",
+        "F",
+        "F-large",
+        "rgb16-tiff",
+        "pgm16",
+    ],
+)
+def test_modes_and_depths_are_scaled_to_the_unit_range(data, expected, tolerance):
+    np.testing.assert_allclose(pixels_of(data), expected, rtol=0, atol=tolerance + 1e-7)
+
+
+def test_not_a_number_in_a_float_file_reads_as_black():
+    values = np.full((4, 4), 0.5, np.float32)
+    values[1, 2], values[2, 1] = np.nan, np.inf
+    expected = np.where(np.isfinite(values), values, 0)
+    np.testing.assert_allclose(pixels_of(tiff(values)), grey_rgb(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+def test_cmyk_without_a_profile_is_subtractive(format):
+    # JPEG stores Adobe's CMYK inverted.
+    options = {"quality": 100, "subsampling": 0} if format == "JPEG" else {}
+    data = saved(Image.new("CMYK", (8, 8), (255, 0, 0, 51)), format, **options)
+    np.testing.assert_allclose(pixels_of(data)[3, 3], [0, 0.8, 0.8], atol=0.02)
+
+
+def test_cmyk_goes_through_its_profile():
+    cyan, dark = (255, 0, 0, 0), (0, 0, 0, 128)  # the profile heeds the key alone
+    image = Image.new("CMYK", (2, 2), cyan)
+    image.paste(dark, (0, 1, 2, 2))
+    pixels = pixels_of(saved(image, "TIFF", icc_profile=cmyk_profile()))
+    lightness = 100 * (1 - 128 / 255)
+    expected = srgb_curve(((lightness + 16) / 116) ** 3)
+    np.testing.assert_allclose(pixels[0, 0], 1, atol=1.5 * UNIT)
+    np.testing.assert_allclose(pixels[1, 0], expected, atol=2 * UNIT)
+
+
+@pytest.mark.parametrize("alpha", [None, GREY])
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_wide_gamut_profile_becomes_srgb_and_keeps_alpha(alpha, format):
+    layers = [RGB] if alpha is None else [RGB, np.maximum(alpha, 1)]
+    image = Image.fromarray(np.dstack(layers))
+    pixels = pixels_of(saved(image, format, icc_profile=LINEAR_P3))
+    expected = srgb_curve(RGB / 255 @ P3.T @ np.linalg.inv(SRGB).T)
+    np.testing.assert_allclose(pixels[..., :3], expected, atol=0.012)
+    if alpha is not None:
+        np.testing.assert_allclose(pixels[..., 3], np.maximum(alpha, 1) / 255, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("image", "values"),
+    [
+        (Image.fromarray(GREY), GREY / 255),
+        (Image.merge("LA", [Image.fromarray(GREY), Image.new("L", (9, 6), 99)]), GREY / 255),
+        (Image.fromarray(DEEP), DEEP / 65535),
+    ],
+    ids=["L", "LA", "I;16"],
+)
+def test_grey_profile_is_applied(image, values):
+    pixels = pixels_of(saved(image, icc_profile=LINEAR_GREY))
+    bright = values > 0.02  # below, the curve is too steep for the 8 bits of the conversion
+    expected = grey_rgb(srgb_curve(values))
+    np.testing.assert_allclose(pixels[bright][:, :3], expected[bright], atol=4 * UNIT)
+
+
+def test_grey_picture_with_a_colour_profile_goes_through_it():
+    pixels = pixels_of(saved(Image.fromarray(GREY), icc_profile=LINEAR_P3))
+    np.testing.assert_allclose(pixels, grey_rgb(srgb_curve(GREY / 255)), atol=0.012)
+
+
+def test_lab_becomes_rgb():
+    srgb, lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    image = Image.new("RGB", (4, 4), (180, 120, 60))
+    image = ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB")
+    expected = np.array([180, 120, 60]) / 255
+    np.testing.assert_allclose(pixels_of(saved(image, "TIFF"))[2, 2], expected, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"no profile", LINEAR_P3[:200], LINEAR_GREY, cmyk_profile()],
+    ids=["junk", "cut", "grey", "cmyk"],
+)
+def test_broken_or_misfit_profile_is_ignored(profile):
+    np.testing.assert_allclose(
+        pixels_of(saved(Image.fromarray(RGB), icc_profile=profile)), RGB / 255, atol=1e-7
+    )
+
+
+UPRIGHT = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
+def test_exif_orientation_is_applied_once(orientation, format):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if format == "WEBP" else {}
+    pixels = pixels_of(saved(Image.fromarray(RGB), format, exif=exif, **options))
+    np.testing.assert_allclose(pixels, UPRIGHT[orientation](RGB) / 255, atol=1e-7)
+
+
+def test_sixteen_bit_grey_is_turned_too():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pixels = pixels_of(saved(Image.fromarray(DEEP), exif=exif))
+    np.testing.assert_allclose(pixels, grey_rgb(np.rot90(DEEP, -1) / 65535), atol=1e-6)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0junk", b"Exif\0\0MM\0*\0\0\0\x08\0\xff", b"Exif\0\0II"])
+def test_broken_exif_is_ignored(exif):
+    data = saved(Image.new("RGB", (8, 8), "white"), "JPEG", exif=exif)
+    np.testing.assert_allclose(pixels_of(data), 1, atol=UNIT)
+
+
+def seen(colours, alpha):
+    """Expected RGBA of a picture: alpha kept, hidden colours replaced by the mean visible one."""
+    colours, alpha = colours / 255, alpha / 255
+    mean = (colours * alpha[..., None]).sum((0, 1)) / alpha.sum()
+    return np.dstack([np.where(alpha[..., None] == 0, mean, colours), alpha])
+
+
+ALPHA = np.where(GREY < 128, 0, GREY).astype(np.uint8)
+PALETTE = Image.fromarray(GREY % 3)
+PALETTE.putpalette([10, 20, 30, 200, 100, 50, 60, 70, 80])
+COLOURS = np.array([[10, 20, 30], [200, 100, 50], [60, 70, 80]])[GREY % 3]
+
+
+@pytest.mark.parametrize(
+    ("data", "colours", "alpha"),
+    [
+        (saved(Image.fromarray(np.dstack([RGB, ALPHA]))), RGB, ALPHA),
+        (
+            saved(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(ALPHA)])),
+            grey_rgb(GREY),
+            ALPHA,
+        ),
+        (saved(PALETTE, transparency=1), COLOURS, np.where(GREY % 3 == 1, 0, 255)),
+        (saved(PALETTE, "GIF", transparency=1), COLOURS, np.where(GREY % 3 == 1, 0, 255)),
+        (
+            saved(PALETTE, transparency=bytes([255, 0, 90])),
+            COLOURS,
+            np.array([255, 0, 90])[GREY % 3],
+        ),
+        (
+            saved(Image.fromarray(GREY), transparency=int(GREY[2, 3])),
+            grey_rgb(GREY),
+            np.where(GREY[2, 3] != GREY, 255, 0),
+        ),
+        (
+            saved(Image.fromarray(RGB), transparency=tuple(int(v) for v in RGB[2, 3])),
+            RGB,
+            np.where((RGB[2, 3] != RGB).any(-1), 255, 0),
+        ),
+    ],
+    ids=["RGBA", "LA", "P", "GIF", "P-bytes", "L-key", "RGB-key"],
+)
+def test_transparency_is_kept_and_hidden_colours_do_not_count(data, colours, alpha):
+    np.testing.assert_allclose(pixels_of(data), seen(colours, alpha), atol=1e-5)
+
+
+def test_premultiplied_colours_are_restored():
+    colours, alpha = np.array([200, 100, 50]), 102
+    premultiplied = np.tile(np.uint8([*(colours * alpha // 255), alpha]), (4, 4, 1))
+    data = tiff(premultiplied, photometric="rgb", extrasamples=["assocalpha"])
+    expected = [*(colours / 255), 0.4]
+    np.testing.assert_allclose(pixels_of(data)[1, 1], expected, atol=2 * UNIT)
+
+
+def test_alpha_that_is_full_everywhere_is_dropped():
+    assert pixels_of(saved(Image.new("RGBA", (4, 4), (1, 2, 3, 255)))).shape == (4, 4, 3)
+
+
+def test_wholly_transparent_picture_still_reads():
+    pixels = pixels_of(saved(Image.new("RGBA", (4, 4), (255, 0, 0, 0))))
+    np.testing.assert_array_equal(pixels[0, 0], [1, 0, 0, 0])
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_first_frame_of_several_is_read_and_said(format):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = saved(frames[0], format, save_all=True, append_images=frames[1:], **options)
+    pixels, note = decode(data, name="x")
+    assert note == "first of 3 frames"
+    np.testing.assert_allclose(pixels[..., :3], np.broadcast_to([1, 0, 0], (8, 8, 3)), atol=1e-6)
+
+
+def test_the_preview_in_a_phone_photo_is_not_a_frame():
+    photo, preview = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (4, 4), "red")
+    assert decode(saved(photo, "MPO", save_all=True, append_images=[preview]), name="x")[1] == ""
+
+
+PHOTO = Image.fromarray(RANDOM.integers(0, 256, (64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "empty"),
+        (b"<html>not found</html>", "not an image"),
+        (saved(PHOTO, "JPEG")[:2000], "damaged or cut short"),
+        (saved(PHOTO)[:2000], "damaged or cut short"),
+        (saved(PHOTO, "WEBP")[:1000], "cut short|not an image"),
+        (saved(PHOTO, "TIFF")[:4000], "damaged or cut short"),
+        (saved(Image.new("RGB", (1, 1))), "is 1x1 pixels"),
+        (saved(Image.new("RGB", (9, 1))), "is 9x1 pixels"),
+    ],
+    ids=["empty", "text", "jpeg", "png", "webp", "tiff", "1x1", "9x1"],
+)
+def test_what_cannot_be_read_says_why_in_one_line(data, said, capfd):
+    with pytest.raises(StylizeError, match=rf"^photo\.x .*({said}).*$") as caught:
+        decode(data, name="photo.x")
+    assert "\n" not in str(caught.value)
+    assert ": " in str(caught.value)  # what is wrong: what to do
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("limit", [3000, 2000], ids=["Pillow warns", "Pillow raises"])
+def test_decompression_bomb_is_refused_with_its_size(monkeypatch, limit):
+    data = saved(PHOTO)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(StylizeError, match=r"photo\.png is too large.*4096 pixels.*limit of \d+"):
+        decode(data, name="photo.png")

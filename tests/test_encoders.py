@@ -1,0 +1,130 @@
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from stylize_cli.encoders import check_depth, encode
+from stylize_cli.errors import StylizeError
+
+RANDOM = np.random.default_rng(0)
+
+
+def random_pixels(channels, height=7, width=11):
+    return RANDOM.random((height, width, channels), np.float32)
+
+
+def opened(data):
+    return np.asarray(Image.open(BytesIO(data)))
+
+
+def read_16_bit(data, format):
+    if format == "TIFF":
+        return tifffile.imread(BytesIO(data))
+    width, height, depth, colour_type = struct.unpack(">IIBB", data[16:26])
+    assert depth == 16
+    start = data.index(b"IDAT")
+    (length,) = struct.unpack(">I", data[start - 4 : start])
+    rows = np.frombuffer(zlib.decompress(data[start + 4 : start + 4 + length]), np.uint8)
+    rows = rows.reshape(height, -1)
+    assert (rows[:, 0] == 2).all()  # filter "Up", undone by sums modulo 256
+    levels = np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8).view(">u2").astype(np.uint16)
+    return levels.reshape(height, width, {2: 3, 6: 4}[colour_type])
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bits_come_back_exactly(format, channels):
+    levels = RANDOM.integers(0, 65536, (7, 11, channels), np.uint16)
+    data = encode((levels / 65535).astype(np.float32), format, depth=16)
+    read = read_16_bit(data, format)
+    assert read.dtype == np.uint16
+    np.testing.assert_array_equal(read, levels)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_other_readers_see_the_same_picture(format, channels, depth):
+    pixels = random_pixels(channels)
+    image = Image.open(BytesIO(encode(pixels, format, depth=depth)))
+    assert (image.format, image.mode) == (format, "RGB" if channels == 3 else "RGBA")
+    np.testing.assert_allclose(np.asarray(image) / 255, pixels, atol=1.01 / 255)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_levels_round_half_up_and_clamp(depth):
+    top = 2**depth - 1
+    values = [-1.0, 0.0, 0.49 / top, 0.51 / top, 0.5, 1.0, 7.0]
+    expected = [0, 0, 0, 1, (top + 1) // 2, top, top]  # top / 2 is a half: up it goes
+    pixels = np.repeat(np.float32(values)[None, :, None], 3, axis=2)
+    levels = tifffile.imread(BytesIO(encode(pixels, "TIFF", depth=depth)))
+    np.testing.assert_array_equal(levels[0, :, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("format", "depth"),
+    [("PNG", 8), ("PNG", 16), ("TIFF", 8), ("TIFF", 16), ("JPEG", 8), ("WEBP", 8)],
+)
+def test_same_pixels_same_bytes(format, depth):
+    pixels = random_pixels(3)
+    assert encode(pixels, format, depth=depth) == encode(pixels.copy(), format, depth=depth)
+
+
+def test_jpeg_is_laid_on_white():
+    pixels = np.zeros((16, 16, 4), np.float32)
+    pixels[:8, :, 3] = 0.4
+    levels = opened(encode(pixels, "JPEG"))
+    np.testing.assert_allclose(levels[:8] / 255, 0.6, atol=0.02)
+    np.testing.assert_allclose(levels[8:] / 255, 1, atol=0.02)
+
+
+def test_webp_keeps_alpha():
+    pixels = np.full((16, 16, 4), 0.4, np.float32)
+    np.testing.assert_array_equal(opened(encode(pixels, "WEBP"))[..., 3], 102)
+
+
+@pytest.mark.parametrize(("quality", "sampling"), [(89, 2), (90, 1)])
+def test_jpeg_keeps_full_chroma_from_quality_90(quality, sampling):
+    image = Image.open(BytesIO(encode(random_pixels(3), "JPEG", quality=quality)))
+    _, horizontal, vertical, _ = image.layer[0]
+    assert (horizontal, vertical) == (sampling, sampling)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP"])
+def test_quality_costs_bytes(format):
+    pixels = random_pixels(3, 64, 64)
+    assert len(encode(pixels, format, quality=95)) > len(encode(pixels, format, quality=50))
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_smooth_sixteen_bit_pictures_compress(format):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)
+    pixels = np.broadcast_to(ramp[:, None, None] * 0.7, (64, 64, 3))
+    assert len(encode(pixels, format, depth=16)) < pixels.size * 2 / 10
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP"])
+def test_formats_of_8_bits_refuse_16(format):
+    with pytest.raises(StylizeError, match=rf"{format} holds 8 bits.*--depth 8"):
+        check_depth(format, 16)
+    with pytest.raises(StylizeError, match=rf"{format} holds 8 bits"):
+        encode(random_pixels(3), format, depth=16)
+
+
+@pytest.mark.parametrize(("format", "limit"), [("JPEG", 65500), ("WEBP", 16383)])
+def test_sides_up_to_the_formats_limit(format, limit):
+    assert encode(np.zeros((2, limit, 3), np.float32), format)
+    with pytest.raises(StylizeError, match=rf"at most {limit} pixels a side.*{limit + 1}"):
+        encode(np.zeros((limit + 1, 2, 3), np.float32), format)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_a_bug(value):
+    pixels = random_pixels(3)
+    pixels[2, 3, 1] = value
+    with pytest.raises(ValueError, match="finite"):
+        encode(pixels, "PNG")
