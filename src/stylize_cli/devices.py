@@ -1,5 +1,6 @@
 """Which device computes, in which precision, and how much memory it has left."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -8,6 +9,28 @@ from stylize_cli import hardware
 from stylize_cli.errors import StylizeError
 
 Precision = Literal["auto", "float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What computes: a device, and the type of weights and activations on it."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def precision(self) -> str:
+        """The type's name, such as "bfloat16"."""
+        return str(self.dtype).removeprefix("torch.")
+
+    def describe(self) -> str:
+        """One line for the user: device, its name, precision."""
+        name = str(self.device)
+        if self.device.type == "cuda":
+            name += f" ({torch.cuda.get_device_name(self.device)})"
+        elif self.device.type == "cpu":
+            name += f" ({hardware.cpu_name()}, {torch.get_num_threads()} threads)"
+        return f"{name}, {self.precision}"
 
 
 def available() -> list[str]:
@@ -54,22 +77,6 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     else:
         fast = device.type == "cpu" and hardware.fast_bfloat16()
     return torch.bfloat16 if fast else torch.float32
-
-
-def precision_name(dtype: torch.dtype) -> str:
-    """`torch.bfloat16` -> "bfloat16"."""
-    return str(dtype).removeprefix("torch.")
-
-
-def describe(device: torch.device, dtype: torch.dtype) -> str:
-    """One line for the user: device, its name, precision."""
-    if device.type == "cuda":
-        name = f"{device} ({torch.cuda.get_device_name(device)})"
-    elif device.type == "cpu":
-        name = f"cpu ({hardware.cpu_name()}, {torch.get_num_threads()} threads)"
-    else:
-        name = str(device)
-    return f"{name}, {precision_name(dtype)}"
 
 
 def free_memory(device: torch.device) -> int:

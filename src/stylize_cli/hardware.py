@@ -13,9 +13,9 @@ REPORTED = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
-CGROUP_LIMITS = (  # (limit, use) of a container's memory in bytes, cgroup v2 then v1
-    ("memory.max", "memory.current"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+CGROUP_MEMORY = (  # a container's limit, use and what that consists of, in bytes; v2 then v1
+    ("memory.max", "memory.current", "memory.stat"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
 )
 
 
@@ -59,12 +59,13 @@ def available_memory() -> int:
 
 
 def _container_headroom() -> list[int]:
-    for limit, use in CGROUP_LIMITS:
+    for names in CGROUP_MEMORY:
         try:
-            most = (CGROUP / limit).read_text(encoding="ascii").strip()
-            used = (CGROUP / use).read_text(encoding="ascii").strip()
+            most, used, stat = ((CGROUP / name).read_text(encoding="ascii") for name in names)
         except OSError:
             continue
-        if most != "max":
-            return [max(0, int(most) - int(used))]
+        if most.strip() != "max":
+            # Files read once count as used, yet the kernel gives their memory back on demand.
+            cached = int(dict(line.split() for line in stat.splitlines()).get("inactive_file", 0))
+            return [max(0, int(most) - int(used) + cached)]
     return []

@@ -104,6 +104,11 @@ def _suggestion(path: Path) -> str:
     return f": did you mean {names[near[0]]}?" if near else ": check the path"
 
 
+def size_of(image: Tensor) -> tuple[int, int]:
+    """(height, width) of a tensor (…, H, W)."""
+    return image.shape[-2], image.shape[-1]
+
+
 def fitted(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     """The (height, width) of the same aspect whose longer side is `long_side`, at least 1 each."""
     height, width = size
@@ -204,6 +209,15 @@ def check_writable(path: Path, inputs: Iterable[Path], *, depth: Depth = 8) -> N
             of the inputs (through links too), or the nearest folder there is cannot be written to.
     """
     encoders.check_depth(format_of(path), depth)
+    check_place(path, inputs)
+
+
+def check_place(path: Path, inputs: Iterable[Path]) -> None:
+    """The part of `check_writable` that holds for a file of any kind.
+
+    Raises:
+        StylizeError: the path is a folder or an input, or its folder cannot be written to.
+    """
     try:
         if path.is_dir():
             raise StylizeError(f"{path} is a folder: name a file in it")

@@ -24,7 +24,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     Returns:
         (B, C, C), float32 (float64 for float64 features). It can be differentiated once.
     """
-    gram: Tensor = _Gram.apply(features)  # type: ignore[no-untyped-call]
+    gram: Tensor = _Gram.apply(features)
     return gram
 
 
@@ -37,12 +37,14 @@ class _Gram(torch.autograd.Function):
         return gram.to(torch.promote_types(gram.dtype, torch.float32)) / rows.shape[1]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ANN401
         (features,) = ctx.saved_tensors
         rows = _rows(features)
         out = rows @ ((grad + grad.mT) / rows.shape[1]).to(rows.dtype)
-        return out.unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
+        batch, channels, height, width = features.shape
+        gradient: Tensor = out.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return gradient
 
 
 def _rows(features: Tensor) -> Tensor:
@@ -77,11 +79,9 @@ def style_loss(gram: Tensor, target: Tensor) -> Tensor:
 
 
 def _mean_square(values: Tensor, target: Tensor) -> Tensor:
-    # The difference is formed before the mean is widened: a float32 copy of bfloat16 maps would
-    # double the memory of the largest layer.
-    difference = values - target
-    wide = torch.promote_types(difference.dtype, torch.float32)
-    return torch.linalg.vector_norm(difference, dtype=wide).square() / difference.numel()
+    # Only the mean is widened: autograd would keep a float32 copy of bfloat16 maps.
+    square: Tensor = (values - target).square()
+    return square.mean(dtype=torch.promote_types(square.dtype, torch.float32))
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -95,4 +95,5 @@ def total_variation(image: Tensor) -> Tensor:
     """
     rows = (image[..., 1:, :] - image[..., :-1, :]).square().sum()
     columns = (image[..., 1:] - image[..., :-1]).square().sum()
-    return 0.5 * (rows + columns)
+    half: Tensor = 0.5 * (rows + columns)
+    return half

@@ -16,7 +16,7 @@ Bound = float | Tensor
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's constant (Nocedal & Wright, Numerical Optimization, sec. 3.1)
 SHRINK = 0.3  # of the step, each time the loss has not fallen enough
-MOST_TRIALS = 10  # shrinking by 0.3 ten times is a step 170,000 times shorter
+MOST_TRIALS = 10  # the last is 51,000 times shorter than the first
 CURVATURE = 1e-8  # least cosine between s and y for a pair to enter the history
 
 
@@ -68,13 +68,14 @@ def lbfgs(
     Yields:
         The start, then every accepted point. Ends where no step lowers the loss any more.
     """
-    x = x.clamp(lower, upper)
+    low, high = (torch.as_tensor(b, dtype=x.dtype, device=x.device) for b in (lower, upper))
+    x = x.clamp(low, high)
     now = objective(x)
     evaluations = 1
     yield Iterate(x, now, evaluations)
     pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
     while True:
-        free = ~(((x <= lower) & (now.gradient > 0)) | ((x >= upper) & (now.gradient < 0)))
+        free = ~(((x <= low) & (now.gradient > 0)) | ((x >= high) & (now.gradient < 0)))
         steepest = -now.gradient * free
         direction = _two_loop(steepest, pairs) * free
         if _dot(direction, now.gradient) >= 0:
@@ -85,7 +86,7 @@ def lbfgs(
             return
         length = 1.0 if pairs else first_step / size
         for _ in range(MOST_TRIALS):
-            trial = (x + length * direction).clamp(lower, upper)
+            trial = (x + length * direction).clamp(low, high)
             then = objective(trial)
             evaluations += 1
             expected = _dot(now.gradient, trial - x)
@@ -98,7 +99,7 @@ def lbfgs(
             pairs.clear()  # a stale history: once more from the steepest descent
             continue
         step, change = trial - x, then.gradient - now.gradient
-        if _dot(step, change) > CURVATURE * (step.norm() * change.norm()).item():
+        if _dot(step, change) > CURVATURE * (step.norm() * change.norm()).item() > 0:
             pairs.append((step, change))
         x, now = trial, then
         yield Iterate(x, now, evaluations)
@@ -141,7 +142,8 @@ def adam(
     Yields:
         The start, then the point after every step, without end.
     """
-    x = x.clamp(lower, upper).clone()
+    low, high = (torch.as_tensor(b, dtype=x.dtype, device=x.device) for b in (lower, upper))
+    x = x.clamp(low, high)
     optimizer = torch.optim.Adam([x], lr=rate)
     evaluations = 0
     while True:
@@ -150,7 +152,7 @@ def adam(
         yield Iterate(x.clone(), now, evaluations)
         x.grad = now.gradient
         optimizer.step()
-        x.clamp_(lower, upper)
+        x.clamp_(low, high)
 
 
 def _dot(a: Tensor, b: Tensor) -> float:

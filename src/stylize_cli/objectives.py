@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import losses
-from stylize_cli.config import Weighting
+from stylize_cli.config import BlockWeights, Weighting
 from stylize_cli.minimizers import Evaluation
 
 Describe = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]
@@ -69,6 +69,7 @@ def style_targets(
     *,
     weight: float,
     weighting: Weighting,
+    block_weights: BlockWeights,
     content: Tensor | None = None,
 ) -> tuple[Target, ...]:
     """Gram matrices of the style, with the weight each layer's mean square gets.
@@ -84,6 +85,7 @@ def style_targets(
         layers: names of the style layers.
         weight: of the style in all.
         weighting: see above.
+        block_weights: factors of the layers, by their VGG block.
         content: (1, 3, H, W), where there is a photo.
     """
     blend: dict[str, Tensor] = {}
@@ -102,7 +104,8 @@ def style_targets(
             "mean": 1 / value.shape[-1] ** 2,
             "paper": 0.25 / len(layers),
         }[weighting]
-        targets.append(Target(layer, value, weight * factor))
+        block = int(layer[4]) - 1  # of relu3_1 and of pool3 alike
+        targets.append(Target(layer, value, weight * factor * block_weights[block]))
     return tuple(targets)
 
 

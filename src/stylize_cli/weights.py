@@ -62,6 +62,11 @@ TABLE: dict[str, RemoteFile] = {
 }
 
 
+def weights_dir() -> Path:
+    """Where downloaded weights are kept."""
+    return data_dir() / "weights"
+
+
 class _Failure(Exception):
     """Why an attempt failed. `wait`: seconds before another may start; None: none would help."""
 
@@ -88,7 +93,7 @@ def fetch(item: RemoteFile, *, folder: Path | None = None, on_step: OnStep = ign
     Raises:
         StylizeError: the file cannot be had from the network, or cannot be written here.
     """
-    folder = folder or data_dir() / "weights"
+    folder = folder or weights_dir()
     target = folder / item.filename
     mirror = os.environ.get("STYLIZE_WEIGHTS_URL")
     url = f"{mirror.rstrip('/')}/{item.filename}" if mirror else item.url

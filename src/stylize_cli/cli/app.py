@@ -1,6 +1,5 @@
 """`stylize`: the table of commands, and the one place that turns errors into exit codes."""
 
-import signal
 import sys
 from typing import Annotated
 
@@ -8,10 +7,8 @@ import typer
 
 from stylize_cli import __version__
 from stylize_cli.cli import evaluate, info, optimize, reconstruct
+from stylize_cli.cli.console import INTERRUPTED, USER_ERROR
 from stylize_cli.errors import StylizeError
-
-USER_ERROR = 2
-INTERRUPTED = 128 + signal.SIGINT
 
 app = typer.Typer(
     name="stylize",

@@ -1,6 +1,7 @@
 """What is printed: data on stdout, all else on stderr, bars only on a terminal."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stylize_cli.progress import OnStep, Step, ignore
+
+USER_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
 
 SHOWN = ("total", "style", "content", "tv")  # sums of the losses whose name starts so
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize_cli.cli.console import Console
-from stylize_cli.cli.options import STDIO
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.images import Picture
+
+STDIO = "-"
 
 
 def read_picture(source: str, console: Console) -> "Picture":

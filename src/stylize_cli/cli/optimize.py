@@ -1,19 +1,15 @@
 """`stylize optimize`: Gatys et al. 2016."""
 
 import time
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import inputs, options, running
-from stylize_cli.cli.console import Console
-from stylize_cli.config import PRESETS, TEXTURE, OptimizeConfig
+from stylize_cli.cli import inputs, options, outputs, running
+from stylize_cli.cli.console import INTERRUPTED, Console
+from stylize_cli.config import PRESETS, TEXTURE
 from stylize_cli.errors import StylizeError
-
-if TYPE_CHECKING:
-    from stylize_cli.images import Picture
 
 
 def _default(name: str) -> str:
@@ -26,7 +22,7 @@ def optimize(
         typer.Argument(metavar="CONTENT STYLE...", help="The photo, then one or more styles."),
     ] = None,
     *,
-    output: options.Output = None,
+    output: options.OutputOption = None,
     preset: Annotated[
         Literal["default", "paper", "notebook"],
         typer.Option(
@@ -93,8 +89,8 @@ def optimize(
         Literal["luminance", "covariance"],
         typer.Option("--color-by", help="How --preserve-color keeps them."),
     ] = "luminance",
-    descriptor: options.DescriptorName = "vgg19",
-    weights: options.WeightsFile = None,
+    descriptor: options.DescriptorOption = "vgg19",
+    weights: options.WeightsOption = None,
     save_every: Annotated[
         int | None,
         typer.Option("--save-every", min=1, help="Also save the picture every N iterations."),
@@ -104,22 +100,22 @@ def optimize(
     ] = None,
     compile_: Annotated[
         bool,
-        typer.Option("--compile", help="Compile first: pays from about 1024 px or many iterations."),
+        typer.Option("--compile", help="Compile the network first, for long runs."),
     ] = False,
-    memory: options.Memory = None,
-    quality: options.Quality = 95,
-    depth: options.Depth = "8",
-    seed: options.Seed = 0,
-    device: options.DeviceName = "auto",
-    precision: options.PrecisionName = "auto",
-    threads: options.Threads = None,
-    quiet: options.Quiet = False,
-    json: options.Json = False,
+    memory: options.MemoryOption = None,
+    quality: options.QualityOption = 95,
+    depth: options.DepthOption = "8",
+    seed: options.SeedOption = 0,
+    device: options.DeviceOption = "auto",
+    precision: options.PrecisionOption = "auto",
+    threads: options.ThreadsOption = None,
+    quiet: options.QuietOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Optimise the picture itself: CONTENT in the style of STYLE (Gatys et al. 2016)."""
     console = Console(quiet=quiet, json=json)
     content, styles = _roles(pictures or [], texture)
-    start = None if init in (None, "content", "noise") else init
+    start = init if init not in (None, "content", "noise") else None
     sources = [source for source in (content, *styles, start) if source is not None]
     inputs.check_one_stdin(sources)
     config = options.override(
@@ -128,7 +124,7 @@ def optimize(
         iterations=iterations,
         scales=options.parse_scales(scales),
         optimizer=optimizer,
-        init=init if start is None else None,
+        init=None if start else init,
         content_weight=content_weight,
         style_weight=style_weight,
         tv_weight=tv_weight,
@@ -139,15 +135,59 @@ def optimize(
     )
     shares = options.parse_shares(style_blend, len(styles))
     names = [inputs.stem(source) for source in (content, *styles) if source is not None]
-    target = options.Target.choose(
-        output, "-".join(names) + ".png", sources, quality=quality, depth=depth, extra=plot
-    )
-    engine = running.prepare(
-        console,
-        config,
-        descriptor=descriptor,
-        weights=weights,
-        hardware=options.hardware_for(device, precision, threads),
-        compiled=compile_,
+    out = outputs.choose(output, "-".join(names) + ".png", sources, quality=quality, depth=depth)
+    if plot:
+        outputs.check_plot(plot, sources)
+    machine = options.machine(device, precision, threads)
+    photo = inputs.read_picture(content, console) if content else None
+    paintings = [inputs.read_picture(style, console).rgb for style in styles]
+    begin = inputs.read_picture(start, console).rgb if start else None
+
+    from stylize_cli import images, limits
+    from stylize_cli.methods import optimize as method
+
+    side = config.size
+    shape = images.fitted(images.size_of(photo.rgb), side) if photo else (side, side)
+    limits.check(shape, config, machine, options.parse_bytes(memory))
+    describe = running.load_descriptor(
+        config, descriptor, weights, machine, compiled=compile_, console=console
     )
     began = time.perf_counter()
+    given = method.Pictures(
+        photo.rgb if photo else None, tuple(zip(paintings, shares, strict=True)), begin
+    )
+    keep = color_by if preserve_color else None
+    seen = method.keep_colours(given, keep).to(machine.device)
+    course = running.follow(
+        method.optimize(describe, seen, config, size=shape, seed=seed),
+        console,
+        task="Stylising" if photo else "Synthesising",
+        save_every=save_every,
+        output=out,
+    )
+    if course.last is None:  # interrupted before there was anything to keep
+        raise typer.Exit(INTERRUPTED)
+    result = images.resize(course.last.image.cpu(), shape)
+    result = method.restore_colours(result, given.content, keep)
+    alpha = photo.alpha if photo else None
+    out.write(images.Picture(result, None if alpha is None else images.resize(alpha, shape)))
+    if plot:
+        outputs.write_plot(plot, course.history)
+    console.result(running.record(out, shape, began, machine, course))
+    if course.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _roles(pictures: list[str], texture: str | None) -> tuple[str | None, list[str]]:
+    """Which of the pictures is the photo, and which the styles.
+
+    Raises:
+        StylizeError: too few pictures, or too many for a texture.
+    """
+    if texture:
+        if pictures:
+            raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
+        return None, [texture]
+    if len(pictures) < 2:
+        raise StylizeError("give a photo and at least one style: stylize optimize PHOTO STYLE...")
+    return pictures[0], pictures[1:]

@@ -1,109 +1,130 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and how their text is read."""
 
 import re
-import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stylize_cli.config import OptimizeConfig
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    import torch
+    from stylize_cli.devices import Machine
 
-STDIO = "-"
+Precision = Literal["auto", "float32", "bfloat16"]
+Descriptor = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
 
-Output = Annotated[
+OutputOption = Annotated[
     str | None,
     typer.Option(
         "--output",
         "-o",
+        metavar="PATH",
         help="File, folder, or - for stdout. [default: current folder, named after the inputs]",
         show_default=False,
     ),
 ]
-DeviceName = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.", metavar="DEVICE")
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]
-PrecisionName = Annotated[
-    Literal["auto", "float32", "bfloat16"],
-    typer.Option("--precision", help="auto takes bfloat16 where the hardware has it."),
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="auto: bfloat16 where the hardware has it.")
 ]
-Threads = Annotated[
-    int | None,
-    typer.Option("--threads", min=1, help="CPU threads. [default: all]", show_default=False),
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads. [default: all cores]")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of all that is random.")]
-Quality = Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP.")]
-Depth = Annotated[
-    Literal["8", "16"], typer.Option("--depth", help="Bits per channel; 16 for PNG and TIFF.")
+SeedOption = Annotated[int, typer.Option("--seed", help="Of all that is random.")]
+QualityOption = Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP.")]
+DepthOption = Annotated[
+    Literal["8", "16"], typer.Option("--depth", help="Bits a channel; 16 for PNG and TIFF.")
 ]
-Memory = Annotated[
+MemoryOption = Annotated[
     str | None,
     typer.Option(
         "--memory",
-        help="Most that may be used, such as 4GB. [default: what is free]",
-        show_default=False,
+        metavar="AMOUNT",
+        help="Most memory the whole program may take, such as 4GB. [default: what is free]",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
-Json = Annotated[bool, typer.Option("--json", help="Results as JSON objects, one a line.")]
-DescriptorName = Annotated[
-    Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"],
-    typer.Option("--descriptor", help="vgg19 is bundled, the others are downloaded once."),
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Results as JSON objects, one a line.")]
+DescriptorOption = Annotated[
+    Descriptor,
+    typer.Option("--descriptor", help="vgg19 is bundled; the others are downloaded once."),
 ]
-WeightsFile = Annotated[
+WeightsOption = Annotated[
     Path | None,
-    typer.Option("--weights", help="File of the descriptor's weights, in place of its own."),
+    typer.Option("--weights", metavar="FILE", help="Weights of the descriptor, from a file."),
 ]
 
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
+PREFIXES = ("", "K", "M", "G", "T")
 
 
-def parse_bytes(text: str) -> int:
-    """"4GB" -> 4,000,000,000; KiB, MiB, … are powers of 1024.
+def override(config: OptimizeConfig, **given: Any) -> OptimizeConfig:  # noqa: ANN401 - any field
+    """The config with what was given on the command line; None is not given."""
+    return replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
+def parse_bytes(text: str | None) -> int | None:
+    """Reads "4GB" as 4,000,000,000 and "4GiB" as 4 · 1024³.
 
     Raises:
         StylizeError: not an amount of memory.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    if text is None:
+        return None
+    match = AMOUNT.fullmatch(text.strip())
     if not match:
-        raise StylizeError(f"--memory '{text}' is not an amount; write it like 4GB or 800MB")
-    number, unit, binary = match.groups()
-    factor = UNITS[unit.upper()]
-    if binary:
-        factor = 1024 ** list(UNITS).index(unit.upper())
-    return int(float(number) * factor)
+        raise StylizeError(f"'{text}' is not an amount of memory; write it like 4GB or 800MB")
+    number, prefix, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
 
 
-def parse_layers(text: str) -> tuple[str, ...]:
-    """"relu1_1, conv2_1" -> ("relu1_1", "relu2_1"); the papers write conv for the same layers."""
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    return tuple(re.sub(r"^conv", "relu", name) for name in names)
+def parse_layers(text: str | None) -> tuple[str, ...] | None:
+    """Reads "relu1_1, conv2_1" as relu1_1 and relu2_1: the papers write conv for the same maps."""
+    if text is None:
+        return None
+    names = [name.strip().lower() for name in text.split(",")]
+    return tuple(re.sub(r"^conv", "relu", name) for name in names if name)
 
 
-def output_path(output: str | None, name: str) -> Path | None:
-    """Where a result goes: None is stdout; `name` is used in a folder or where nothing is given.
+def parse_scales(text: str | None) -> int | str | None:
+    """Reads "auto" or a number of scales.
 
     Raises:
-        StylizeError: image bytes would go to a terminal.
+        StylizeError: neither.
     """
-    if output == STDIO:
-        if sys.stdout.isatty():
-            raise StylizeError("-o - writes image bytes; send stdout to a file or a pipe")
-        return None
-    if output is None:
-        return Path(name)
-    path = Path(output)
-    is_folder = path.is_dir() or output.endswith(("/", "\\"))
-    return path / name if is_folder else path
+    if text is None or text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise StylizeError(f"--scales '{text}' is neither auto nor a number from 1 up")
+    return int(text)
 
 
-def hardware_for(
-    device: str, precision: Literal["auto", "float32", "bfloat16"], threads: int | None
-) -> "tuple[torch.device, torch.dtype]":
-    """The device and the precision that the options name; sets the number of threads."""
+def parse_shares(text: str | None, styles: int) -> list[float]:
+    """Reads "0.7,0.3" as the shares of that many styles, made to sum to 1; even ones for None.
+
+    Raises:
+        StylizeError: not numbers, not as many, negative or all zero.
+    """
+    if text is None:
+        return [1 / styles] * styles
+    try:
+        shares = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise StylizeError(f"--style-blend '{text}' is not a list like 0.7,0.3") from None
+    if len(shares) != styles:
+        raise StylizeError(f"--style-blend has {len(shares)} shares for {styles} styles")
+    if min(shares) < 0 or not 0 < sum(shares) < float("inf"):
+        raise StylizeError(f"--style-blend '{text}' must be positive numbers, one a style")
+    return [share / sum(shares) for share in shares]
+
+
+def machine(device: str, precision: Precision, threads: int | None) -> "Machine":
+    """What the options name to compute with; sets the number of threads."""
     import torch
 
     from stylize_cli import devices
@@ -111,4 +132,4 @@ def hardware_for(
     if threads:
         torch.set_num_threads(threads)
     chosen = devices.choose(device)
-    return chosen, devices.choose_precision(precision, chosen)
+    return devices.Machine(chosen, devices.choose_precision(precision, chosen))

@@ -1,20 +1,46 @@
 """Gatys, Ecker, Bethge 2016: optimise the picture itself, from coarse to fine."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from stylize_cli import images, minimizers, objectives
+from stylize_cli import colours, images, minimizers, objectives
 from stylize_cli.config import OptimizeConfig
 from stylize_cli.descriptors import least_side
 from stylize_cli.errors import StylizeError
-from stylize_cli.objectives import Describe, Targets
+from stylize_cli.objectives import Describe, Target, Targets
+
+KeepColours = Literal["luminance", "covariance"]
 
 COARSEST = 128  # px, about the long side of the first of the automatic scales
 POSITIONS = 4  # on the short side of the deepest layer: fewer say nothing about a style
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What an optimisation is given; all RGB in [0, 1], of any sizes.
+
+    Attributes:
+        content: (1, 3, H, W), or None for a texture.
+        styles: ((1, 3, H, W), share); the shares sum to 1. Empty for a reconstruction.
+        start: (1, 3, H, W) to start from, in place of what the config says.
+    """
+
+    content: Tensor | None
+    styles: tuple[tuple[Tensor, float], ...] = ()
+    start: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Pictures":
+        """The same on a device."""
+        return Pictures(
+            None if self.content is None else self.content.to(device),
+            tuple((style.to(device), share) for style, share in self.styles),
+            None if self.start is None else self.start.to(device),
+        )
 
 
 @dataclass(frozen=True)
@@ -52,27 +78,22 @@ def scale_sizes(size: tuple[int, int], config: OptimizeConfig) -> list[tuple[int
 
 def optimize(
     describe: Describe,
-    content: Tensor | None,
-    styles: Sequence[tuple[Tensor, float]],
+    pictures: Pictures,
     config: OptimizeConfig,
     *,
     size: tuple[int, int],
-    start: Tensor | None = None,
     seed: int = 0,
 ) -> Iterator[Iterate]:
     """Optimises a picture towards one image's content and the style of others.
 
-    Each scale starts from the enlarged result of the one below: large forms are settled where an
-    evaluation is cheap (Gatys et al. 2017, sec. 6). Without content it synthesises a texture,
-    without styles it reconstructs.
+    Each scale starts from the enlarged result of the one below, so that large forms are settled
+    where an evaluation is cheap (Gatys et al. 2017, sec. 6).
 
     Args:
-        describe: a `Descriptor`, on the device that is to do the work.
-        content: (1, 3, H, W) RGB in [0, 1] on that device, of any size; None for a texture.
-        styles: (image likewise, share); the shares sum to 1.
+        describe: a `Descriptor`, on the device of the pictures.
+        pictures: what to match.
         config: what to minimise, and how.
         size: (height, width) of the result.
-        start: image to start from, in place of what the config says.
         seed: of the noise, where it starts from noise.
 
     Yields:
@@ -82,66 +103,69 @@ def optimize(
         StylizeError: too small a picture, a loss that is not a number, a blank result.
     """
     sizes = scale_sizes(size, config)
-    work = [config.iterations * height * width for height, width in sizes]
-    if start is None and config.init == "content":
-        start = content
-    image = _noise(sizes[0], seed) if start is None else start
-    best: minimizers.Iterate | None = None
-    for index, area in enumerate(sizes):
-        targets = _targets(describe, content, styles, config, area)
-        image = images.resize(image, area)
-        best = None
-        for now in _minimise(describe, image, targets, config):
+    work = [height * width for height, width in sizes]
+    image = _start(pictures, config, sizes[0], seed)
+    for index, scale in enumerate(sizes):
+        targets = _targets(describe, pictures, config, scale)
+        best: minimizers.Iterate | None = None
+        for now in _minimise(describe, images.resize(image, scale), targets, config):
+            _check_finite(now.evaluation.loss)
             if best is None or now.evaluation.loss < best.evaluation.loss:
                 best = now
-            _check_finite(now.evaluation.loss)
+            image = best.x
             share = min(1.0, now.evaluations / config.iterations)
-            done = (sum(work[:index]) + share * work[index]) / sum(work)
-            parts = {**best.evaluation.parts, "total": best.evaluation.loss}
-            yield Iterate(best.x, parts, done)
+            yield Iterate(
+                image,
+                {**best.evaluation.parts, "total": best.evaluation.loss},
+                (sum(work[:index]) + share * work[index]) / sum(work),
+            )
             if now.evaluations >= config.iterations:
                 break
-        assert best is not None  # a minimiser yields its start
-        image = best.x
     _check_not_blank(image)
 
 
+def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], seed: int) -> Tensor:
+    if pictures.start is not None:
+        return pictures.start
+    if config.init == "content" and pictures.content is not None:
+        return pictures.content
+    # Drawn on the CPU, so that a seed means the same noise on every device.
+    noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(seed))
+    example = pictures.styles[0][0] if pictures.content is None else pictures.content
+    return noise.to(example.device)
+
+
 def _targets(
-    describe: Describe,
-    content: Tensor | None,
-    styles: Sequence[tuple[Tensor, float]],
-    config: OptimizeConfig,
-    size: tuple[int, int],
+    describe: Describe, pictures: Pictures, config: OptimizeConfig, size: tuple[int, int]
 ) -> Targets:
-    """The targets at one scale: the photo at that size, the style at as many pixels."""
-    photo = None if content is None else images.resize(content, size)
-    pixels = round(size[0] * size[1] * config.style_scale**2)
-    sized = [
-        (images.resize(style, images.same_area((style.shape[2], style.shape[3]), pixels)), share)
-        for style, share in styles
-    ]
-    return Targets(
-        content=()
-        if photo is None
-        else objectives.content_targets(
+    """The targets at one scale: the photo at that size, the styles at as many pixels."""
+    content: tuple[Target, ...] = ()
+    style: tuple[Target, ...] = ()
+    photo = None if pictures.content is None else images.resize(pictures.content, size)
+    if photo is not None and config.content_weight:
+        content = objectives.content_targets(
             describe,
             photo,
             config.content_layers,
             weight=config.content_weight,
             weighting=config.weighting,
-        ),
-        style=()
-        if not sized
-        else objectives.style_targets(
+        )
+    if pictures.styles:
+        pixels = round(size[0] * size[1] * config.style_scale**2)
+        sized = [
+            (images.resize(image, images.same_area(images.size_of(image), pixels)), share)
+            for image, share in pictures.styles
+        ]
+        style = objectives.style_targets(
             describe,
             sized,
             config.style_layers,
             weight=config.style_weight,
             weighting=config.weighting,
+            block_weights=config.block_weights,
             content=photo,
-        ),
-        tv_weight=config.tv_weight,
-    )
+        )
+    return Targets(content, style, config.tv_weight)
 
 
 def _minimise(
@@ -155,16 +179,9 @@ def _minimise(
     return minimizers.lbfgs(objective, image, history=config.history)
 
 
-def _noise(size: tuple[int, int], seed: int) -> Tensor:
-    """White noise (1, 3, H, W), uniform in [0, 1]; the same on every device."""
-    return torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(seed))
-
-
 def _check_finite(loss: float) -> None:
     if not math.isfinite(loss):
-        raise StylizeError(
-            f"the loss became {loss}; try --precision float32, or smaller weights"
-        )
+        raise StylizeError(f"the loss became {loss}; try --precision float32, or smaller weights")
 
 
 def _check_not_blank(image: Tensor) -> None:
@@ -173,3 +190,26 @@ def _check_not_blank(image: Tensor) -> None:
             "the result is blank: nothing was left to match; give a larger --content-weight or "
             "--style-weight, or pictures that show something"
         )
+
+
+def keep_colours(pictures: Pictures, by: KeepColours | None) -> Pictures:
+    """The pictures to optimise with where the photo's colours are to stay; see `restore_colours`.
+
+    By luminance: photo and styles as grey, each style with the photo's contrast. By covariance: the
+    styles in the photo's colours (Gatys et al. 2016, "Preserving Color", sec. 3).
+    """
+    content = pictures.content
+    if by is None or content is None:
+        return pictures
+    change = colours.match_luminance if by == "luminance" else colours.match_covariance
+    styles = tuple((change(style, content), share) for style, share in pictures.styles)
+    if by == "luminance":
+        content = colours.match_luminance(content, content)
+    return Pictures(content, styles, pictures.start)
+
+
+def restore_colours(image: Tensor, content: Tensor | None, by: KeepColours | None) -> Tensor:
+    """What `keep_colours` asks for afterwards: by luminance, the photo's colours come back."""
+    if by != "luminance" or content is None:
+        return image
+    return colours.with_luminance(images.resize(content, (image.shape[2], image.shape[3])), image)

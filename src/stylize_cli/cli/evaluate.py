@@ -1,0 +1,54 @@
+"""`stylize evaluate`: how close results are to a style and to a photo."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stylize_cli.cli import inputs, options
+from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def evaluate(
+    results: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Pictures to measure.")],
+    *,
+    content: Annotated[
+        str | None, typer.Option("--content", metavar="PHOTO", help="The photo they were made of.")
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option("--style", metavar="IMAGE", help="The style they should have.")
+    ] = None,
+    weights: options.WeightsOption = None,
+    device: options.DeviceOption = "auto",
+    threads: options.ThreadsOption = None,
+    json: options.JsonOption = False,
+) -> None:
+    """Measure style and content error under the original VGG-19; 0 is a perfect match."""
+    if content is None and style is None:
+        raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
+    console = Console(json=json)
+    sources = [source for source in (*results, content, style) if source is not None]
+    inputs.check_one_stdin(sources)
+    # In float32 always: the figures are to compare with others'.
+    machine = options.machine(device, "float32", threads)
+
+    from stylize_cli import descriptors, metrics
+
+    def read(source: str) -> "Tensor":
+        return inputs.read_picture(source, console).rgb.to(machine.device)
+
+    painting = read(style) if style else None
+    photo = read(content) if content else None
+    describe = descriptors.load("vgg19", file=weights).to(machine.device)
+    for result in results:
+        picture = read(result)
+        report = metrics.judge(describe, picture, painting, photo)
+        if json:
+            height, width = picture.shape[2:]
+            console.result({"output": result, "width": width, "height": height, **report})
+        else:
+            figures = "  ".join(f"{name} {value:.4g}" for name, value in report.items())
+            print(f"{result}  {figures}")

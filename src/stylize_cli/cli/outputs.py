@@ -1,0 +1,98 @@
+"""Where results go."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stylize_cli.cli.inputs import STDIO, files
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.images import Picture
+
+PLOTS = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file to write, or stdout; chosen and checked before any work is done.
+
+    Attributes:
+        path: the file; None is stdout, as PNG.
+        quality: of JPEG and WebP, 1 to 100.
+        depth: bits a channel.
+    """
+
+    path: Path | None
+    quality: int = 95
+    depth: Literal[8, 16] = 8
+
+    def __str__(self) -> str:
+        return STDIO if self.path is None else str(self.path)
+
+    def write(self, picture: "Picture") -> None:
+        """Writes the picture, whole or not at all."""
+        from stylize_cli import images
+
+        if self.path is None:
+            sys.stdout.buffer.write(images.encode(picture, "PNG", depth=self.depth))
+            sys.stdout.buffer.flush()
+        else:
+            images.write(self.path, picture, quality=self.quality, depth=self.depth)
+
+    def numbered(self, number: int) -> "Output":
+        """The same with a number in its name: out.png -> out-0020.png."""
+        path = self.path or Path("stylize.png")
+        return Output(path.with_stem(f"{path.stem}-{number:04d}"), self.quality, self.depth)
+
+
+def choose(
+    output: str | None,
+    name: str,
+    sources: Sequence[str],
+    *,
+    quality: int = 95,
+    depth: Literal["8", "16"] = "8",
+) -> Output:
+    """Decides where a result goes, and refuses what could not be written in the end.
+
+    Args:
+        output: what -o says: a file, a folder, - or nothing.
+        name: file name to use in a folder, and in the current one where -o says nothing.
+        sources: the inputs, none of which may be overwritten.
+        quality: of JPEG and WebP.
+        depth: bits a channel, as text.
+
+    Raises:
+        StylizeError: not writable, an input, of an unknown kind, or stdout is a terminal.
+    """
+    from stylize_cli import images
+
+    bits: Literal[8, 16] = 16 if depth == "16" else 8
+    if output == STDIO:
+        if sys.stdout.isatty():
+            raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
+        return Output(None, quality, bits)
+    path = Path(output or ".")
+    if path.is_dir() or (output or "").endswith(("/", "\\")):
+        path /= name
+    images.check_writable(path, files(sources), depth=bits)
+    return Output(path, quality, bits)
+
+
+def check_plot(path: Path, sources: Sequence[str]) -> None:
+    """Raises `StylizeError` where a plot could not be written in the end."""
+    from stylize_cli import images
+
+    if path.suffix.lower() not in PLOTS:
+        raise StylizeError(f"cannot plot to {path}: its name must end in one of {', '.join(PLOTS)}")
+    images.check_place(path, files(sources))
+
+
+def write_plot(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """Draws the losses over the iterations into a file of the kind its suffix names."""
+    from stylize_cli import images, plots
+
+    images.write_bytes(path, plots.loss_plot(history, format=path.suffix[1:].lower()))

@@ -1,0 +1,66 @@
+"""How close a picture is to a style and to a photo, free of any method's weights."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from stylize_cli import images, losses
+from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
+from stylize_cli.objectives import Describe
+
+NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer
+LEAST_SIDE = 32  # px: of a very long style image at the result's area
+
+
+@torch.no_grad()
+def judge(
+    describe: Describe, image: Tensor, style: Tensor | None = None, content: Tensor | None = None
+) -> dict[str, float]:
+    """Errors of a picture as it was saved, at its own size.
+
+    The photo is resized to the picture, the style to as many pixels with its aspect kept.
+
+    Args:
+        describe: VGG-19 with max pooling in float32, for figures that compare with others'.
+        image: (1, 3, H, W) RGB in [0, 1].
+        style: likewise, of any size.
+        content: likewise.
+
+    Returns:
+        "style_error": mean over relu1_1 … relu5_1 of ‖G - A‖ / ‖A‖, where there is a style;
+        "content_error": ‖F - P‖ / ‖P‖ at relu4_2, where there is a photo;
+        "notebook": Gatys' notebook's objective on 0-255 features, where there are both.
+    """
+    found = describe(image, {*STYLE_LAYERS, *CONTENT_LAYERS})
+    report: dict[str, float] = {}
+    if style is not None:
+        grams = _grams(found)
+        size = images.same_area(images.size_of(style), image.shape[2] * image.shape[3])
+        wanted = _grams(describe(images.resize(style, _at_least(size)), STYLE_LAYERS))
+        report["style_error"] = sum(relative_error(grams[k], wanted[k]) for k in grams) / len(grams)
+    if content is not None:
+        (layer,) = CONTENT_LAYERS
+        photo = describe(images.resize(content, images.size_of(image)), CONTENT_LAYERS)[layer]
+        report["content_error"] = relative_error(found[layer], photo)
+        if style is not None:
+            report["notebook"] = losses.content_loss(found[layer], photo).item() + sum(
+                NOTEBOOK_STYLE
+                / grams[k].shape[-1] ** 2
+                * losses.style_loss(grams[k], wanted[k]).item()
+                for k in grams
+            )
+    return report
+
+
+def relative_error(value: Tensor, target: Tensor) -> float:
+    """‖value - target‖ / ‖target‖, Frobenius norms."""
+    return float((value - target).norm() / target.norm())
+
+
+def _grams(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {layer: losses.gram_matrix(features[layer]) for layer in STYLE_LAYERS}
+
+
+def _at_least(size: tuple[int, int]) -> tuple[int, int]:
+    return max(LEAST_SIDE, size[0]), max(LEAST_SIDE, size[1])

@@ -1,0 +1,135 @@
+import pytest
+import torch
+
+from stylize_cli import devices, hardware
+from stylize_cli.errors import StylizeError
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Gives the machine CUDA devices, by compute capability, or MPS, or a CPU with bfloat16."""
+
+    def build(*, cuda=(), driver_works=True, mps=False, fast_cpu=False):
+        patches = {
+            "is_available": lambda: driver_works and bool(cuda),
+            "device_count": lambda: len(cuda),
+            "get_device_capability": lambda device: cuda[device.index],
+            "get_device_name": lambda device: f"Card {device.index}",
+            "mem_get_info": lambda device: (1000 + device.index, 5000),
+        }
+        for name, fake in patches.items():
+            monkeypatch.setattr(torch.cuda, name, fake)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        monkeypatch.setattr(hardware, "fast_bfloat16", lambda: fast_cpu)
+
+    return build
+
+
+TURING, AMPERE, HOPPER = (7, 5), (8, 0), (9, 0)
+TWO_CARDS = {"cuda": (TURING, AMPERE)}
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        ({}, ["cpu"]),
+        ({"mps": True}, ["mps", "cpu"]),
+        (TWO_CARDS, ["cuda:0", "cuda:1", "cpu"]),
+        ({**TWO_CARDS, "mps": True}, ["cuda:0", "cuda:1", "mps", "cpu"]),
+        ({**TWO_CARDS, "driver_works": False}, ["cpu"]),
+    ],
+    ids=["cpu", "mps", "cuda", "cuda and mps", "driver too old"],
+)
+def test_auto_takes_the_best_device(machine, parts, found):
+    machine(**parts)
+    assert devices.available() == found
+    assert devices.choose("auto") == torch.device(found[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1), ("mps", None), ("cpu", None)]
+)
+def test_device_is_the_one_asked_for(machine, name, index):
+    machine(**TWO_CARDS, mps=True)
+    device = devices.choose(name)
+    assert (device.type, device.index) == (name.partition(":")[0], index)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("cuda", {}),
+        ("cuda:0", {}),
+        ("mps", {}),
+        ("mps", TWO_CARDS),
+        ("cuda:9", TWO_CARDS),
+        ("cuda:", TWO_CARDS),
+        ("cuda", {**TWO_CARDS, "driver_works": False}),
+        ("gpu", TWO_CARDS),
+        ("", {"mps": True}),
+    ],
+)
+def test_absent_device_is_an_error_that_lists_those_there_are(machine, name, parts):
+    machine(**parts)
+    with pytest.raises(StylizeError) as caught:
+        devices.choose(name)
+    text = str(caught.value)
+    assert f"'{name}'" in text
+    assert text.endswith(": " + ", ".join(devices.available()))
+    assert "--device auto" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "auto"),
+    [
+        ("cpu", {"fast_cpu": True}, "bfloat16"),
+        ("cpu", {}, "float32"),
+        ("cpu", {"cuda": (AMPERE,)}, "float32"),
+        ("cuda:0", {"cuda": (AMPERE,)}, "bfloat16"),
+        ("cuda:0", {"cuda": (HOPPER,)}, "bfloat16"),
+        ("cuda:0", {**TWO_CARDS, "fast_cpu": True}, "float32"),
+        ("cuda:1", TWO_CARDS, "bfloat16"),
+        ("mps", {"mps": True, "fast_cpu": True}, "float32"),
+    ],
+)
+def test_auto_precision_is_what_the_hardware_multiplies(machine, name, parts, auto):
+    machine(**parts)
+    device = torch.device(name)
+    dtype = devices.choose_precision("auto", device)
+    assert dtype is getattr(torch, auto)
+    assert devices.Machine(device, dtype).precision == auto
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda:0", "mps"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_asked_for_is_kept_or_refused(machine, name, precision):
+    machine(cuda=(TURING,), mps=True, fast_cpu=precision == "float32")
+    device = torch.device(name)
+    if (name, precision) == ("mps", "bfloat16"):
+        with pytest.raises(StylizeError, match="--precision float32"):
+            devices.choose_precision(precision, device)
+    else:
+        assert devices.choose_precision(precision, device) is getattr(torch, precision)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "want"),
+    [
+        ("cuda:1", torch.bfloat16, "cuda:1 (Card 1), bfloat16"),
+        ("mps", torch.float32, "mps, float32"),
+        ("cpu", torch.float32, "cpu (Some CPU, 3 threads), float32"),
+    ],
+)
+def test_device_is_described_in_one_line(machine, monkeypatch, name, dtype, want):
+    machine(**TWO_CARDS, mps=True)
+    monkeypatch.setattr(hardware, "cpu_name", lambda: "Some CPU")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert devices.Machine(torch.device(name), dtype).describe() == want
+
+
+@pytest.mark.parametrize(("name", "want"), [("cuda:1", 1001), ("mps", 77), ("cpu", 77)])
+def test_free_memory_is_the_devices_own(machine, monkeypatch, name, want):
+    machine(**TWO_CARDS, mps=True)
+    monkeypatch.setattr(hardware, "available_memory", lambda: 77)
+    assert devices.free_memory(torch.device(name)) == want

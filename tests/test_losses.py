@@ -1,0 +1,173 @@
+import itertools
+
+import pytest
+import torch
+
+from stylize_cli import losses
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def channels_last(features):
+    return features.contiguous(memory_format=torch.channels_last)
+
+
+def style_of(features):
+    return losses.style_loss(losses.gram_matrix(features), normal(3, 3, seed=1))
+
+
+def content_of(features):
+    return losses.content_loss(features, normal(*features.shape, seed=1))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last, "cropped"])
+def test_gram_entry_is_the_mean_product_of_two_maps(layout):
+    features = normal(2, 3, 8, 5)
+    if layout == "cropped":
+        features = features[:, :, 1:, ::2]
+    else:
+        features = features.contiguous(memory_format=layout)
+    gram = losses.gram_matrix(features)
+    assert gram.shape == (2, 3, 3)
+    for b, i, j in itertools.product(range(2), range(3), range(3)):
+        want = (features[b, i] * features[b, j]).mean()
+        torch.testing.assert_close(gram[b, i, j], want)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f.flatten(2)[
+            ..., torch.randperm(20, generator=torch.Generator().manual_seed(0))
+        ].view_as(f),
+        lambda f: f.tile(1, 1, 2, 3),
+        lambda f: f.repeat_interleave(2, dim=2),
+    ],
+    ids=["shuffled pixels", "tiled", "stretched"],
+)
+def test_gram_knows_neither_places_nor_size(change):
+    features = normal(2, 3, 4, 5)
+    torch.testing.assert_close(losses.gram_matrix(change(features)), losses.gram_matrix(features))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        losses.gram_matrix,
+        style_of,
+        content_of,
+        losses.total_variation,
+        lambda f: losses.style_loss(f[..., :3], normal(2, 3, 4, 3, seed=1)),
+    ],
+    ids=["gram", "style", "content", "tv", "style of any gram"],
+)
+def test_gradients_agree_with_torch_gradcheck(function):
+    assert torch.autograd.gradcheck(function, (normal(2, 3, 4, 5).requires_grad_(),))
+
+
+def test_style_gradient_agrees_with_central_differences():
+    features, way, h = normal(2, 3, 4, 5).requires_grad_(), normal(2, 3, 4, 5, seed=2), 1e-5
+    (gradient,) = torch.autograd.grad(style_of(features), features)
+    slope = (style_of(features + h * way) - style_of(features - h * way)) / (2 * h)
+    torch.testing.assert_close((gradient * way).sum(), slope, rtol=1e-7, atol=0)
+
+
+def test_style_loss_and_gradient_are_those_of_the_notes():
+    n, m = 3, 20
+    features = normal(1, n, 4, 5).requires_grad_()
+    flat, wanted = features.detach().view(n, m), normal(n, m, seed=1)
+    g, a = flat @ flat.T, wanted @ wanted.T
+    loss = losses.style_loss(losses.gram_matrix(features), a / m)
+    (gradient,) = torch.autograd.grad(loss, features)
+    torch.testing.assert_close(loss, ((g - a) ** 2).sum() / (n**2 * m**2))
+    torch.testing.assert_close(gradient.view(n, m), 4 / (n**2 * m**2) * (g - a) @ flat)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_content_loss_is_the_mean_square_and_its_gradient_linear(dtype):
+    features, target = normal(2, 3, 4, 5, dtype=dtype), normal(2, 3, 4, 5, seed=1, dtype=dtype)
+    features.requires_grad_()
+    loss = losses.content_loss(features, target)
+    (gradient,) = torch.autograd.grad(loss, features)
+    torch.testing.assert_close(loss, torch.nn.functional.mse_loss(features, target))
+    torch.testing.assert_close(gradient, 2 * (features.detach() - target) / features.numel())
+
+
+def test_losses_and_gradients_vanish_at_the_target():
+    features = normal(2, 3, 4, 5).requires_grad_()
+    gram = losses.gram_matrix(features)
+    loss = losses.content_loss(features, features.detach()) + losses.style_loss(gram, gram.detach())
+    (gradient,) = torch.autograd.grad(loss, features)
+    assert loss.item() == 0
+    assert not gradient.any()  # a NaN would count as true
+
+
+def test_content_loss_of_a_large_layer_is_accurate():
+    features = torch.full((1, 64, 256, 256), 0.37)
+    loss = losses.content_loss(features, torch.zeros_like(features)).item()
+    assert loss == pytest.approx(0.37**2, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_gram_gradient_has_the_layout_and_type_of_channels_last_features(batch, dtype):
+    features = channels_last(normal(batch, 3, 4, 5, dtype=dtype)).requires_grad_()
+    seen = []
+    inner = features * 1
+    inner.register_hook(seen.append)  # sees what backward returned; .grad may be laid out anew
+    losses.gram_matrix(inner).square().sum().backward()
+    (gradient,) = seen
+    assert gradient.dtype == dtype
+    assert gradient.shape == features.shape
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_gram_of_bfloat16_features_is_float32_within_a_hundredth():
+    features = normal(1, 16, 32, 32, dtype=torch.float32).relu().requires_grad_()
+    short = features.detach().bfloat16().requires_grad_()
+    gram, want = losses.gram_matrix(short), losses.gram_matrix(features)
+    torch.testing.assert_close(gram, want, rtol=0.01, atol=0)  # which compares the types too
+    (gradient,) = torch.autograd.grad(gram.sum(), short)
+    (wanted,) = torch.autograd.grad(want.sum(), features)
+    torch.testing.assert_close(gradient.float(), wanted, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "computed"),
+    [
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_losses_are_float32_or_wider(given, computed):
+    features = normal(1, 3, 4, 5, dtype=given)
+    gram = losses.gram_matrix(features)
+    assert gram.dtype == computed
+    assert losses.style_loss(gram, torch.zeros_like(gram)).dtype == computed
+    assert losses.content_loss(features, torch.zeros_like(features)).dtype == computed
+
+
+def test_second_derivative_of_gram_is_refused():
+    features = normal(1, 3, 4, 5).requires_grad_()
+    (gradient,) = torch.autograd.grad(style_of(features), features, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_one_style_target_serves_a_batch():
+    gram, target = normal(4, 3, 3), normal(3, 3, seed=1)
+    each = torch.stack([losses.style_loss(one[None], target) for one in gram])
+    torch.testing.assert_close(losses.style_loss(gram, target), each.mean())
+    torch.testing.assert_close(losses.style_loss(gram, target.repeat(4, 1, 1)), each.mean())
+
+
+def test_total_variation_of_a_ramp():
+    batch, height, width, down, right = 2, 6, 9, 0.05, -0.03
+    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    ramp = (0.5 + down * y + right * x).double().expand(batch, 3, height, width)
+    want = 0.5 * batch * 3 * (down**2 * (height - 1) * width + right**2 * height * (width - 1))
+    assert losses.total_variation(ramp).item() == pytest.approx(want, rel=1e-5)
