@@ -13,7 +13,6 @@ PresetName = Literal["default", "paper", "notebook"]
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2
 EVEN: BlockWeights = (1.0, 1.0, 1.0, 1.0, 1.0)
 CONTENT_LAYERS = ("relu4_2",)
-TEXTURE_LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")  # Gatys et al. 2015, sec. 3
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class OptimizeConfig:
         size: long side of the result, px.
         iterations: evaluations of the loss at each scale.
         scales: sizes optimised one after the other, each half of the next; "auto" starts from about
-            `least_side` px.
+            128 px.
         optimizer: bounded L-BFGS, or Adam.
         init: what the first scale starts from.
         weighting: what the weights multiply. "relative": each term over its own scale, so that one
@@ -51,9 +50,9 @@ class OptimizeConfig:
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
-    content_weight: float = 0.3
+    content_weight: float = 1.6
     style_weight: float = 1.0
-    tv_weight: float = 0.0
+    tv_weight: float = 10.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     style_layers: tuple[str, ...] = STYLE_LAYERS
     block_weights: BlockWeights = (64.0, 16.0, 4.0, 2.0, 1.0)
@@ -74,6 +73,7 @@ PRESETS: Mapping[PresetName, OptimizeConfig] = {
         init="noise",
         weighting="paper",
         content_weight=1e-3,
+        tv_weight=0.0,
         block_weights=EVEN,
         pool="avg",
         edges="trained",
@@ -86,20 +86,27 @@ PRESETS: Mapping[PresetName, OptimizeConfig] = {
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,
+        tv_weight=0.0,
         block_weights=EVEN,
         edges="trained",
     ),
 }
 
-# Gatys et al. 2015: style only, from noise, average pooling. Its normalised network only evens out
-# the layers, which relative weights do as well.
+# Gatys et al. 2015 in spirit: style only, from noise. Of their average pooling and layers against
+# those of the style loss, with several block weights, these looked and measured best.
 TEXTURE = OptimizeConfig(
-    iterations=100, init="noise", style_layers=TEXTURE_LAYERS, content_layers=(), pool="avg"
+    iterations=100,
+    init="noise",
+    tv_weight=0.0,
+    content_layers=(),
+    block_weights=(16.0, 8.0, 4.0, 2.0, 1.0),
 )
 
 # What one layer or a set of them keeps (Gatys et al. 2016, fig. 1): from noise, one term only.
 RECONSTRUCT_CONTENT = OptimizeConfig(
-    size=256, iterations=100, init="noise", content_weight=1.0, style_layers=()
+    size=256, iterations=100, init="noise", content_weight=1.0, tv_weight=2.0, style_layers=()
 )
-RECONSTRUCT_STYLE = OptimizeConfig(size=256, iterations=100, init="noise", content_layers=())
+RECONSTRUCT_STYLE = OptimizeConfig(
+    size=256, iterations=100, init="noise", tv_weight=0.0, content_layers=(), block_weights=EVEN
+)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e

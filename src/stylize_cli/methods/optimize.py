@@ -106,9 +106,9 @@ def optimize(
     work = [height * width for height, width in sizes]
     image = _start(pictures, config, sizes[0], seed)
     for index, scale in enumerate(sizes):
-        targets = _targets(describe, pictures, config, scale)
+        aims = targets(describe, pictures, config, scale)
         best: minimizers.Iterate | None = None
-        for now in _minimise(describe, images.resize(image, scale), targets, config):
+        for now in _minimise(describe, images.resize(image, scale), aims, config):
             _check_finite(now.evaluation.loss)
             if best is None or now.evaluation.loss < best.evaluation.loss:
                 best = now
@@ -135,7 +135,7 @@ def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], se
     return noise.to(example.device)
 
 
-def _targets(
+def targets(
     describe: Describe, pictures: Pictures, config: OptimizeConfig, size: tuple[int, int]
 ) -> Targets:
     """The targets at one scale: the photo at that size, the styles at as many pixels."""
@@ -169,10 +169,10 @@ def _targets(
 
 
 def _minimise(
-    describe: Describe, image: Tensor, targets: Targets, config: OptimizeConfig
+    describe: Describe, image: Tensor, aims: Targets, config: OptimizeConfig
 ) -> Iterator[minimizers.Iterate]:
     def objective(x: Tensor) -> minimizers.Evaluation:
-        return objectives.evaluate(describe, x, targets)
+        return objectives.evaluate(describe, x, aims)
 
     if config.optimizer == "adam":
         return minimizers.adam(objective, image)
