@@ -1,5 +1,5 @@
 """`python -m stylize_cli` is `stylize`."""
 
-from stylize_cli.cli.app import main
+from stylize_cli.cli.app import run
 
-main()
+run()

@@ -6,11 +6,12 @@ Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 
 
 import importlib.util
 import pickle
-from collections.abc import Collection, Iterable, Mapping
+import struct
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -34,16 +35,27 @@ MAPS = (64, 128, 256, 512, 512)  # of every convolution in blocks 1 to 5
 # What torch.load, or a look into what it read, raises for a file that holds something else.
 NOT_WEIGHTS = (
     RuntimeError,
-    KeyError,
+    LookupError,
     EOFError,
+    AssertionError,
     AttributeError,
     ValueError,
     TypeError,
     pickle.UnpicklingError,
+    struct.error,
 )
 
 LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
 MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
+
+
+T = TypeVar("T")
+Use = Callable[[str, Tensor], T]
+
+
+def itself(_layer: str, features: Tensor) -> Tensor:
+    """The `Use` that leaves the feature maps as they are."""
+    return features
 
 
 @dataclass(frozen=True)
@@ -139,27 +151,36 @@ class Descriptor(nn.Module):
         """Of the weights, and so of the feature maps."""
         return self.get_buffer("weight1_1").dtype
 
-    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """Feature maps of the asked-for layers.
+    def forward(
+        self,
+        image: Tensor,
+        layers: Collection[str],
+        use: Use[T] = itself,  # type: ignore[assignment]
+    ) -> dict[str, T]:
+        """Feature maps of the asked-for layers, or what is made of them.
 
         Args:
             image: (B, 3, H, W) RGB in [0, 1], float32.
             layers: names from `layer_names`; nothing above the last of them is computed.
+            use: called with a layer's name and its maps (B, C, H', W'), in the type of the weights
+                and channels-last, before the next layer is computed. What is made of them there is
+                differentiated when the backward pass comes down to that layer; made later, it would
+                be differentiated first, and all its gradients kept at once.
 
         Returns:
-            {name: (B, C, H', W')} in the type of the weights, channels-last.
+            {name: what `use` returned}; by default the maps themselves.
         """
         mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
         scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
         # In float32 before the cast: what bfloat16 rounds is then the small difference.
         x = ((image - mean) * scale).to(self.dtype).contiguous(memory_format=torch.channels_last)
-        found: dict[str, Tensor] = {}
+        found: dict[str, T] = {}
         for layer in layer_names(self.source):
             if len(found) == len(set(layers)):
                 break
             x = self._layer(x, layer)
             if layer in layers:
-                found[layer] = x
+                found[layer] = use(layer, x)
         return found
 
     def _layer(self, x: Tensor, layer: str) -> Tensor:
@@ -204,6 +225,11 @@ def load(
         StylizeError: the weights cannot be had or read, or no means are known for them.
     """
     source = SOURCES[name]
+    if normalise and (name != "vgg19" or file is not None):
+        raise StylizeError(
+            "weight normalisation is known for the bundled vgg19 only; "
+            "use --descriptor vgg19 without --weights, or another preset than 'paper'"
+        )
     if file is not None:
         convolutions = read_torchvision(file, source)
     elif name == "vgg19":
@@ -211,11 +237,6 @@ def load(
     else:
         convolutions = read_torchvision(weights.fetch(weights.TABLE[name], on_step=on_step), source)
     if normalise:
-        if name != "vgg19" or file is not None:
-            raise StylizeError(
-                "weight normalisation is known for the bundled vgg19 only; "
-                "use --descriptor vgg19 without --weights, or another preset than 'paper'"
-            )
         convolutions = normalised(convolutions, read_means(pool))
     return Descriptor(source, convolutions, layers=layers, dtype=dtype, pool=pool, edges=edges)
 
@@ -263,13 +284,13 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
             key=lambda key: int(key.split(".")[1]),
         )
         read = [(state[key], state[key.replace("weight", "bias")]) for key in keys]
+        shapes = [(*weight.shape, *bias.shape) for weight, bias in read]
     except OSError as error:
         raise StylizeError(f"cannot read weights {file}: {error.strerror or error}") from error
     except NOT_WEIGHTS as error:
         raise StylizeError(
             f"{file} is not a file of VGG weights; give a state dict as torchvision writes it"
         ) from error
-    shapes = [tuple(weight.shape) for weight, _ in read]
     if shapes != _shapes(source):
         raise StylizeError(
             f"{file} does not fit the descriptor: it has {len(read)} convolutions of other shapes; "
@@ -278,9 +299,10 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
     return [(name, *pair) for name, pair in zip(conv_names(source), read, strict=True)]
 
 
-def _shapes(source: Source) -> list[tuple[int, int, int, int]]:
+def _shapes(source: Source) -> list[tuple[int, ...]]:
+    """Of each convolution: (out, in, 3, 3) and (out,) in one."""
     maps = [3, *(MAPS[int(name[0]) - 1] for name in conv_names(source))]
-    return [(out, into, 3, 3) for into, out in pairwise(maps)]
+    return [(out, into, 3, 3, out) for into, out in pairwise(maps)]
 
 
 def read_means(pool: Pool) -> dict[str, Tensor]:

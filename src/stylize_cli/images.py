@@ -116,11 +116,11 @@ def fitted(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def same_area(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """The (height, width) of the same aspect that holds about `pixels`, at least 1 each."""
+def same_area(size: tuple[int, int], pixels: int, *, least: int = 1) -> tuple[int, int]:
+    """The (height, width) of the same aspect that holds about `pixels`, at least `least` each."""
     height, width = size
     scale = math.sqrt(pixels / (height * width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+    return max(least, round(height * scale)), max(least, round(width * scale))
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

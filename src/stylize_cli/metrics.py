@@ -7,6 +7,8 @@ from torch import Tensor
 
 from stylize_cli import images, losses
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
+from stylize_cli.descriptors import least_side
+from stylize_cli.errors import StylizeError
 from stylize_cli.objectives import Describe
 
 NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer
@@ -31,13 +33,23 @@ def judge(
         "style_error": mean over relu1_1 … relu5_1 of ‖G - A‖ / ‖A‖, where there is a style;
         "content_error": ‖F - P‖ / ‖P‖ at relu4_2, where there is a photo;
         "notebook": Gatys' notebook's objective on 0-255 features, where there are both.
+
+    Raises:
+        StylizeError: the picture is too small for the layers compared.
     """
-    found = describe(image, {*STYLE_LAYERS, *CONTENT_LAYERS})
+    layers = {*STYLE_LAYERS, *CONTENT_LAYERS}
+    height, width = images.size_of(image)
+    if min(height, width) < least_side(layers):
+        raise StylizeError(
+            f"{width}x{height} px is too small to measure; give a picture of at least "
+            f"{least_side(layers)} px a side"
+        )
+    found = describe(image, layers)
     report: dict[str, float] = {}
     if style is not None:
         grams = _grams(found)
-        size = images.same_area(images.size_of(style), image.shape[2] * image.shape[3])
-        wanted = _grams(describe(images.resize(style, _at_least(size)), STYLE_LAYERS))
+        size = images.same_area(images.size_of(style), height * width, least=LEAST_SIDE)
+        wanted = _grams(describe(images.resize(style, size), STYLE_LAYERS))
         report["style_error"] = sum(relative_error(grams[k], wanted[k]) for k in grams) / len(grams)
     if content is not None:
         (layer,) = CONTENT_LAYERS
@@ -60,7 +72,3 @@ def relative_error(value: Tensor, target: Tensor) -> float:
 
 def _grams(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {layer: losses.gram_matrix(features[layer]) for layer in STYLE_LAYERS}
-
-
-def _at_least(size: tuple[int, int]) -> tuple[int, int]:
-    return max(LEAST_SIDE, size[0]), max(LEAST_SIDE, size[1])

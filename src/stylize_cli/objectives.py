@@ -1,7 +1,8 @@
 """What a picture is optimised towards, and how far it still is from that."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from stylize_cli import losses
 from stylize_cli.config import BlockWeights, Weighting
 from stylize_cli.minimizers import Evaluation
 
-Describe = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]
+Describe = Callable[..., Mapping[str, Any]]  # a `Descriptor`, as it is or compiled
 
 LEAST_DISTANCE = 0.01  # of the style's own square: a photo nearer than that has the style already
 
@@ -90,15 +91,15 @@ def style_targets(
     """
     blend: dict[str, Tensor] = {}
     for image, share in images:
-        for layer, features in describe(image, layers).items():
-            gram = share * losses.gram_matrix(features)
+        for layer, gram in describe(image, layers, _gram).items():
+            gram = share * gram
             blend[layer] = blend[layer] + gram if layer in blend else gram
-    start = {} if content is None else describe(content, layers)
+    start = {} if content is None else describe(content, layers, _gram)
     targets = []
     for layer in layers:
         value = blend[layer]
         own = value.square().mean().item()
-        way = losses.style_loss(losses.gram_matrix(start[layer]), value).item() if start else own
+        way = losses.style_loss(start[layer], value).item() if start else own
         factor = {
             "relative": 1 / max(way, LEAST_DISTANCE * own, 1e-12) / len(layers),
             "mean": 1 / value.shape[-1] ** 2,
@@ -109,17 +110,28 @@ def style_targets(
     return tuple(targets)
 
 
+def _gram(_layer: str, features: Tensor) -> Tensor:
+    return losses.gram_matrix(features)
+
+
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
     image = image.detach().requires_grad_()
-    found = describe(image, targets.layers)
-    terms: dict[str, Tensor] = {}
-    for target in targets.content:
-        loss = losses.content_loss(found[target.layer], target.value)
-        terms[f"content {target.layer}"] = target.weight * loss
-    for target in targets.style:
-        loss = losses.style_loss(losses.gram_matrix(found[target.layer]), target.value)
-        terms[f"style {target.layer}"] = target.weight * loss
+
+    def terms_of(layer: str, features: Tensor) -> dict[str, Tensor]:
+        terms = {}
+        for target in targets.content:
+            if target.layer == layer:
+                loss = losses.content_loss(features, target.value)
+                terms[f"content {layer}"] = target.weight * loss
+        for target in targets.style:
+            if target.layer == layer:
+                loss = losses.style_loss(losses.gram_matrix(features), target.value)
+                terms[f"style {layer}"] = target.weight * loss
+        return terms
+
+    found = describe(image, targets.layers, terms_of)
+    terms = {name: term for layer in found.values() for name, term in layer.items()}
     if targets.tv_weight:
         terms["tv"] = targets.tv_weight * losses.total_variation(image) / image.numel()
     values = torch.stack(list(terms.values()))

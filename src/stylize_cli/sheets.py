@@ -1,5 +1,6 @@
 """Contact sheets: pictures in rows, each under its label."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,19 +26,28 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], *, height: int) -> Tensor:
     Returns:
         (1, 3, H, W) RGB in [0, 1].
     """
-    font = ImageFont.load_default(TEXT)
-    drawn = [[(label, _scaled(picture, height)) for label, picture in row] for row in rows]
-    line = height + TEXT + 2 * MARGIN
-    width = max(sum(picture.width + MARGIN for _, picture in row) for row in drawn) + MARGIN
+    drawn = [[_cell(label, picture, height) for label, picture in row] for row in rows]
+    line = drawn[0][0].height + MARGIN
+    width = max(sum(cell.width + MARGIN for cell in row) for row in drawn) + MARGIN
     sheet = Image.new("RGB", (width, line * len(drawn) + MARGIN), "white")
-    pen = ImageDraw.Draw(sheet)
     for index, row in enumerate(drawn):
-        left, top = MARGIN, MARGIN + index * line
-        for label, picture in row:
-            pen.text((left, top), label, fill="black", font=font)
-            sheet.paste(picture, (left, top + TEXT + MARGIN // 2))
-            left += picture.width + MARGIN
+        left = MARGIN
+        for cell in row:
+            sheet.paste(cell, (left, MARGIN + index * line))
+            left += cell.width + MARGIN
     return torch.from_numpy(np.asarray(sheet, dtype=np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def _cell(label: str, picture: Tensor, height: int) -> Image.Image:
+    """One picture under its label on white, as wide as the wider of them."""
+    font = ImageFont.load_default(TEXT)
+    image = _scaled(picture, height)
+    top = TEXT + MARGIN // 2
+    width = max(image.width, math.ceil(font.getlength(label)))
+    cell = Image.new("RGB", (width, top + height), "white")
+    ImageDraw.Draw(cell).text((0, 0), label, fill="black", font=font)
+    cell.paste(image, (0, top))
+    return cell
 
 
 def _scaled(picture: Tensor, height: int) -> Image.Image:

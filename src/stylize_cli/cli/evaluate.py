@@ -24,12 +24,13 @@ def evaluate(
     weights: options.WeightsOption = None,
     device: options.DeviceOption = "auto",
     threads: options.ThreadsOption = None,
+    quiet: options.QuietOption = False,
     json: options.JsonOption = False,
 ) -> None:
     """Measure style and content error under the original VGG-19; 0 is a perfect match."""
     if content is None and style is None:
         raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
-    console = Console(json=json)
+    console = Console(quiet=quiet, json=json)
     sources = [source for source in (*results, content, style) if source is not None]
     inputs.check_one_stdin(sources)
     # In float32 always: the figures are to compare with others'.
@@ -40,15 +41,16 @@ def evaluate(
     def read(source: str) -> "Tensor":
         return inputs.read_picture(source, console).rgb.to(machine.device)
 
-    painting = read(style) if style else None
-    photo = read(content) if content else None
+    painting = None if style is None else read(style)
+    photo = None if content is None else read(content)
     describe = descriptors.load("vgg19", file=weights).to(machine.device)
     for result in results:
         picture = read(result)
         report = metrics.judge(describe, picture, painting, photo)
+        name = "stdin" if result == inputs.STDIO else result
         if json:
             height, width = picture.shape[2:]
-            console.result({"output": result, "width": width, "height": height, **report})
+            console.result({"output": name, "width": width, "height": height, **report})
         else:
             figures = "  ".join(f"{name} {value:.4g}" for name, value in report.items())
-            print(f"{result}  {figures}")
+            print(f"{name}  {figures}")

@@ -119,12 +119,12 @@ def optimize(
     sources = [source for source in (content, *styles, start) if source is not None]
     inputs.check_one_stdin(sources)
     config = options.override(
-        TEXTURE if texture else PRESETS[preset],
+        PRESETS[preset] if texture is None else TEXTURE,
         size=size,
         iterations=iterations,
         scales=options.parse_scales(scales),
         optimizer=optimizer,
-        init=None if start else init,
+        init=init if start is None else None,
         content_weight=content_weight,
         style_weight=style_weight,
         tv_weight=tv_weight,
@@ -135,13 +135,14 @@ def optimize(
     )
     shares = options.parse_shares(style_blend, len(styles))
     names = [inputs.stem(source) for source in (content, *styles) if source is not None]
+    names += [] if texture is None else ["texture"]
     out = outputs.choose(output, "-".join(names) + ".png", sources, quality=quality, depth=depth)
     if plot:
-        outputs.check_plot(plot, sources)
+        outputs.check_plot(plot, out, sources)
     machine = options.machine(device, precision, threads)
-    photo = inputs.read_picture(content, console) if content else None
+    photo = inputs.read_picture(content, console) if content is not None else None
     paintings = [inputs.read_picture(style, console).rgb for style in styles]
-    begin = inputs.read_picture(start, console).rgb if start else None
+    begin = inputs.read_picture(start, console).rgb if start is not None else None
 
     from stylize_cli import images, limits
     from stylize_cli.methods import optimize as method
@@ -184,7 +185,7 @@ def _roles(pictures: list[str], texture: str | None) -> tuple[str | None, list[s
     Raises:
         StylizeError: too few pictures, or too many for a texture.
     """
-    if texture:
+    if texture is not None:
         if pictures:
             raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
         return None, [texture]

@@ -84,11 +84,17 @@ def parse_bytes(text: str | None) -> int | None:
 
 
 def parse_layers(text: str | None) -> tuple[str, ...] | None:
-    """Reads "relu1_1, conv2_1" as relu1_1 and relu2_1: the papers write conv for the same maps."""
+    """Reads "relu1_1, conv2_1" as relu1_1 and relu2_1: the papers write conv for the same maps.
+
+    Raises:
+        StylizeError: it names none.
+    """
     if text is None:
         return None
-    names = [name.strip().lower() for name in text.split(",")]
-    return tuple(re.sub(r"^conv", "relu", name) for name in names if name)
+    names = text.lower().replace(",", " ").split()
+    if not names:
+        raise StylizeError(f"'{text}' names no layer; write layers like relu3_1,relu4_1")
+    return tuple(re.sub(r"^conv", "relu", name) for name in names)
 
 
 def parse_scales(text: str | None) -> int | str | None:

@@ -82,13 +82,15 @@ def choose(
     return Output(path, quality, bits)
 
 
-def check_plot(path: Path, sources: Sequence[str]) -> None:
+def check_plot(path: Path, output: Output, sources: Sequence[str]) -> None:
     """Raises `StylizeError` where a plot could not be written in the end."""
     from stylize_cli import images
 
     if path.suffix.lower() not in PLOTS:
         raise StylizeError(f"cannot plot to {path}: its name must end in one of {', '.join(PLOTS)}")
     images.check_place(path, files(sources))
+    if output.path is not None and path.resolve() == output.path.resolve():
+        raise StylizeError(f"--plot {path} is the picture's own file: name another")
 
 
 def write_plot(path: Path, history: Sequence[Mapping[str, float]]) -> None:

@@ -66,7 +66,7 @@ def reconstruct(
     if [content is not None, style is not None, figure].count(True) != 1:
         raise StylizeError("give one of --content LAYER, --style LAYER,... and --figure")
     console = Console(quiet=quiet, json=json)
-    layers = options.parse_layers(content or style) or ()
+    layers = options.parse_layers(style if content is None else content) or ()
     if figure:
         series = _figure()
     else:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from stylize_cli import colours, images, minimizers, objectives
+from stylize_cli import colours, hardware, images, minimizers, objectives
 from stylize_cli.config import OptimizeConfig
 from stylize_cli.descriptors import least_side
 from stylize_cli.errors import StylizeError
@@ -107,6 +107,7 @@ def optimize(
     image = _start(pictures, config, sizes[0], seed)
     for index, scale in enumerate(sizes):
         aims = targets(describe, pictures, config, scale)
+        hardware.release_memory()
         best: minimizers.Iterate | None = None
         for now in _minimise(describe, images.resize(image, scale), aims, config):
             _check_finite(now.evaluation.loss)
@@ -152,13 +153,9 @@ def targets(
         )
     if pictures.styles:
         pixels = round(size[0] * size[1] * config.style_scale**2)
-        sized = [
-            (images.resize(image, images.same_area(images.size_of(image), pixels)), share)
-            for image, share in pictures.styles
-        ]
         style = objectives.style_targets(
             describe,
-            sized,
+            [(_shown(image, pixels, config), share) for image, share in pictures.styles],
             config.style_layers,
             weight=config.style_weight,
             weighting=config.weighting,
@@ -166,6 +163,12 @@ def targets(
             content=photo,
         )
     return Targets(content, style, config.tv_weight)
+
+
+def _shown(style: Tensor, pixels: int, config: OptimizeConfig) -> Tensor:
+    """A style at as many pixels, its aspect kept where the layers have a position then."""
+    least = least_side(config.style_layers)
+    return images.resize(style, images.same_area(images.size_of(style), pixels, least=least))
 
 
 def _minimise(

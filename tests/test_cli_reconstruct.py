@@ -1,0 +1,153 @@
+"""`stylize reconstruct`: one layer's content, several layers' style, or the figure of both."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from stylize_cli import sheets
+from stylize_cli.config import (
+    FIGURE_CONTENT,
+    RECONSTRUCT_CONTENT,
+    RECONSTRUCT_STYLE,
+    STYLE_LAYERS,
+)
+from stylize_cli.methods import optimize as method
+
+pytest_plugins = ["commandline"]
+pytestmark = pytest.mark.usefixtures("loaded", "photo")
+
+QUICK = ["--size", 64, "--iterations", 2, "--precision", "float32"]  # the photo is 4:3
+KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "losses"]
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Lists the config, the pictures and the options of every optimisation."""
+    calls, optimize = [], method.optimize
+
+    def spy(describe, pictures, config, **options):
+        calls.append((config, pictures, options))
+        return optimize(describe, pictures, config, **options)
+
+    monkeypatch.setattr(method, "optimize", spy)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--content=conv2_2", "photo-relu2_2.png"),
+        ("--style=relu1_1,relu2_1", "photo-relu1_1-relu2_1.png"),
+    ],
+)
+def test_result_is_named_after_the_picture_and_the_layers(stylize, pixels, option, name):
+    ran = stylize("reconstruct", "photo.png", option, *QUICK, "--quiet")
+    assert (ran.code, ran.line, ran.err) == (0, name, "")
+    assert pixels(name).shape == (48, 64, 3)
+
+
+def test_content_is_one_layer_s_features_alone(stylize, runs):
+    ran = stylize("reconstruct", "photo.png", "--content", "relu2_2", *QUICK, "--json")
+    assert set(ran.record["losses"]) - {"tv"} == {"content relu2_2", "total"}
+    ((config, pictures, _),) = runs
+    changed = {"content_layers": ("relu2_2",), "size": 64, "iterations": 2}
+    assert config == replace(RECONSTRUCT_CONTENT, **changed)
+    assert (config.init, config.style_layers, pictures.styles) == ("noise", (), ())
+
+
+def test_style_is_the_gram_matrices_of_its_layers_alone(stylize, runs):
+    ran = stylize("reconstruct", "photo.png", "--style", "relu1_1,pool1", *QUICK, "--json")
+    assert set(ran.record["losses"]) == {"style relu1_1", "style pool1", "total"}
+    ((config, pictures, _),) = runs
+    changed = {"style_layers": ("relu1_1", "pool1"), "size": 64, "iterations": 2}
+    assert config == replace(RECONSTRUCT_STYLE, **changed)
+    assert (config.init, config.content_layers, pictures.content) == ("noise", (), None)
+
+
+def test_json_is_the_contract_s(stylize):
+    ran = stylize(
+        "reconstruct", "photo.png", "--content", "relu1_1", *QUICK, "--json", "-o", "a.tif"
+    )
+    assert list(ran.record) == KEYS
+    assert (ran.record["output"], ran.record["width"], ran.record["height"]) == ("a.tif", 64, 48)
+
+
+def test_a_seed_is_one_picture(stylize, tmp_path):
+    def painted(seed):
+        ran = stylize("reconstruct", "photo.png", "--content", "relu2_1", *QUICK, "--seed", seed)
+        return (tmp_path / ran.line).read_bytes()
+
+    assert painted(1) == painted(1) != painted(2)
+
+
+@pytest.fixture
+def sheet(monkeypatch):
+    """The rows of the sheet that is drawn, each the cells' labels and sizes."""
+    rows, draw = [], sheets.contact_sheet
+
+    def spy(cells, **options):
+        rows.extend({label: tuple(image.shape[2:]) for label, image in row} for row in cells)
+        return draw(cells, **options)
+
+    monkeypatch.setattr(sheets, "contact_sheet", spy)
+    return rows
+
+
+def test_figure_is_both_series_layer_by_layer(stylize, runs, sheet, pixels):
+    ran = stylize("reconstruct", "photo.png", "--figure", *QUICK)
+    assert (ran.code, ran.line) == (0, "photo-figure.png")
+    content = [config.content_layers for config, _, _ in runs if config.content_layers]
+    style = [config.style_layers for config, _, _ in runs if config.style_layers]
+    assert content == [(layer,) for layer in FIGURE_CONTENT]
+    assert style == [STYLE_LAYERS[: count + 1] for count in range(5)]
+    assert [list(row) for row in sheet] == [
+        ["original", *(f"content {layer}" for layer in FIGURE_CONTENT)],
+        ["original", *(f"style … {layer}" for layer in STYLE_LAYERS)],
+    ]
+    assert {size for row in sheet for size in row.values()} == {(48, 64)}
+    height, width, _ = pixels("photo-figure.png").shape
+    assert height > 2 * 48
+    assert width > 6 * 64
+
+
+@pytest.mark.parametrize("series", [["--content", "relu1_1"], ["--figure"]])
+def test_ctrl_c_before_there_is_a_picture_leaves_nothing(stylize, interrupt, photo, series):
+    interrupt(1)
+    ran = stylize("reconstruct", photo, *series, *QUICK)
+    assert (ran.code, ran.out) == (130, b"")
+    assert list(photo.parent.iterdir()) == [photo]
+
+
+def test_ctrl_c_keeps_the_best_so_far(stylize, interrupt, pixels):
+    interrupt(3)
+    ran = stylize("reconstruct", "photo.png", "--content", "relu1_1", *QUICK, "--iterations", 9)
+    assert ran.code == 130
+    assert pixels(ran.line).shape == (48, 64, 3)
+
+
+def test_ctrl_c_in_a_figure_keeps_the_cells_that_are_done(stylize, interrupt, sheet, pixels):
+    interrupt(3)
+    ran = stylize("reconstruct", "photo.png", "--figure", *QUICK, "--iterations", 9)
+    assert ran.code == 130
+    assert [list(row) for row in sheet] == [["original", "content relu1_2"], ["original"]]
+    assert pixels(ran.line).shape[1] > 2 * 64
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", r"give one of --content LAYER, --style LAYER,\.\.\. and --figure"),
+        ("--content relu1_1 --figure", r"give one of --content LAYER, --style LAYER,.*"),
+        ("--content relu1_1 --style relu1_1", r"give one of --content LAYER, --style LAYER,.*"),
+        ("--style=", r"'' names no layer; write layers like relu3_1,relu4_1"),
+        ("--content ,", r"',' names no layer; write layers like relu3_1,relu4_1"),
+        ("--content relu9_9", r"no layer 'relu9_9'; use one of: relu1_1, relu1_2, pool1, .*"),
+        (
+            "--content relu3_4 --descriptor vgg16-torchvision",
+            r"no layer 'relu3_4'; use one of: .*relu3_3, pool3.*",
+        ),
+    ],
+)
+def test_what_cannot_be_reconstructed_is_refused(refused, options, said):
+    assert re.fullmatch(said, refused("reconstruct", "photo.png", *options.split()))

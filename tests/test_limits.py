@@ -1,0 +1,133 @@
+import re
+from dataclasses import replace
+
+import psutil
+import pytest
+import torch
+
+from stylize_cli import descriptors, devices, images, limits
+from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS, OptimizeConfig
+from stylize_cli.devices import Machine
+from stylize_cli.errors import StylizeError
+
+CONFIG = OptimizeConfig(
+    content_layers=CONTENT_LAYERS,
+    style_layers=STYLE_LAYERS,
+    style_scale=1.0,
+    pool="max",
+    history=10,
+)
+CPU = Machine(torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """free(bytes): what the device says it has free."""
+    return lambda count: monkeypatch.setattr(devices, "free_memory", lambda _device: count)
+
+
+def kept_bytes(describe, image, layers):
+    """What autograd keeps for the backward pass, weights apart; each storage once."""
+    kept = {}
+    own = {buffer.untyped_storage().data_ptr() for buffer in describe.buffers()}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        found = describe(image.requires_grad_(), layers)
+    kept.update(
+        (x.untyped_storage().data_ptr(), x.untyped_storage().nbytes()) for x in found.values()
+    )
+    return sum(kept.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("pool", ["max", "avg"])
+@pytest.mark.parametrize("layer", ["pool1", "relu3_2", "pool5"])
+def test_maps_are_estimated_as_autograd_keeps_them(
+    layer, pool, dtype, make_narrow, picture, monkeypatch
+):
+    monkeypatch.setattr(descriptors, "MAPS", (4, 5, 6, 7, 8))
+    describe, side = make_narrow(pool=pool, dtype=dtype), 64
+    kept = [kept_bytes(describe, picture(side, side), layers) for layers in (["relu1_1"], [layer])]
+    configs = [
+        OptimizeConfig(pool=pool, content_layers=(), style_layers=(name,))
+        for name in ("relu1_1", layer)
+    ]
+    told = [limits.bytes_per_pixel(config, dtype) * side**2 for config in configs]
+    assert told[1] - told[0] == pytest.approx(kept[1] - kept[0], rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_estimate_is_the_loading_and_a_share_for_every_pixel(dtype):
+    sizes = [(100, 70), (200, 140), (1000, 700)]
+    small, double, tenfold = (
+        limits.estimate(size, CONFIG, dtype) - limits.estimate((0, 0), CONFIG, dtype)
+        for size in sizes
+    )
+    assert double == pytest.approx(4 * small)
+    assert tenfold == pytest.approx(100 * small)
+    assert small > 0
+
+
+@pytest.mark.parametrize(
+    "less",
+    [
+        {"history": 5},
+        {"pool": "avg"},
+        {"style_layers": ("relu1_1",), "content_layers": ()},
+    ],
+)
+def test_shorter_histories_shallower_layers_and_averages_take_less(less):
+    size = (256, 256)
+    full, lean = (
+        limits.estimate(size, c, torch.float32) for c in (CONFIG, replace(CONFIG, **less))
+    )
+    assert lean < full
+    assert limits.estimate(size, CONFIG, torch.bfloat16) < full
+    assert limits.estimate(size, replace(CONFIG, style_scale=3.0), torch.float32) > full
+
+
+@pytest.mark.parametrize("size", [(512, 512), (384, 1024), (4000, 60)])
+def test_what_fits_passes_and_the_size_told_is_the_greatest_that_does(size, free):
+    need = limits.estimate(size, CONFIG, torch.float32)
+    free(need)
+    limits.check(size, CONFIG, CPU, None)
+    free(need // 2)
+    with pytest.raises(StylizeError) as refused:
+        limits.check(size, CONFIG, CPU, None)
+    (told,) = re.findall(r"use --size (\d+)$", str(refused.value))
+    limits.check(images.fitted(size, int(told)), CONFIG, CPU, None)
+    with pytest.raises(StylizeError):
+        limits.check(images.fitted(size, int(told) + 16), CONFIG, CPU, None)
+
+
+def test_the_refusal_says_what_is_needed_and_what_is_there(free):
+    free(1_260_000_000)
+    gigabytes = limits.estimate((2048, 1024), CONFIG, torch.float32) / 1e9
+    with pytest.raises(StylizeError) as refused:
+        limits.check((2048, 1024), CONFIG, CPU, None)
+    assert f"1024x2048 px needs about {gigabytes:.1f} GB, 1.3 GB is free" in str(refused.value)
+
+
+def test_a_budget_counts_the_program_itself(free, monkeypatch):
+    size = (512, 512)
+    need = limits.estimate(size, CONFIG, torch.float32)
+    free(10 * need)
+    info = type("Info", (), {"rss": 300_000_000})
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _self: info)
+    limits.check(size, CONFIG, CPU, need + 300_000_000)
+    with pytest.raises(StylizeError, match="use --size"):
+        limits.check(size, CONFIG, CPU, need + 299_999_999)
+    with pytest.raises(StylizeError, match=r" 0\.0 GB is free; free some memory$"):
+        limits.check(size, CONFIG, CPU, 200_000_000)
+
+
+def test_a_budget_does_not_make_memory(free):
+    free(0)
+    with pytest.raises(StylizeError, match="free some memory"):
+        limits.check((64, 64), CONFIG, CPU, 10**12)

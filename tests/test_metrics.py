@@ -1,0 +1,85 @@
+import pytest
+import torch
+
+from stylize_cli import images, metrics
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.errors import StylizeError
+from stylize_cli.images import Picture
+
+
+def test_a_picture_judged_against_itself_has_no_error(narrow, picture):
+    image = picture(40, 56)
+    report = metrics.judge(narrow, image, image, image)
+    assert report == {"style_error": 0, "content_error": 0, "notebook": 0}
+
+
+def test_only_what_was_given_is_compared_with(narrow, picture):
+    one, two = picture(40, 56, seed=1), picture(40, 56, seed=2)
+    both = metrics.judge(narrow, one, two, two)
+    assert metrics.judge(narrow, one, style=two) == {"style_error": both["style_error"]}
+    assert metrics.judge(narrow, one, content=two) == {"content_error": both["content_error"]}
+    assert min(both.values()) > 0.01
+
+
+def test_errors_are_free_of_the_features_scale_and_the_notebook_is_not(narrow, picture):
+    def doubled(image, layers):
+        return {layer: 2 * features for layer, features in narrow(image, layers).items()}
+
+    pictures = [picture(40, 56, seed=seed) for seed in range(3)]
+    plain, scaled = (metrics.judge(describe, *pictures) for describe in (narrow, doubled))
+    notebook = plain.pop("notebook"), scaled.pop("notebook")
+    assert scaled == pytest.approx(plain, rel=1e-4)
+    assert 4 * notebook[0] < notebook[1] < 16 * notebook[0]  # content squared, style to the fourth
+
+
+@pytest.mark.parametrize(
+    ("style", "shown"),
+    [
+        ((200, 400), (40, 80)),
+        ((30, 30), (57, 57)),
+        ((10, 1000), (32, 566)),  # and not 6 px, in which relu5_1 has no position
+    ],
+)
+def test_the_style_is_shown_at_the_pictures_area(style, shown, narrow, picture):
+    sizes = []
+
+    def describe(image, layers, *use):
+        sizes.append((set(layers), images.size_of(image)))
+        return narrow(image, layers, *use)
+
+    metrics.judge(describe, picture(40, 80), picture(*style), picture(90, 80))
+    assert sizes[1:] == [(set(STYLE_LAYERS), shown), ({"relu4_2"}, (40, 80))]
+
+
+def test_a_picture_too_small_to_judge_is_refused(make_narrow, picture):
+    describe, small = make_narrow(), picture(40, 15)
+    with pytest.raises(StylizeError, match="16 px"):
+        metrics.judge(describe, small, style=picture(40, 40))
+
+
+def test_relative_error_is_the_ratio_of_norms():
+    value, target = torch.tensor([3.0, 4.0]), torch.tensor([0.0, 2.0])
+    assert metrics.relative_error(value, target) == pytest.approx(13**0.5 / 2)
+
+
+@pytest.mark.vgg
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("sizes", "tolerance"),
+    [([(72, 96)] * 3, 1e-3), ([(72, 96), (192, 256), (120, 80)], 0.03)],
+    ids=["as they are", "resized by other filters"],
+)
+def test_figures_are_those_of_the_independent_yardstick(
+    sizes, tolerance, vgg, judge, shared, tmp_path
+):
+    paths = []
+    for name, size in zip(("crowsonkb.png", "style.png", "photo.png"), sizes, strict=True):
+        rgb = images.read(shared / "reference" / name).rgb
+        paths.append(tmp_path / name)
+        images.write(paths[-1], Picture(images.resize(rgb, size)))
+    want = judge.judge(*paths, judge.weights())
+    got = metrics.judge(vgg, *(images.read(path).rgb for path in paths))
+    assert set(got) == {"style_error", "content_error", "notebook"}
+    for name, value in got.items():
+        scale = 5 if name == "notebook" else 1  # a power of four of the features
+        assert value == pytest.approx(want[name], rel=scale * tolerance)

@@ -1,0 +1,83 @@
+import pytest
+import torch
+
+from stylize_cli import sheets
+from stylize_cli.sheets import MARGIN
+
+HEIGHT = 12
+
+
+def whole_levels(picture):
+    """The picture in the 255 steps that a sheet has."""
+    return (picture * 255).round() / 255
+
+
+def place(sheet, picture):
+    """(top, left) of the one place where the sheet shows the picture."""
+    height, width = picture.shape[2:]
+    windows = sheet[0].unfold(1, height, 1).unfold(2, width, 1)  # (3, tops, lefts, height, width)
+    off = (windows - picture[0, :, None, None]).abs().amax(dim=(0, 3, 4))
+    ((top, left),) = (off < 1e-6).nonzero().tolist()
+    return top, left
+
+
+@pytest.fixture
+def rows(picture):
+    sizes = ((30, 34), (38,))
+    return [
+        [(str(width), whole_levels(picture(HEIGHT, width, seed=width))) for width in row]
+        for row in sizes
+    ]
+
+
+def test_pictures_stand_in_rows_with_a_margin_around_each(rows):
+    sheet = sheets.contact_sheet(rows, height=HEIGHT)
+    ((_, one), (_, two)), ((_, three),) = rows
+    places = [place(sheet, picture) for picture in (one, two, three)]
+    (top, left), (top_two, left_two), (top_three, left_three) = places
+    assert top == top_two
+    assert left == left_three == MARGIN
+    assert left_two == left + 30 + MARGIN
+    assert top_three > top + HEIGHT + MARGIN
+    height, width = sheet.shape[2:]
+    assert width == left_two + 34 + MARGIN
+    assert height >= top_three + HEIGHT + MARGIN
+    assert sheet.shape[:2] == (1, 3)
+    assert sheet.dtype == torch.float32
+
+
+def test_each_label_is_dark_on_white_above_its_picture(rows):
+    def blank(cells):
+        return [[("", picture) for _, picture in row] for row in cells]
+
+    labelled, bare = (sheets.contact_sheet(r, height=HEIGHT) for r in (rows, blank(rows)))
+    assert labelled.shape == bare.shape
+    inked = (labelled != bare).any(dim=1)[0]
+    for row in rows:
+        for _, picture in row:
+            top, left = place(bare, picture)
+            above = inked[:top, left:]
+            assert above.any()
+            assert place(labelled, picture) == (top, left)
+    assert labelled[:, :, inked].max() < 1
+    assert bare[..., :MARGIN].min() == 1
+
+
+def test_pictures_are_scaled_to_one_height(picture):
+    flat = torch.tensor([0.2, 0.4, 0.8]).view(1, 3, 1, 1)
+    sheet = sheets.contact_sheet(
+        [[("", flat.expand(1, 3, 24, 40)), ("", picture(6, 6))]], height=HEIGHT
+    )
+    assert sheet.shape[3] == 20 + 12 + 3 * MARGIN
+    place(sheet, flat.expand(1, 3, HEIGHT, 20))
+
+
+def test_a_label_longer_than_its_picture_is_whole():
+    """It has as many inked columns as on a sheet wide enough for it."""
+    inked = []
+    for width in (10, 300):
+        sheet = sheets.contact_sheet(
+            [[("relu1_1", torch.ones(1, 3, HEIGHT, width))]], height=HEIGHT
+        )
+        inked.append((sheet < 1).any(dim=1)[0].any(dim=0).sum())
+    assert inked[0] == inked[1]
