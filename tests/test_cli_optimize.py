@@ -211,6 +211,14 @@ def test_coarse_pictures_come_first_and_every_nth_is_saved(stylize, pixels, tmp_
     assert sides == [32, 32, 64, 64, 64]
 
 
+@pytest.mark.parametrize("options", [[], ["--preserve-color"]])
+def test_the_last_saved_picture_is_the_result(stylize, tmp_path, picture, options):
+    images.write(tmp_path / "photo.png", Picture(picture(24, 32), torch.rand(1, 1, 24, 32)))
+    stylize(*PAIR, *QUICK, "--optimizer", "adam", "--scales", 1, "--save-every", 2, *options)
+    result, last = (tmp_path / f"photo-style{end}.png" for end in ("", "-0002"))
+    assert last.read_bytes() == result.read_bytes()
+
+
 def test_plot_is_beside_the_picture_and_not_on_stdout(stylize, tmp_path):
     ran = stylize(*PAIR, *QUICK, "--plot", "loss.svg")
     assert ran.line == "photo-style.png"
@@ -341,6 +349,18 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 styles"),
         ("photo.png style.png --style-blend x", r"--style-blend 'x' is not a list like 0\.7,0\.3"),
         ("photo.png style.png --memory lots", r"'lots' is not an amount of memory; write it .*"),
+        (
+            "photo.png style.png --style-layers relu9_9",
+            r"no layer 'relu9_9'; use one of: relu1_1,.*",
+        ),
+        (
+            "photo.png style.png --content-layers relu3_4 --descriptor vgg16-torchvision",
+            r"no layer 'relu3_4'; use one of: .*relu3_3, pool3.*",
+        ),
+        (
+            "photo.png style.png --size 16",
+            r"16x12 px is too small for .* need 16 px a side; use a larger --size or lower layers",
+        ),
         ("photo.png style.png --scales 0", r"--scales '0' is neither auto nor a number from 1 up"),
         ("photo.png style.png --style-layers ,", r"',' names no layer; write layers like relu.*"),
         (
@@ -367,6 +387,22 @@ def test_an_input_is_not_overwritten_under_the_default_name_either(refused, pict
     for output in ([], ["-o", "."], ["-o", "link/"]):
         said = refused(*PAIR, "--init", "photo-style.png", *output)
         assert re.fullmatch(r".*photo-style\.png is an input .*: name another output", said)
+
+
+def test_a_numbered_file_is_not_an_input_either(refused, picture_file, tmp_path):
+    picture_file(24, 32, name="out-0002.png")
+    (tmp_path / "link.png").symlink_to("out-0002.png")
+    for start in ("out-0002.png", "link.png"):
+        said = refused(*PAIR, "--init", start, "--save-every", 1, "-o", "out.png")
+        assert re.fullmatch(r"out-0002\.png is an input .*: name another output", said)
+
+
+def test_names_that_are_too_long_for_the_disk_are_refused(refused, picture_file):
+    styles = [picture_file(8, 8, name=f"{digit * 60}.png") for digit in "12345"]
+    assert re.fullmatch(
+        r"cannot write photo-1.*5\.png \(.*\): name another output with -o",
+        refused("optimize", "photo.png", *styles),
+    )
 
 
 def test_a_size_too_large_for_the_memory_names_the_largest_that_is_not(

@@ -97,6 +97,7 @@ def sheet(monkeypatch):
 def test_figure_is_both_series_layer_by_layer(stylize, runs, sheet, pixels):
     ran = stylize("reconstruct", "photo.png", "--figure", *QUICK)
     assert (ran.code, ran.line) == (0, "photo-figure.png")
+    assert re.fullmatch(r"device: .*\n", ran.err)
     content = [config.content_layers for config, _, _ in runs if config.content_layers]
     style = [config.style_layers for config, _, _ in runs if config.style_layers]
     assert content == [(layer,) for layer in FIGURE_CONTENT]
@@ -143,6 +144,8 @@ def test_ctrl_c_in_a_figure_keeps_the_cells_that_are_done(stylize, interrupt, sh
         ("--style=", r"'' names no layer; write layers like relu3_1,relu4_1"),
         ("--content ,", r"',' names no layer; write layers like relu3_1,relu4_1"),
         ("--content relu9_9", r"no layer 'relu9_9'; use one of: relu1_1, relu1_2, pool1, .*"),
+        ("--figure --size 16", r"16x12 px is too small for the layers chosen, which need 16 px.*"),
+        ("--figure --memory lots", r"'lots' is not an amount of memory; write it like 4GB or .*"),
         (
             "--content relu3_4 --descriptor vgg16-torchvision",
             r"no layer 'relu3_4'; use one of: .*relu3_3, pool3.*",

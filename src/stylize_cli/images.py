@@ -227,5 +227,9 @@ def check_place(path: Path, inputs: Iterable[Path]) -> None:
         is_writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     except PermissionError:  # a folder on the way does not open
         is_writable = False
+    except OSError as error:  # a name that is too long
+        raise StylizeError(
+            f"cannot write {path} ({error.strerror}): name another output with -o"
+        ) from error
     if not is_writable:
         raise StylizeError(f"cannot write {path}: its folder is not writable; choose another")

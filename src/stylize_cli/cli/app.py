@@ -63,7 +63,8 @@ def main() -> None:
     except typer.TyperException as error:  # of the options: it does not say the fix itself
         context = getattr(error, "ctx", None)
         command = context.command_path if context else app.info.name
-        code = _refuse(f"{error.format_message().rstrip('.')}; see {command} --help")
+        text = error.format_message().replace("Value error, ", "").rstrip(".")  # pydantic's words
+        code = _refuse(f"{text}; see {command} --help")
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     sys.exit(code)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    results: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Pictures to measure.")],
+    results: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Pictures to measure.")],
     *,
     content: Annotated[
         str | None, typer.Option("--content", metavar="PHOTO", help="The photo they were made of.")

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +10,9 @@ from stylize_cli.cli import inputs, options, outputs, running
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import PRESETS, TEXTURE
 from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _default(name: str) -> str:
@@ -19,7 +22,7 @@ def _default(name: str) -> str:
 def optimize(
     pictures: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CONTENT STYLE...", help="The photo, then one or more styles."),
+        typer.Argument(metavar="CONTENT STYLE", help="The photo, then one or more styles."),
     ] = None,
     *,
     output: options.OutputOption = None,
@@ -33,51 +36,73 @@ def optimize(
     ] = "default",
     texture: Annotated[
         str | None,
-        typer.Option("--texture", help="No photo: synthesise a texture like this image."),
+        typer.Option(
+            "--texture", metavar="IMAGE", help="No photo: synthesise a texture like this image."
+        ),
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--size", min=16, help=f"Long side, px. {_default('size')}")
+        int | None,
+        typer.Option("--size", metavar="PX", min=16, help=f"Long side, px. {_default('size')}"),
     ] = None,
     iterations: Annotated[
         int | None,
-        typer.Option("--iterations", min=1, help=f"At each scale. {_default('iterations')}"),
+        typer.Option(
+            "--iterations", metavar="N", min=1, help=f"At each scale. {_default('iterations')}"
+        ),
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option("--scales", help="auto or how many, each half of the next. [default: auto]"),
+        typer.Option(
+            "--scales",
+            metavar="auto|N",
+            help="auto or how many, each half of the next. [default: auto]",
+        ),
     ] = None,
     optimizer: Annotated[
         Literal["lbfgs", "adam"] | None, typer.Option("--optimizer", help="[default: lbfgs]")
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option("--init", help="content, noise or an image file. [default: content]"),
+        typer.Option(
+            "--init", metavar="content|noise|FILE", help="Where to start. [default: content]"
+        ),
     ] = None,
     content_weight: Annotated[
         float | None,
-        typer.Option("--content-weight", min=0, help=_default("content_weight")),
+        typer.Option("--content-weight", metavar="X", min=0, help=_default("content_weight")),
     ] = None,
     style_weight: Annotated[
-        float | None, typer.Option("--style-weight", min=0, help=_default("style_weight"))
+        float | None,
+        typer.Option("--style-weight", metavar="X", min=0, help=_default("style_weight")),
     ] = None,
     tv_weight: Annotated[
         float | None,
-        typer.Option("--tv-weight", min=0, help=f"Smoothness. {_default('tv_weight')}"),
+        typer.Option(
+            "--tv-weight", metavar="X", min=0, help=f"Smoothness. {_default('tv_weight')}"
+        ),
     ] = None,
     style_blend: Annotated[
         str | None,
-        typer.Option("--style-blend", help="Shares of several styles, such as 0.7,0.3."),
+        typer.Option(
+            "--style-blend", metavar="X,X...", help="Shares of several styles, such as 0.7,0.3."
+        ),
     ] = None,
     style_scale: Annotated[
         float | None,
-        typer.Option("--style-scale", min=0.1, max=4, help="Size of the style's strokes."),
+        typer.Option(
+            "--style-scale", metavar="X", min=0.1, max=4, help="Size of the style's strokes."
+        ),
     ] = None,
     content_layers: Annotated[
-        str | None, typer.Option("--content-layers", help="[default: relu4_2]")
+        str | None, typer.Option("--content-layers", metavar="LAYER,...", help="[default: relu4_2]")
     ] = None,
     style_layers: Annotated[
         str | None,
-        typer.Option("--style-layers", help="[default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1]"),
+        typer.Option(
+            "--style-layers",
+            metavar="LAYER,...",
+            help="[default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1]",
+        ),
     ] = None,
     pool: Annotated[
         Literal["max", "avg"] | None, typer.Option("--pool", help=_default("pool"))
@@ -93,10 +118,13 @@ def optimize(
     weights: options.WeightsOption = None,
     save_every: Annotated[
         int | None,
-        typer.Option("--save-every", min=1, help="Also save the picture every N iterations."),
+        typer.Option(
+            "--save-every", metavar="N", min=1, help="Also save the picture every N iterations."
+        ),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the losses by layer into this file.")
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw the losses by layer into this file."),
     ] = None,
     compile_: Annotated[
         bool,
@@ -112,7 +140,7 @@ def optimize(
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Optimise the picture itself: CONTENT in the style of STYLE (Gatys et al. 2016)."""
+    """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     console = Console(quiet=quiet, json=json)
     content, styles = _roles(pictures or [], texture)
     start = init if init not in (None, "content", "noise") else None
@@ -137,6 +165,8 @@ def optimize(
     names = [inputs.stem(source) for source in (content, *styles) if source is not None]
     names += [] if texture is None else ["texture"]
     out = outputs.choose(output, "-".join(names) + ".png", sources, quality=quality, depth=depth)
+    if save_every:
+        outputs.check_numbered(out, sources)
     if plot:
         outputs.check_plot(plot, out, sources)
     machine = options.machine(device, precision, threads)
@@ -144,14 +174,14 @@ def optimize(
     paintings = [inputs.read_picture(style, console).rgb for style in styles]
     begin = inputs.read_picture(start, console).rgb if start is not None else None
 
-    from stylize_cli import images, limits
+    from stylize_cli import images
     from stylize_cli.methods import optimize as method
 
     side = config.size
     shape = images.fitted(images.size_of(photo.rgb), side) if photo else (side, side)
-    limits.check(shape, config, machine, options.parse_bytes(memory))
+    running.check(config, descriptor, shape, machine, options.parse_bytes(memory))
     describe = running.load_descriptor(
-        config, descriptor, weights, machine, compiled=compile_, console=console
+        [config], descriptor, weights, machine, compiled=compile_, console=console
     )
     began = time.perf_counter()
     given = method.Pictures(
@@ -159,19 +189,24 @@ def optimize(
     )
     keep = color_by if preserve_color else None
     seen = method.keep_colours(given, keep).to(machine.device)
+
+    def finished(image: "Tensor") -> images.Picture:
+        rgb = method.restore_colours(image.cpu(), given.content, keep)
+        alpha = photo.alpha if photo else None
+        return images.Picture(
+            rgb, None if alpha is None else images.resize(alpha, images.size_of(rgb))
+        )
+
     course = running.follow(
         method.optimize(describe, seen, config, size=shape, seed=seed),
         console,
         task="Stylising" if photo else "Synthesising",
         save_every=save_every,
-        output=out,
+        save=lambda number, image: out.numbered(number).write(finished(image)),
     )
     if course.last is None:  # interrupted before there was anything to keep
         raise typer.Exit(INTERRUPTED)
-    result = images.resize(course.last.image.cpu(), shape)
-    result = method.restore_colours(result, given.content, keep)
-    alpha = photo.alpha if photo else None
-    out.write(images.Picture(result, None if alpha is None else images.resize(alpha, shape)))
+    out.write(finished(images.resize(course.last.image, shape)))
     if plot:
         outputs.write_plot(plot, course.history)
     console.result(running.record(out, shape, began, machine, course))

@@ -33,10 +33,13 @@ PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="auto: bfloat16 where the hardware has it.")
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="CPU threads. [default: all cores]")
+    int | None,
+    typer.Option("--threads", metavar="N", min=1, help="CPU threads. [default: all cores]"),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of all that is random.")]
-QualityOption = Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP.")]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Of all that is random.")]
+QualityOption = Annotated[
+    int, typer.Option("--quality", metavar="N", min=1, max=100, help="Of JPEG and WebP.")
+]
 DepthOption = Annotated[
     Literal["8", "16"], typer.Option("--depth", help="Bits a channel; 16 for PNG and TIFF.")
 ]

@@ -82,6 +82,16 @@ def choose(
     return Output(path, quality, bits)
 
 
+def check_numbered(output: Output, sources: Sequence[str]) -> None:
+    """Raises `StylizeError` where a numbered file of the output would overwrite an input."""
+    from stylize_cli import images
+
+    for file in files(sources):
+        number = file.resolve().stem.rpartition("-")[2]
+        if number.isdecimal():
+            images.check_place(Path(str(output.numbered(int(number)))), [file])
+
+
 def check_plot(path: Path, output: Output, sources: Sequence[str]) -> None:
     """Raises `StylizeError` where a plot could not be written in the end."""
     from stylize_cli import images

@@ -35,7 +35,7 @@ def reconstruct(
         str | None,
         typer.Option(
             "--style",
-            metavar="LAYER[,LAYER...]",
+            metavar="LAYER,...",
             help="Show what the Gram matrices of these layers keep of it.",
         ),
     ] = None,
@@ -44,12 +44,12 @@ def reconstruct(
         typer.Option("--figure", help="Draw the series of both, layer by layer, on one sheet."),
     ] = False,
     output: options.OutputOption = None,
-    size: Annotated[int, typer.Option("--size", min=16, help="Long side, px.")] = (
+    size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Long side, px.")] = (
         RECONSTRUCT_CONTENT.size
     ),
-    iterations: Annotated[int, typer.Option("--iterations", min=1, help="At each scale.")] = (
-        RECONSTRUCT_CONTENT.iterations
-    ),
+    iterations: Annotated[
+        int, typer.Option("--iterations", metavar="N", min=1, help="At each scale.")
+    ] = (RECONSTRUCT_CONTENT.iterations),
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
     memory: options.MemoryOption = None,
@@ -67,10 +67,14 @@ def reconstruct(
         raise StylizeError("give one of --content LAYER, --style LAYER,... and --figure")
     console = Console(quiet=quiet, json=json)
     layers = options.parse_layers(style if content is None else content) or ()
+    budget = options.parse_bytes(memory)
     if figure:
         series = _figure()
     else:
         series = {"-".join(layers): _content(*layers) if content else _style(*layers)}
+    series = {
+        label: replace(config, size=size, iterations=iterations) for label, config in series.items()
+    }
     out = outputs.choose(
         output,
         f"{inputs.stem(image)}-{'figure' if figure else '-'.join(layers)}.png",
@@ -81,16 +85,18 @@ def reconstruct(
     machine = options.machine(device, precision, threads)
     original = inputs.read_picture(image, console).rgb
 
-    from stylize_cli import images, limits
+    from stylize_cli import images
     from stylize_cli.methods import optimize as method
 
     shape = images.fitted(images.size_of(original), size)
+    for config in series.values():
+        running.check(config, descriptor, shape, machine, budget)
+    describe = running.load_descriptor(
+        list(series.values()), descriptor, weights, machine, console=console
+    )
     began = time.perf_counter()
     cells: list[Cell] = []
-    for label, base in series.items():
-        config = replace(base, size=size, iterations=iterations)
-        describe = running.load_descriptor(config, descriptor, weights, machine, console=console)
-        limits.check(shape, config, machine, options.parse_bytes(memory))
+    for label, config in series.items():
         pictures = _pictures(original, config).to(machine.device)
         course = running.follow(
             method.optimize(describe, pictures, config, size=shape, seed=seed),

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from stylize_cli.cli.outputs import Output
     from stylize_cli.devices import Machine
     from stylize_cli.methods.optimize import Iterate
@@ -37,8 +39,36 @@ class Course:
     interrupted: bool = False
 
 
-def load_descriptor(
+def check(
     config: OptimizeConfig,
+    name: Descriptor,
+    size: tuple[int, int],
+    machine: "Machine",
+    memory: int | None,
+) -> None:
+    """Refuses what could not run, before anything is loaded.
+
+    Args:
+        config: what is to run.
+        name: of the descriptor.
+        size: (height, width) of the result.
+        machine: where.
+        memory: most bytes the whole program may take; None for what is free.
+
+    Raises:
+        StylizeError: a layer is not the descriptor's, the picture is too small, memory too short.
+    """
+    from stylize_cli import descriptors, limits
+    from stylize_cli.methods import optimize as method
+
+    layers = {*config.content_layers, *config.style_layers}
+    descriptors.check_layers(layers, descriptors.SOURCES[name])
+    method.scale_sizes(size, config)
+    limits.check(size, config, machine, memory)
+
+
+def load_descriptor(
+    configs: Sequence[OptimizeConfig],
     name: Descriptor,
     file: Path | None,
     machine: "Machine",
@@ -46,31 +76,30 @@ def load_descriptor(
     compiled: bool = False,
     console: Console,
 ) -> "Describe":
-    """The descriptor that a config needs, on its device and in its precision.
+    """The descriptor for configs that differ in their layers, on its device and in its precision.
 
     Raises:
-        StylizeError: it cannot be had, the layers are not its own, or there is no compiler.
+        StylizeError: it cannot be had, or there is no compiler.
     """
     import torch
 
     from stylize_cli import descriptors
 
-    layers = {*config.content_layers, *config.style_layers}
-    descriptors.check_layers(layers, descriptors.SOURCES[name])
     if compiled and not any(shutil.which(compiler) for compiler in COMPILERS):
         raise StylizeError("--compile needs a C++ compiler, and none is here; leave it out")
-    console.say(f"device: {machine.describe()}")
+    first = configs[0]
     with console.progress() as on_step:
         descriptor = descriptors.load(
             name,
-            layers=layers,
+            layers={layer for c in configs for layer in (*c.content_layers, *c.style_layers)},
             dtype=machine.dtype,
-            pool=config.pool,
-            edges=config.edges,
-            normalise=config.normalise,
+            pool=first.pool,
+            edges=first.edges,
+            normalise=first.normalise,
             file=file,
             on_step=on_step,
         )
+    console.say(f"device: {machine.describe()}")
     descriptor = descriptor.to(machine.device)
     return torch.compile(descriptor) if compiled else descriptor
 
@@ -81,7 +110,7 @@ def follow(
     *,
     task: str,
     save_every: int | None = None,
-    output: "Output | None" = None,
+    save: "Callable[[int, Tensor], None] | None" = None,
 ) -> Course:
     """Runs a method to its end, or to Ctrl-C, which keeps the best picture so far.
 
@@ -89,11 +118,9 @@ def follow(
         iterates: the method.
         console: where its progress is shown.
         task: what the progress bar calls it.
-        save_every: iterations from one numbered file beside the output to the next.
-        output: where those go.
+        save_every: iterations from one call of `save` to the next.
+        save: told the number of an iteration and its best picture.
     """
-    from stylize_cli.images import Picture
-
     course = Course()
     try:
         with console.progress() as on_step:
@@ -102,8 +129,8 @@ def follow(
                 course.history.append(now.losses)
                 height, width = now.image.shape[2:]
                 on_step(Step(f"{task} at {width}x{height}", now.done, 1.0, now.losses))
-                if save_every and output and len(course.history) % save_every == 0:
-                    output.numbered(len(course.history)).write(Picture(now.image.cpu()))
+                if save and save_every and len(course.history) % save_every == 0:
+                    save(len(course.history), now.image)
     except KeyboardInterrupt:
         course.interrupted = True
         console.say("interrupted: keeping the best so far")
