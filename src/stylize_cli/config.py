@@ -60,7 +60,7 @@ class OptimizeConfig:
     pool: Literal["max", "avg"] = "max"
     edges: Literal["trained", "kind"] = "kind"
     normalise: bool = False
-    history: int = 10
+    history: int = 6
 
 
 PRESETS: Mapping[PresetName, OptimizeConfig] = {

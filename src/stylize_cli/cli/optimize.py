@@ -8,11 +8,13 @@ import typer
 
 from stylize_cli.cli import inputs, options, outputs, running
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import PRESETS, TEXTURE
+from stylize_cli.config import PRESETS, TEXTURE, OptimizeConfig
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from stylize_cli.methods.optimize import Pictures
 
 
 def _default(name: str) -> str:
@@ -170,37 +172,28 @@ def optimize(
     if plot:
         outputs.check_plot(plot, out, sources)
     machine = options.machine(device, precision, threads)
-    photo = inputs.read_picture(content, console) if content is not None else None
-    paintings = [inputs.read_picture(style, console).rgb for style in styles]
-    begin = inputs.read_picture(start, console).rgb if start is not None else None
+    given, alpha, shape = _read(content, styles, start, shares, config, console)
 
     from stylize_cli import images
     from stylize_cli.methods import optimize as method
 
-    side = config.size
-    shape = images.fitted(images.size_of(photo.rgb), side) if photo else (side, side)
     running.check(config, descriptor, shape, machine, options.parse_bytes(memory))
     describe = running.load_descriptor(
         [config], descriptor, weights, machine, compiled=compile_, console=console
     )
     began = time.perf_counter()
-    given = method.Pictures(
-        photo.rgb if photo else None, tuple(zip(paintings, shares, strict=True)), begin
-    )
     keep = color_by if preserve_color else None
     seen = method.keep_colours(given, keep).to(machine.device)
 
     def finished(image: "Tensor") -> images.Picture:
         rgb = method.restore_colours(image.cpu(), given.content, keep)
-        alpha = photo.alpha if photo else None
-        return images.Picture(
-            rgb, None if alpha is None else images.resize(alpha, images.size_of(rgb))
-        )
+        fitted = None if alpha is None else images.resize(alpha, images.size_of(rgb))
+        return images.Picture(rgb, fitted)
 
     course = running.follow(
         method.optimize(describe, seen, config, size=shape, seed=seed),
         console,
-        task="Stylising" if photo else "Synthesising",
+        task="Stylising" if content else "Synthesising",
         save_every=save_every,
         save=lambda number, image: out.numbered(number).write(finished(image)),
     )
@@ -227,3 +220,26 @@ def _roles(pictures: list[str], texture: str | None) -> tuple[str | None, list[s
     if len(pictures) < 2:
         raise StylizeError("give a photo and at least one style: stylize optimize PHOTO STYLE...")
     return pictures[0], pictures[1:]
+
+
+def _read(
+    content: str | None,
+    styles: list[str],
+    start: str | None,
+    shares: list[float],
+    config: OptimizeConfig,
+    console: Console,
+) -> "tuple[Pictures, Tensor | None, tuple[int, int]]":
+    """The pictures at the size they are needed, the photo's alpha, and (height, width)."""
+    from stylize_cli import images
+    from stylize_cli.methods.optimize import Pictures
+
+    photo = inputs.read_picture(content, console) if content is not None else None
+    paintings = [inputs.read_picture(style, console).rgb for style in styles]
+    begin = inputs.read_picture(start, console).rgb if start is not None else None
+    side = config.size
+    shape = images.fitted(images.size_of(photo.rgb), side) if photo else (side, side)
+    pictures = Pictures(
+        photo.rgb if photo else None, tuple(zip(paintings, shares, strict=True)), begin
+    )
+    return pictures.fitted(shape, config.style_scale), photo.alpha if photo else None, shape

@@ -34,6 +34,23 @@ class Pictures:
     styles: tuple[tuple[Tensor, float], ...] = ()
     start: Tensor | None = None
 
+    def fitted(self, size: tuple[int, int], style_scale: float) -> "Pictures":
+        """The same, no larger than a result of (height, width) shows them.
+
+        A photo of 50 megapixels would else take 600 MB to the end.
+        """
+        pixels = round(size[0] * size[1] * style_scale**2)
+
+        def shrunk(style: Tensor) -> Tensor:
+            least = images.same_area(images.size_of(style), pixels)
+            return images.resize(style, least) if least < images.size_of(style) else style
+
+        return Pictures(
+            None if self.content is None else images.resize(self.content, size),
+            tuple((shrunk(style), share) for style, share in self.styles),
+            None if self.start is None else images.resize(self.start, size),
+        )
+
     def to(self, device: torch.device) -> "Pictures":
         """The same on a device."""
         return Pictures(
