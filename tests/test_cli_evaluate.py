@@ -91,9 +91,34 @@ def test_a_picture_too_small_for_the_layers_is_refused(refused, picture_file):
     assert re.fullmatch(r".*40x15 px is too small .* at least 16 px a side", said)
 
 
+def test_folders_and_globs_are_measured_file_by_file(stylize, picture_file, tmp_path):
+    for name in ("sub/c.png", "sub/deep/d.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture_file(40, 48, name=name)
+    (tmp_path / "sub/notes.txt").write_text("not a picture")
+    ran = stylize("evaluate", "sub", "?.png", *given(["style"]), "--json")
+    names = [json.loads(line)["output"] for line in ran.out.splitlines()]
+    assert names == ["sub/c.png", "sub/deep/d.png", "a.png", "b.png"]
+
+
+def test_one_bad_file_does_not_stop_the_others(stylize, picture_file):
+    picture_file(8, 40, name="small.png")
+    ran = stylize("evaluate", "a.png", "missing.png", "small.png", "b.png", *given(["style"]))
+    assert ran.code == 1
+    assert [line.split()[0] for line in ran.out.decode().splitlines()] == ["a.png", "b.png"]
+    missing, small = ran.err.splitlines()
+    assert missing.startswith("error: there is no file missing.png")
+    assert small.startswith("error: small.png: 40x8 px is too small")
+    ran = stylize("evaluate", "missing.png", "a.png", *given(["style"]), "--json")
+    bad, good = (json.loads(line) for line in ran.out.splitlines())
+    assert bad == {"output": "missing.png", "error": bad["error"]}
+    assert "style_error" in good
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ("nothing*.png --style style.png", r"there are no pictures in nothing\*.png: .*"),
         ("a.png", r"nothing to compare with: give --style IMAGE, --content PHOTO or both"),
         ("- --style -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- --style style.png", r"stdin is empty: .*"),

@@ -123,7 +123,7 @@ def test_a_budget_counts_the_program_itself(free, monkeypatch):
     limits.check(size, CONFIG, CPU, need + 300_000_000)
     with pytest.raises(StylizeError, match="use --size"):
         limits.check(size, CONFIG, CPU, need + 299_999_999)
-    with pytest.raises(StylizeError, match=r" 0\.0 GB is free; free some memory$"):
+    with pytest.raises(StylizeError, match=r" 0\.0 GB is free; give --memory more \("):
         limits.check(size, CONFIG, CPU, 200_000_000)
 
 

@@ -82,7 +82,7 @@ PRESETS: Mapping[PresetName, OptimizeConfig] = {
     ),
     # Gatys' own later notebook (PytorchNeuralStyleTransfer): its objective, not its optimiser.
     "notebook": OptimizeConfig(
-        iterations=30,
+        iterations=20,
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,

@@ -29,7 +29,8 @@ class Machine:
         if self.device.type == "cuda":
             name += f" ({torch.cuda.get_device_name(self.device)})"
         elif self.device.type == "cpu":
-            name += f" ({hardware.cpu_name()}, {torch.get_num_threads()} threads)"
+            count = torch.get_num_threads()
+            name += f" ({hardware.cpu_name()}, {count} thread{'s' if count > 1 else ''})"
         return f"{name}, {self.precision}"
 
 

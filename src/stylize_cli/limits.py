@@ -53,16 +53,21 @@ def check(
     Raises:
         StylizeError: it does not fit.
     """
-    free = devices.free_memory(machine.device)
-    if budget is not None:
-        free = min(free, budget - psutil.Process().memory_info().rss)
+    there = devices.free_memory(machine.device)
+    own = psutil.Process().memory_info().rss
+    free = there if budget is None else min(there, budget - own)
     need = estimate(size, config, machine.dtype)
     if need <= free:
         return
     long = max(size)
     while long > 0 and estimate(images.fitted(size, long), config, machine.dtype) > free:
         long -= 16
-    fix = f"use --size {long}" if long >= 16 else "free some memory"
+    if long >= 16:
+        fix = f"use --size {long}"
+    elif budget is not None and budget - own < there:
+        fix = f"give --memory more (the program itself takes {own / 1e9:.1f} GB)"
+    else:
+        fix = "free some memory"
     raise StylizeError(
         f"{size[1]}x{size[0]} px needs about {need / 1e9:.1f} GB, {max(0, free) / 1e9:.1f} GB is "
         f"free; {fix}"

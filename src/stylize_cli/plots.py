@@ -22,7 +22,8 @@ def loss_plot(history: Sequence[Mapping[str, float]], *, format: str = "png") ->
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     axes = figure.subplots()
     for name in sorted({term for losses in history for term in losses}):
-        values = [losses.get(name, float("nan")) for losses in history]
+        # A logarithmic axis has no place for 0: a gap.
+        values = [losses.get(name) or float("nan") for losses in history]
         emphasis = {"color": "black", "linewidth": 2.0} if name == "total" else {"linewidth": 1.0}
         axes.plot(range(len(values)), values, label=name, **emphasis)
     axes.set(xlabel="iteration", ylabel="weighted loss", yscale="log")

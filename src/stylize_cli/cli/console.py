@@ -10,10 +10,9 @@ from typing import Any
 
 from stylize_cli.progress import OnStep, Step, ignore
 
+PARTLY_FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
-
-SHOWN = ("total", "style", "content", "tv")  # sums of the losses whose name starts so
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,13 @@ class Console:
             return
         print(json.dumps(record) if self.json else record["output"], flush=True)
 
+    def failure(self, name: str, reason: str) -> None:
+        """One of a batch that failed, while the others go on."""
+        text = reason if name in reason else f"{name}: {reason}"
+        print(f"error: {text}", file=sys.stderr, flush=True)
+        if self.json:
+            print(json.dumps({"output": name, "error": reason}), flush=True)
+
     @contextmanager
     def progress(self) -> Iterator[OnStep]:
         """An `OnStep` that draws a bar where stderr is a terminal, and nothing elsewhere."""
@@ -58,7 +64,7 @@ class Console:
             def on_step(step: Step) -> None:
                 bar.update(
                     task,
-                    description=f"{step.task} {_losses(step.losses)}",
+                    description=_description(step),
                     completed=step.done,
                     total=step.total,
                 )
@@ -66,9 +72,6 @@ class Console:
             yield on_step
 
 
-def _losses(losses: Mapping[str, float]) -> str:
-    sums = {
-        name: sum(value for term, value in losses.items() if term.split()[0] == name)
-        for name in SHOWN
-    }
-    return "  ".join(f"{name} {value:.4g}" for name, value in sums.items() if value)
+def _description(step: Step) -> str:
+    total = step.losses.get("total")
+    return step.task if total is None else f"{step.task}, loss {total:.4g}"

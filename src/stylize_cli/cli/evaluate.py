@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stylize_cli.cli import inputs, options
-from stylize_cli.cli.console import Console
+from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    results: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Pictures to measure.")],
+    results: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE", help="Pictures to measure, folders of them, or globs."),
+    ],
     *,
     content: Annotated[
         str | None, typer.Option("--content", metavar="PHOTO", help="The photo they were made of.")
@@ -31,7 +34,8 @@ def evaluate(
     if content is None and style is None:
         raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
     console = Console(quiet=quiet, json=json)
-    sources = [source for source in (*results, content, style) if source is not None]
+    batch = inputs.expand(results)
+    sources = [source for source in (*batch, content, style) if source is not None]
     inputs.check_one_stdin(sources)
     # In float32 always: the figures are to compare with others'.
     machine = options.machine(device, "float32", threads)
@@ -44,13 +48,23 @@ def evaluate(
     painting = None if style is None else read(style)
     photo = None if content is None else read(content)
     describe = descriptors.load("vgg19", file=weights).to(machine.device)
-    for result in results:
-        picture = read(result)
-        report = metrics.judge(describe, picture, painting, photo)
-        name = "stdin" if result == inputs.STDIO else result
+    failed = False
+    for source in batch:
+        name = "stdin" if source == inputs.STDIO else source
+        try:
+            picture = read(source)
+            report = metrics.judge(describe, picture, painting, photo)
+        except StylizeError as error:
+            if len(batch) == 1:
+                raise
+            console.failure(name, str(error))
+            failed = True
+            continue
         if json:
             height, width = picture.shape[2:]
             console.result({"output": name, "width": width, "height": height, **report})
         else:
-            figures = "  ".join(f"{name} {value:.4g}" for name, value in report.items())
+            figures = "  ".join(f"{figure} {value:.4g}" for figure, value in report.items())
             print(f"{name}  {figures}")
+    if failed:
+        raise typer.Exit(PARTLY_FAILED)

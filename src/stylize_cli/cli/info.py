@@ -39,7 +39,7 @@ def _facts() -> dict[str, Any]:
         "cpu features": " ".join(hardware.cpu_features()) or "unknown",
         "cpu precision": precision,
         "cuda driver": "found" if hardware.cuda_driver() else "not found",
-        "memory free": f"{hardware.available_memory() / 1e9:.1f} GB",
+        "memory free (MB)": hardware.available_memory() // 10**6,
         "data folder": str(paths.data_dir()),
         "cache folder": str(paths.cache_dir()),
         "weights": {"vgg19": _bundled()} | {name: _downloaded(name) for name in TABLE},

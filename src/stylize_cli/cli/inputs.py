@@ -1,5 +1,6 @@
 """Pictures a command is given: paths, or - for stdin."""
 
+import glob
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from stylize_cli.images import Picture
 
 STDIO = "-"
+# Of the files taken from a folder.
+SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def read_picture(source: str, console: Console) -> "Picture":
@@ -25,6 +28,28 @@ def read_picture(source: str, console: Console) -> "Picture":
     if picture.note:
         console.say(f"{stem(source)}: {picture.note}")
     return picture
+
+
+def expand(sources: Sequence[str]) -> list[str]:
+    """Files for folders (all pictures in them, at any depth) and for globs the shell left alone.
+
+    Raises:
+        StylizeError: a folder or a glob that holds no picture.
+    """
+    found: list[str] = []
+    for source in sources:
+        path = Path(source)
+        if source and path.is_dir():
+            files = [str(f) for f in sorted(path.rglob("*")) if f.suffix.lower() in SUFFIXES]
+        elif glob.has_magic(source) and not path.exists():
+            # Path.glob takes no absolute pattern.
+            files = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
+        else:
+            files = [source]
+        if not files:
+            raise StylizeError(f"there are no pictures in {source}: check the path")
+        found += files
+    return found
 
 
 def stem(source: str) -> str:

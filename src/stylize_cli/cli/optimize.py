@@ -145,6 +145,8 @@ def optimize(
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     console = Console(quiet=quiet, json=json)
     content, styles = _roles(pictures or [], texture)
+    if texture is not None and (preset != "default" or preserve_color):
+        raise StylizeError("--texture has no photo and its own settings: leave out the others")
     start = init if init not in (None, "content", "noise") else None
     sources = [source for source in (content, *styles, start) if source is not None]
     inputs.check_one_stdin(sources)
@@ -163,6 +165,8 @@ def optimize(
         style_layers=options.parse_layers(style_layers),
         pool=pool,
     )
+    if not config.content_weight and not config.style_weight:
+        raise StylizeError("both weights are 0: give --content-weight or --style-weight")
     shares = options.parse_shares(style_blend, len(styles))
     names = [inputs.stem(source) for source in (content, *styles) if source is not None]
     names += [] if texture is None else ["texture"]

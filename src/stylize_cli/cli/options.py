@@ -36,7 +36,10 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", min=1, help="CPU threads. [default: all cores]"),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Of all that is random.")]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of all that is random."),
+]
 QualityOption = Annotated[
     int, typer.Option("--quality", metavar="N", min=1, max=100, help="Of JPEG and WebP.")
 ]
