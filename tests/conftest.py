@@ -130,7 +130,7 @@ def make_narrow():
 @pytest.fixture
 def narrow(make_narrow):
     """A descriptor shaped like VGG-19 with 4 to 8 maps in every layer: max pooling, kind edges."""
-    return make_narrow(edges="kind")
+    return make_narrow(edges="clean")
 
 
 @pytest.fixture(scope="session")

@@ -89,9 +89,9 @@ def test_every_layer_is_torchvisions(name, layout, tmp_path, picture):
 
 
 @POOLS
-@pytest.mark.parametrize("edges", ["trained", "kind"])
+@pytest.mark.parametrize("edges", ["trained", "clean"])
 def test_pooling_and_edges_are_those_of_torchs_modules(pool, edges, make_narrow, picture):
-    net, kind = make_narrow(pool=pool, edges=edges), edges == "kind"
+    net, kind = make_narrow(pool=pool, edges=edges), edges == "clean"
     pooling = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}[pool](2, ceil_mode=kind)
     modules = []
     for layer in descriptors.layer_names(net.source):
@@ -145,14 +145,14 @@ def pixels_seen(net, height, width):
 
 @pytest.mark.parametrize(("height", "width"), [(32, 64), (37, 51), (63, 33)])
 def test_kind_edges_pool_every_pixel_and_trained_ones_whole_windows(height, width, identity):
-    assert pixels_seen(identity(pool="avg", edges="kind"), height, width).all()
+    assert pixels_seen(identity(pool="avg", edges="clean"), height, width).all()
     seen = pixels_seen(identity(pool="avg", edges="trained"), height, width)
     whole = torch.zeros_like(seen)
     whole[: height // 32 * 32, : width // 32 * 32] = True
     assert seen.equal(whole)
 
 
-@pytest.mark.parametrize(("edges", "is_flat"), [("kind", True), ("trained", False)])
+@pytest.mark.parametrize(("edges", "is_flat"), [("clean", True), ("trained", False)])
 def test_only_kind_edges_see_no_frame_around_a_flat_image(edges, is_flat, make_narrow):
     features = make_narrow(edges=edges)(torch.full((1, 3, 9, 9), 0.7), ["relu1_1"])["relu1_1"]
     spread = (features - features[..., 4:5, 4:5]).abs().max()
@@ -260,7 +260,7 @@ def test_a_network_by_name_is_fetched_and_built_as_asked(tmp_path, monkeypatch):
         return file
 
     monkeypatch.setattr(weights, "fetch", fetch)
-    options = {"dtype": torch.bfloat16, "pool": "avg", "edges": "kind"}
+    options = {"dtype": torch.bfloat16, "pool": "avg", "edges": "clean"}
     net = descriptors.load("vgg16-torchvision", layers=["relu1_2"], on_step=print, **options)
     assert asked == [("https://download.pytorch.org/models/vgg16-397923af.pth", print)]
     assert {key: getattr(net, key) for key in options} == options

@@ -126,7 +126,7 @@ def test_styles_are_shown_at_the_results_area_times_their_scale(narrow, picture)
     assert counting.shown == [photo, (24, 48), (34, 34), photo]
 
 
-@pytest.mark.parametrize("edges", ["kind", "trained"])
+@pytest.mark.parametrize("edges", ["clean", "trained"])
 @pytest.mark.parametrize("style", [(8, 900), (3, 3)])
 def test_a_style_of_any_shape_will_do(style, edges, make_narrow, picture):
     """At the result's area and its own aspect it may be thinner than the layers need."""

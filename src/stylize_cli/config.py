@@ -58,7 +58,7 @@ class OptimizeConfig:
     block_weights: BlockWeights = (64.0, 16.0, 4.0, 2.0, 1.0)
     style_scale: float = 1.0
     pool: Literal["max", "avg"] = "max"
-    edges: Literal["trained", "kind"] = "kind"
+    edges: Literal["trained", "clean"] = "clean"
     normalise: bool = False
     history: int = 6
 

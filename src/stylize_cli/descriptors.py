@@ -24,7 +24,7 @@ from stylize_cli.progress import OnStep, ignore
 
 Name = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
 Pool = Literal["max", "avg"]
-Edges = Literal["trained", "kind"]
+Edges = Literal["trained", "clean"]
 
 # One convolution after the other, from the image up: "1_1", weight (out, in, 3, 3), bias (out,). A
 # stream, so that a network in bfloat16 never has all of its weights in float32 in memory as well.
@@ -122,7 +122,7 @@ class Descriptor(nn.Module):
         pool: max as trained, or average ("slightly more appealing", Gatys et al. 2016, sec. 2).
         edges: "trained" pads the image with zeros, which shows a frame around it, and pools without
             the last row and column of an odd size, which deep layers then do not see; an optimiser
-            paints both. "kind" replicates the edge and pools all there is.
+            paints both. "clean" replicates the edge and pools all there is.
     """
 
     def __init__(
@@ -186,10 +186,10 @@ class Descriptor(nn.Module):
     def _layer(self, x: Tensor, layer: str) -> Tensor:
         if layer.startswith("pool"):
             pool = F.max_pool2d if self.pool == "max" else F.avg_pool2d
-            return pool(x, 2, ceil_mode=self.edges == "kind")
+            return pool(x, 2, ceil_mode=self.edges == "clean")
         name = layer.removeprefix("relu")
         padding = 1
-        if name == "1_1" and self.edges == "kind":
+        if name == "1_1" and self.edges == "clean":
             x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
         weight, bias = self.get_buffer(f"weight{name}"), self.get_buffer(f"bias{name}")
         # In place: nothing but the ReLU reads a convolution's output, and half of the memory goes.

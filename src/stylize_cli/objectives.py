@@ -38,6 +38,19 @@ class Targets:
         """All layers looked at."""
         return {target.layer for target in (*self.content, *self.style)}
 
+    def terms(self, layer: str, features: Tensor) -> dict[str, Tensor]:
+        """The weighted losses of one layer's maps by name: "content relu4_2", "style relu1_1"."""
+        terms = {}
+        for target in self.content:
+            if target.layer == layer:
+                loss = losses.content_loss(features, target.value)
+                terms[f"content {layer}"] = target.weight * loss
+        for target in self.style:
+            if target.layer == layer:
+                loss = losses.style_loss(losses.gram_matrix(features), target.value)
+                terms[f"style {layer}"] = target.weight * loss
+        return terms
+
 
 @torch.no_grad()
 def content_targets(
@@ -117,20 +130,7 @@ def _gram(_layer: str, features: Tensor) -> Tensor:
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
     image = image.detach().requires_grad_()
-
-    def terms_of(layer: str, features: Tensor) -> dict[str, Tensor]:
-        terms = {}
-        for target in targets.content:
-            if target.layer == layer:
-                loss = losses.content_loss(features, target.value)
-                terms[f"content {layer}"] = target.weight * loss
-        for target in targets.style:
-            if target.layer == layer:
-                loss = losses.style_loss(losses.gram_matrix(features), target.value)
-                terms[f"style {layer}"] = target.weight * loss
-        return terms
-
-    found = describe(image, targets.layers, terms_of)
+    found = describe(image, targets.layers, targets.terms)
     terms = {name: term for layer in found.values() for name, term in layer.items()}
     if targets.tv_weight:
         terms["tv"] = targets.tv_weight * losses.total_variation(image) / image.numel()
