@@ -91,23 +91,23 @@ def test_every_layer_is_torchvisions(name, layout, tmp_path, picture):
 @POOLS
 @pytest.mark.parametrize("edges", ["trained", "clean"])
 def test_pooling_and_edges_are_those_of_torchs_modules(pool, edges, make_narrow, picture):
-    net, kind = make_narrow(pool=pool, edges=edges), edges == "clean"
-    pooling = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}[pool](2, ceil_mode=kind)
+    net, clean = make_narrow(pool=pool, edges=edges), edges == "clean"
+    pooling = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}[pool](2, ceil_mode=clean)
     modules = []
     for layer in descriptors.layer_names(net.source):
         if layer.startswith("pool"):
             modules.append(pooling)
             continue
         weight, bias = (net.get_buffer(layer.replace("relu", key)) for key in ("weight", "bias"))
-        mode = "replicate" if kind and not modules else "zeros"
-        conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, padding_mode=mode)
+        conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
         conv.load_state_dict({"weight": weight, "bias": bias})
         modules += [conv, nn.ReLU()]
     image = picture(47, 33)
     caffe = normalize(image.flip(1) * 255, (103.939, 116.779, 123.68), (1, 1, 1)).flip(1)
+    shown = nn.ReflectionPad2d(8)(caffe) if clean else caffe
     with torch.no_grad():
         got = net(image, descriptors.layer_names(net.source))
-        for value, expected in zip(got.values(), by_layer(modules, caffe), strict=True):
+        for value, expected in zip(got.values(), by_layer(modules, shown), strict=True):
             torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -152,11 +152,18 @@ def test_kind_edges_pool_every_pixel_and_trained_ones_whole_windows(height, widt
     assert seen.equal(whole)
 
 
-@pytest.mark.parametrize(("edges", "is_flat"), [("clean", True), ("trained", False)])
-def test_only_kind_edges_see_no_frame_around_a_flat_image(edges, is_flat, make_narrow):
-    features = make_narrow(edges=edges)(torch.full((1, 3, 9, 9), 0.7), ["relu1_1"])["relu1_1"]
-    spread = (features - features[..., 4:5, 4:5]).abs().max()
-    assert (spread < 1e-5) == is_flat
+@pytest.mark.parametrize(("edges", "margin"), [("clean", 8), ("trained", 0)])
+def test_only_clean_edges_see_no_frame_around_a_flat_image(edges, margin, make_narrow):
+    features = make_narrow(edges=edges)(torch.full((1, 3, 20, 20), 0.7), ["relu2_1"])["relu2_1"]
+    inside = features[..., margin // 2 : 10 + margin // 2, margin // 2 : 10 + margin // 2]
+    spread = (inside - inside[..., 5:6, 5:6]).abs().max()
+    assert (spread < 1e-5) == (edges == "clean")
+
+
+@pytest.mark.parametrize("side", [1, 2, 5, 9])
+def test_clean_edges_mirror_no_more_than_there_is(side, make_narrow):
+    features = make_narrow(edges="clean")(torch.rand(1, 3, side, side), ["relu1_1"])["relu1_1"]
+    assert features.shape[2:] == (side + 2 * min(8, side - 1),) * 2
 
 
 @pytest.mark.parametrize("name", descriptors.layer_names(SOURCES["vgg19"]))

@@ -50,7 +50,7 @@ class OptimizeConfig:
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
-    content_weight: float = 1.6
+    content_weight: float = 2.0
     style_weight: float = 1.0
     tv_weight: float = 10.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS
@@ -99,7 +99,6 @@ TEXTURE = OptimizeConfig(
     init="noise",
     tv_weight=0.0,
     content_layers=(),
-    block_weights=(16.0, 8.0, 4.0, 2.0, 1.0),
 )
 
 # What one layer or a set of them keeps (Gatys et al. 2016, fig. 1): from noise, one term only.

@@ -45,6 +45,7 @@ NOT_WEIGHTS = (
     struct.error,
 )
 
+MARGIN = 8  # px mirrored around a picture with clean edges
 LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
 MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
 
@@ -120,9 +121,10 @@ class Descriptor(nn.Module):
         layers: what it will be asked for; None is all. No weights above them are kept.
         dtype: of the weights, and so of the feature maps.
         pool: max as trained, or average ("slightly more appealing", Gatys et al. 2016, sec. 2).
-        edges: "trained" pads the image with zeros, which shows a frame around it, and pools without
-            the last row and column of an odd size, which deep layers then do not see; an optimiser
-            paints both. "clean" replicates the edge and pools all there is.
+        edges: "trained" shows the image in a black frame (zero padding at every convolution) and
+            pools without the last row and column of an odd size: pixels at the border count for
+            less in deep layers than in shallow ones, and an optimiser paints them as it likes.
+            "clean" mirrors `MARGIN` px at every side first and pools all there is.
     """
 
     def __init__(
@@ -170,6 +172,9 @@ class Descriptor(nn.Module):
         Returns:
             {name: what `use` returned}; by default the maps themselves.
         """
+        if self.edges == "clean":
+            margin = min(MARGIN, *(side - 1 for side in image.shape[2:]))
+            image = F.pad(image, (margin,) * 4, mode="reflect")
         mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
         scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
         # In float32 before the cast: what bfloat16 rounds is then the small difference.
@@ -188,12 +193,9 @@ class Descriptor(nn.Module):
             pool = F.max_pool2d if self.pool == "max" else F.avg_pool2d
             return pool(x, 2, ceil_mode=self.edges == "clean")
         name = layer.removeprefix("relu")
-        padding = 1
-        if name == "1_1" and self.edges == "clean":
-            x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
         weight, bias = self.get_buffer(f"weight{name}"), self.get_buffer(f"bias{name}")
         # In place: nothing but the ReLU reads a convolution's output, and half of the memory goes.
-        return F.conv2d(x, weight, bias, padding=padding).relu_()
+        return F.conv2d(x, weight, bias, padding=1).relu_()
 
 
 def load(
