@@ -50,7 +50,7 @@ class OptimizeConfig:
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
-    content_weight: float = 2.0
+    content_weight: float = 1.9
     style_weight: float = 1.0
     tv_weight: float = 10.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS
@@ -82,7 +82,7 @@ PRESETS: Mapping[PresetName, OptimizeConfig] = {
     ),
     # Gatys' own later notebook (PytorchNeuralStyleTransfer): its objective, not its optimiser.
     "notebook": OptimizeConfig(
-        iterations=20,
+        iterations=25,
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,

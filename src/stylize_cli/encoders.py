@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import Any, Literal
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -86,7 +85,10 @@ def _quantised(pixels: NDArray[np.float32], depth: Depth) -> Samples:
 
 
 def _tiff(samples: Samples) -> bytes:
+    import tifffile  # noqa: PLC0415 - 4 MB that only TIFF needs
+
     buffer = BytesIO()
+
     tifffile.imwrite(
         buffer,
         samples,

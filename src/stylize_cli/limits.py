@@ -9,8 +9,9 @@ from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 
 # Copies of the first block's maps alive at once at the peak of the backward pass, beside those that
-# the forward pass kept: the gradient above and below a convolution, and its workspace.
-GRADIENTS = 3
+# the forward pass kept: gradients above and below a convolution, its workspace, and what the heap
+# cannot use again. Chosen so that no measured peak was above the estimate.
+GRADIENTS = 4
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
 INDEX = 8  # bytes: where max pooling took each value from
 LOADING = 120_000_000  # bytes: of the descriptor while it is read and converted
@@ -35,7 +36,8 @@ def bytes_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
 
 def estimate(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
     """Bytes that optimising a picture of (height, width) takes, beside the program itself."""
-    area = size[0] * size[1] * max(1.0, config.style_scale**2 / 2)
+    margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
+    area = (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
     return LOADING + int(area * bytes_per_pixel(config, dtype))
 
 
