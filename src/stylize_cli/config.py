@@ -50,9 +50,9 @@ class OptimizeConfig:
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
-    content_weight: float = 1.9
+    content_weight: float = 2.1
     style_weight: float = 1.0
-    tv_weight: float = 10.0
+    tv_weight: float = 5.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     style_layers: tuple[str, ...] = STYLE_LAYERS
     block_weights: BlockWeights = (64.0, 16.0, 4.0, 2.0, 1.0)

@@ -88,7 +88,6 @@ def _tiff(samples: Samples) -> bytes:
     import tifffile  # noqa: PLC0415 - 4 MB that only TIFF needs
 
     buffer = BytesIO()
-
     tifffile.imwrite(
         buffer,
         samples,
