@@ -1,6 +1,6 @@
 """A contact sheet of `stylize optimize` beside pastiche, with the yardstick's figures.
 
-    python benchmarks/gallery.py DATA -o docs/gallery/optimize.jpg [--work FOLDER]
+    python benchmarks/gallery.py DATA -o docs/gallery/optimize.jpg [--pairs N] [--work FOLDER]
 
 DATA holds photos/ and styles/. Every pair of PAIRS is made by both at one size: stylize's default
 preset, and pastiche with 200 steps. What already lies in the work folder is not made again.
@@ -65,13 +65,14 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--pairs", type=int, default=len(PAIRS), help="how many of them")
     parser.add_argument("--work", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
         rows = []
-        for photo, style in PAIRS:
+        for photo, style in PAIRS[: args.pairs]:
             paths = args.data / "photos" / f"{photo}.jpg", args.data / "styles" / f"{style}.jpg"
             rows.append(row(*paths, work, size=args.size, steps=args.steps))
             print("  ".join(label for label, _ in rows[-1][1:]), flush=True)
