@@ -62,6 +62,11 @@ class OptimizeConfig:
     normalise: bool = False
     history: int = 6
 
+    @property
+    def layers(self) -> set[str]:
+        """All layers looked at."""
+        return {*self.content_layers, *self.style_layers}
+
 
 PRESETS: Mapping[PresetName, OptimizeConfig] = {
     "default": OptimizeConfig(),

@@ -19,10 +19,9 @@ LOADING = 120_000_000  # bytes: of the descriptor while it is read and converted
 
 def bytes_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
-    layers = {*config.content_layers, *config.style_layers}
     order = descriptors.layer_names(descriptors.SOURCES["vgg19"])
     kept = 0.0
-    for layer in order[: 1 + max(order.index(layer) for layer in layers)]:
+    for layer in order[: 1 + max(order.index(layer) for layer in config.layers)]:
         kind, block = (layer[:4], int(layer[4]))
         values = descriptors.MAPS[block - 1] / 4 ** (block - 1)  # a pixel
         if kind == "relu":

@@ -61,8 +61,7 @@ def check(
     from stylize_cli import descriptors, limits
     from stylize_cli.methods import optimize as method
 
-    layers = {*config.content_layers, *config.style_layers}
-    descriptors.check_layers(layers, descriptors.SOURCES[name])
+    descriptors.check_layers(config.layers, descriptors.SOURCES[name])
     method.scale_sizes(size, config)
     limits.check(size, config, machine, memory)
 
@@ -91,7 +90,7 @@ def load_descriptor(
     with console.progress() as on_step:
         descriptor = descriptors.load(
             name,
-            layers={layer for c in configs for layer in (*c.content_layers, *c.style_layers)},
+            layers={layer for config in configs for layer in config.layers},
             dtype=machine.dtype,
             pool=first.pool,
             edges=first.edges,

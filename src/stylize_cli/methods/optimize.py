@@ -81,7 +81,7 @@ def scale_sizes(size: tuple[int, int], config: OptimizeConfig) -> list[tuple[int
     Raises:
         StylizeError: the picture is too small for the deepest layer.
     """
-    least = least_side({*config.content_layers, *config.style_layers})
+    least = least_side(config.layers)
     if min(size) < least:
         raise StylizeError(
             f"{size[1]}x{size[0]} px is too small for the layers chosen, which need {least} px a "
