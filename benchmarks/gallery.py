@@ -2,13 +2,15 @@
 
     python benchmarks/gallery.py DATA -o docs/gallery/optimize.jpg [--pairs N] [--work FOLDER]
 
-DATA holds photos/ and styles/. Every pair of PAIRS is made by both at one size: stylize's default
-preset, and pastiche with 200 steps. What already lies in the work folder is not made again.
+DATA holds photos/, styles/ and reference/. Every pair of PAIRS is made by both at one size:
+stylize's default preset, and pastiche with 200 steps. What already lies in the work folder is not
+made again. The first line is the reference pair, with what both peers made of it before.
 """
 
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from optimize import presized
@@ -29,26 +31,28 @@ PAIRS = (
     ("gc-explore-monuments-tajmahal", "signac-calanque"),
 )
 HEIGHT = 240  # px of every picture on the sheet
+REFERENCE_SIZE = 256  # px, long side of the reference pair and of what the peers made of it
 
 
-def make(photo: Path, style: Path, work: Path, *, size: int, steps: int) -> dict[str, Path]:
-    """Both results of one pair, by name."""
-    name = f"{photo.stem}-{style.stem}"
-    files = {who: work / f"{name}-{who}.png" for who in ("stylize", "pastiche")}
-    small = presized(photo, work, long_side=size)
-    if not files["stylize"].exists():
-        measure(
-            ["stylize", "optimize", small, style, "--size", str(size), "-q", "-o", files["stylize"]]
-        )
-    if not files["pastiche"].exists():
-        command = ["pastiche", "-c", small, "-s", style, "-o", files["pastiche"], "--no-verbose"]
+def ours(photo: Path, style: Path, work: Path, *, size: int) -> Path:
+    """What stylize's default preset makes of a pair."""
+    file = work / f"{photo.stem}-{style.stem}-stylize.png"
+    if not file.exists():
+        measure(["stylize", "optimize", photo, style, "--size", str(size), "-q", "-o", file])
+    return file
+
+
+def theirs(photo: Path, style: Path, work: Path, *, size: int, steps: int) -> Path:
+    """What pastiche makes of a pair."""
+    file = work / f"{photo.stem}-{style.stem}-pastiche.png"
+    if not file.exists():
+        command = ["pastiche", "-c", photo, "-s", style, "-o", file, "--no-verbose"]
         measure([*command, "--num-steps", str(steps), "--size", str(size)])
-    return files
+    return file
 
 
-def row(photo: Path, style: Path, work: Path, *, size: int, steps: int) -> list[sheets.Cell]:
-    """One line of the sheet: photo, style, and both results with their figures."""
-    files = make(photo, style, work, size=size, steps=steps)
+def row(photo: Path, style: Path, files: Mapping[str, Path]) -> list[sheets.Cell]:
+    """One line of the sheet: photo, style, and the results with their figures."""
     command = ["stylize", "evaluate", *files.values(), "--content", photo, "--style", style]
     report = measure([*map(str, command), "--json"]).output.splitlines()
     cells = [("photo", images.read(photo).rgb), (style.stem, images.read(style).rgb)]
@@ -71,11 +75,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
-        rows = []
-        for photo, style in PAIRS[: args.pairs]:
-            paths = args.data / "photos" / f"{photo}.jpg", args.data / "styles" / f"{style}.jpg"
-            rows.append(row(*paths, work, size=args.size, steps=args.steps))
-            print("  ".join(label for label, _ in rows[-1][1:]), flush=True)
+        reference = args.data / "reference"
+        pair = reference / "photo.png", reference / "style.png"
+        made = {who: reference / f"{who}.png" for who in ("crowsonkb", "pastiche")}
+        rows = [row(*pair, {"stylize": ours(*pair, work, size=REFERENCE_SIZE), **made})]
+        for name, painting in PAIRS[: args.pairs]:
+            small = presized(args.data / "photos" / f"{name}.jpg", work, long_side=args.size)
+            pair = small, args.data / "styles" / f"{painting}.jpg"
+            made = {"stylize": ours(*pair, work, size=args.size)}
+            made["pastiche"] = theirs(*pair, work, size=args.size, steps=args.steps)
+            rows.append(row(*pair, made))
+        for cells in rows:
+            print("  ".join(label for label, _ in cells[1:]), flush=True)
         sheet = sheets.contact_sheet(rows, height=HEIGHT)
         images.write(args.output, images.Picture(sheet), quality=85)
 
