@@ -1,7 +1,7 @@
 """Every method's settings and each paper's constants, with their sections."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Optimizer = Literal["lbfgs", "adam"]
@@ -9,6 +9,9 @@ Init = Literal["content", "noise"]
 Weighting = Literal["relative", "mean", "paper"]
 BlockWeights = tuple[float, float, float, float, float]
 PresetName = Literal["default", "paper", "notebook"]
+Method = Literal["perceptual", "conditional", "super-resolution"]
+TrainPreset = Literal["default", "paper"]
+Loss = Literal["feature", "pixel"]
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2
 EVEN: BlockWeights = (1.0, 1.0, 1.0, 1.0, 1.0)
@@ -110,7 +113,133 @@ TEXTURE = OptimizeConfig(
 RECONSTRUCT_CONTENT = OptimizeConfig(
     size=256, iterations=100, init="noise", content_weight=1.0, tv_weight=2.0, style_layers=()
 )
+# Even block weights leave dots: shallow Gram matrices are the last to be matched.
 RECONSTRUCT_STYLE = OptimizeConfig(
-    size=256, iterations=100, init="noise", tv_weight=0.0, content_layers=(), block_weights=EVEN
+    size=256, iterations=100, init="noise", tv_weight=0.0, content_layers=()
 )
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `stylize train` trains, on what, and how.
+
+    Attributes:
+        generator: the network, a key of `generators.BUILDERS`.
+        width: maps of its first convolution.
+        steps: updates of the weights.
+        batch_size: pictures a step.
+        size: side of the crops, px; of a super-resolution net's results.
+        zoom: how much larger than the crop a photo's short side may be before it is cropped, least
+            and most; None crops every photo as it is.
+        flip: mirror every other crop.
+        lr: Adam's step size at the start.
+        decay: "cosine" to nothing at the end, or "constant".
+        loss: of features, or of pixels (super-resolution's baseline).
+        weighting: what the weights multiply. "relative": each term over the target's own scale, so
+            that one setting serves every style; "mean": mean squares on 0-255.
+        content_weight: of the content layer.
+        style_weight: of the style layers together where relative; of each where not.
+        tv_weight: of the total variation per value.
+        content_layer: whose features are matched with the photo's.
+        style_layers: whose Gram matrices are matched with the style's; none for super-resolution.
+        style_size: side of the square whose area the style image gets, px.
+        pool: VGG's, max as trained or average.
+        edges: how VGG treats the border of a crop.
+    """
+
+    generator: str
+    width: int
+    steps: int
+    batch_size: int = 4
+    size: int = 192
+    zoom: tuple[float, float] | None = (1.0, 2.0)
+    flip: bool = True
+    lr: float = 2e-3
+    decay: Literal["cosine", "constant"] = "cosine"
+    loss: Loss = "feature"
+    weighting: Literal["relative", "mean"] = "relative"
+    content_weight: float = 0.2
+    style_weight: float = 1.0
+    tv_weight: float = 0.0
+    content_layer: str = "relu3_3"
+    style_layers: tuple[str, ...] = STYLE_LAYERS[:4]
+    style_size: int = 448
+    pool: Literal["max", "avg"] = "max"
+    edges: Literal["trained", "clean"] = "trained"
+
+    @property
+    def layers(self) -> set[str]:
+        """All layers looked at; none where pixels alone count."""
+        return set() if self.loss == "pixel" else {self.content_layer, *self.style_layers}
+
+
+_JOHNSON_STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # Johnson et al. 2016, sec. 4.1
+_PERCEPTUAL = TrainConfig(generator="conditional", width=16, steps=2000)
+_UPSCALER = TrainConfig(
+    generator="upscaler",
+    width=64,
+    steps=4000,
+    batch_size=8,
+    zoom=None,
+    lr=5e-4,
+    content_weight=1.0,
+    style_weight=0.0,
+    content_layer="relu2_2",
+    style_layers=(),
+)
+
+TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
+    ("perceptual", "default"): _PERCEPTUAL,
+    ("conditional", "default"): replace(_PERCEPTUAL, steps=8000),
+    ("super-resolution", "default"): _UPSCALER,
+    # Johnson et al. 2016, sec. 4.1: 256 px, batch 4, Adam 1e-3, 40,000 steps; weights and total
+    # variation of its released code, the latter per value here: 1e-4 · 256² · 3 · 255².
+    ("perceptual", "paper"): TrainConfig(
+        generator="johnson",
+        width=32,
+        steps=40_000,
+        size=256,
+        zoom=(1.0, 1.0),
+        flip=False,
+        lr=1e-3,
+        decay="constant",
+        weighting="mean",
+        content_weight=1.0,
+        style_weight=5.0,
+        tv_weight=1.3e6,
+        content_layer="relu2_2",
+        style_layers=_JOHNSON_STYLE,
+        style_size=256,
+    ),
+    # Dumoulin et al. 2017, sec. 3 and appendix: batch 16; Magenta's weights, no total variation.
+    ("conditional", "paper"): TrainConfig(
+        generator="conditional",
+        width=32,
+        steps=40_000,
+        batch_size=16,
+        size=256,
+        zoom=(1.0, 1.0),
+        flip=False,
+        lr=1e-3,
+        decay="constant",
+        weighting="mean",
+        content_weight=1.0,
+        style_weight=1e-4,
+        style_layers=_JOHNSON_STYLE,
+        style_size=256,
+        pool="avg",
+    ),
+    # Johnson et al. 2016, sec. 4.2: 288 px patches, 200,000 steps.
+    ("super-resolution", "paper"): replace(
+        _UPSCALER,
+        generator="johnson-upscaler",
+        steps=200_000,
+        batch_size=4,
+        size=288,
+        flip=False,
+        lr=1e-3,
+        decay="constant",
+        weighting="mean",
+    ),
+}
