@@ -1,4 +1,4 @@
-"""`stylize info`: what is installed, what the machine has, which weights are here."""
+"""`stylize info`: what is installed, what the machine has, which weights are here; a model."""
 
 import importlib.util
 import platform
@@ -9,7 +9,7 @@ import pytest
 import stylize_cli
 from stylize_cli import hardware, weights
 
-pytest_plugins = ["commandline"]
+pytest_plugins = ["commandline", "releases"]
 
 
 @pytest.fixture
@@ -99,3 +99,49 @@ def test_text_says_what_json_says(stylize, facts, monkeypatch):
             title, _, text = next(lines).partition(":")
             assert (title, text.strip()) == (name, str(value))
     assert list(lines) == []
+
+
+@pytest.mark.parametrize("given", ["classics", "file"])
+def test_a_model_s_facts_are_those_of_its_file(stylize, bundled, given):
+    path = bundled / "classics.pt"
+    ran = stylize("info", path if given == "file" else given, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.record == {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "method": "test",
+        "generator": "conditional",
+        "arguments": {"width": 2, "styles": 2},
+        "styles": ["dots", "waves"],
+        "provenance": {
+            "steps": 7,
+            "config": {"lr": 0.002},
+            "licence": "CC0-1.0",
+            "credit": "Two paintings",
+        },
+    }
+
+
+@pytest.mark.usefixtures("bundled")
+def test_a_model_s_facts_as_text(stylize):
+    lines = stylize("info", "classics").out.decode().splitlines()
+    assert [line.split(maxsplit=1) for line in lines[2:]] == [
+        ["method:", "test"],
+        ["generator:", "conditional"],
+        ["arguments:"],
+        ["width", "2"],
+        ["styles", "2"],
+        ["styles:", "dots, waves"],
+        ["provenance:"],
+        ["steps", "7"],
+        ["config:"],
+        ["lr", "0.002"],
+        ["licence", "CC0-1.0"],
+        ["credit", "Two paintings"],
+    ]
+
+
+@pytest.mark.usefixtures("bundled")
+def test_a_model_that_is_not_there_is_refused(refused, photo):
+    assert "did you mean classics?" in refused("info", "clasics")
+    assert "of stylize, or damaged" in refused("info", photo)

@@ -60,8 +60,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in ({"Content_Length": str(len(body))} | headers).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
+        self.server.bodies[-1] += len(body)  # before the client can have it all
         self.wfile.write(body)
-        self.server.bodies[-1] += len(body)
 
     def log_message(self, *_args: object) -> None:
         pass

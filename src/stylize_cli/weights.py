@@ -1,4 +1,4 @@
-"""Downloadable files: a table of them, and `fetch`, which brings one here and checks it."""
+"""Downloadable files: a table of them, `fetch`, which brings one here and checks it, and `read`."""
 
 import hashlib
 import os
@@ -24,6 +24,7 @@ TIMEOUT = (10, 30)  # seconds: to connect, of silence while reading
 ATTEMPTS = 5  # in a row without the file growing
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each one after it
 LONGEST_WAIT = 60.0  # seconds: however long a server asks for
+MIRROR = "STYLIZE_WEIGHTS_URL"  # variable that names a mirror's folder
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,22 @@ class _Failure(Exception):
         self.wait = wait
 
 
-def fetch(item: RemoteFile, *, folder: Path | None = None, on_step: OnStep = ignore) -> Path:
+def fetch(
+    item: RemoteFile,
+    *,
+    folder: Path | None = None,
+    mirror: str | None = MIRROR,
+    on_step: OnStep = ignore,
+) -> Path:
     """Returns the checked file on this disk, downloading it where it is missing or damaged.
 
     A download that breaks is resumed, in this run or a later one. Several processes may ask for the
-    same file at once: one downloads, the others wait for it. STYLIZE_WEIGHTS_URL names a mirror's
-    folder to download from instead; STYLIZE_OFFLINE=1 forbids the network.
+    same file at once: one downloads, the others wait for it. STYLIZE_OFFLINE=1 forbids the network.
 
     Args:
         item: the file wanted.
         folder: where it belongs; default: "weights" in the data folder.
+        mirror: variable that may name a mirror's folder to download from instead; None: none may.
         on_step: called with the bytes done and in all.
 
     Returns:
@@ -95,8 +102,8 @@ def fetch(item: RemoteFile, *, folder: Path | None = None, on_step: OnStep = ign
     """
     folder = folder or weights_dir()
     target = folder / item.filename
-    mirror = os.environ.get("STYLIZE_WEIGHTS_URL")
-    url = f"{mirror.rstrip('/')}/{item.filename}" if mirror else item.url
+    base = os.environ.get(mirror) if mirror else None
+    url = f"{base.rstrip('/')}/{item.filename}" if base else item.url
     try:
         # Hashed at every call: about 0.5 s for 550 MB, less than importing torch takes. A note that
         # it was checked once would not see the disk, or another program, change it since.
@@ -105,17 +112,57 @@ def fetch(item: RemoteFile, *, folder: Path | None = None, on_step: OnStep = ign
     except _Failure as failure:
         text = (
             f"{item.name}: {target} {fault}, and {url} cannot be fetched ({failure}); fetch the "
-            f"file of sha256 {item.sha256} by other means and put it there, or set "
-            "STYLIZE_WEIGHTS_URL to the address of a mirror's folder"
+            f"file of sha256 {item.sha256} by other means and put it there"
         )
-        # A mirror's address may carry a password.
-        raise StylizeError(re.sub(r"://[^/@\s]+@", "://", text)) from failure
+        if mirror:
+            text += f", or set {mirror} to the address of a mirror's folder"
+        raise StylizeError(_without_password(text)) from failure
     except OSError as error:
         raise StylizeError(
             f"cannot put {item.name} ({item.size / 1e6:.1f} MB) into {folder}: "
             f"{error.strerror or error}; mend that, or set STYLIZE_HOME to another folder"
         ) from error
     return target
+
+
+def read(url: str, *, most: int) -> bytes:
+    """Returns what a small file holds.
+
+    Raises:
+        StylizeError: it cannot be had, or has more than `most` bytes.
+    """
+    try:
+        _check_online()
+        return _content(url, most)
+    except _Failure as failure:
+        raise StylizeError(_without_password(f"{url} cannot be fetched ({failure})")) from failure
+
+
+def _content(url: str, most: int) -> bytes:
+    import requests  # noqa: PLC0415  (slow to import)
+
+    data = b""
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+            if response.status_code != 200:
+                raise _Failure(f"HTTP {response.status_code} {response.reason}", wait=None)
+            for chunk in response.iter_content(CHUNK):
+                data += chunk
+                if len(data) > most:
+                    raise _Failure(f"it has more than {most} bytes", wait=None)
+    except requests.RequestException as error:
+        raise _Failure(_cause(error), wait=None) from error
+    return data
+
+
+def _check_online() -> None:
+    if os.environ.get("STYLIZE_OFFLINE", "0") not in ("", "0"):
+        raise _Failure("STYLIZE_OFFLINE is set", wait=None)
+
+
+def _without_password(text: str) -> str:
+    """The text without what a mirror's address may carry."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
 
 
 def _fault(path: Path, item: RemoteFile) -> str | None:
@@ -135,8 +182,7 @@ def _fault(path: Path, item: RemoteFile) -> str | None:
 
 
 def _bring(item: RemoteFile, url: str, target: Path, on_step: OnStep) -> None:
-    if os.environ.get("STYLIZE_OFFLINE", "0") not in ("", "0"):
-        raise _Failure("STYLIZE_OFFLINE is set", wait=None)
+    _check_online()
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with _lock(item, part, on_step):

