@@ -1,5 +1,10 @@
+import math
+
+import numpy as np
 import pytest
 import torch
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stylize_cli import images, metrics
 from stylize_cli.config import STYLE_LAYERS
@@ -60,6 +65,38 @@ def test_a_picture_too_small_to_judge_is_refused(make_narrow, picture):
 def test_relative_error_is_the_ratio_of_norms():
     value, target = torch.tensor([3.0, 4.0]), torch.tensor([0.0, 2.0])
     assert metrics.relative_error(value, target) == pytest.approx(13**0.5 / 2)
+
+
+def _luma(image):
+    """scikit-image's Y of YCbCr, over 255."""
+    return rgb2ycbcr(image[0].permute(1, 2, 0).numpy().astype(np.float64))[..., 0] / 255
+
+
+@pytest.mark.parametrize("size", [(11, 11), (11, 40), (37, 52)])
+@pytest.mark.parametrize("share", [0.001, 0.1, 1.0])
+def test_psnr_and_ssim_are_scikit_images_of_the_luma(size, share, picture):
+    target = picture(*size)
+    image = target.lerp(picture(*size, seed=1), share)
+    x, y = _luma(image), _luma(target)
+    want = peak_signal_noise_ratio(y, x, data_range=1)
+    assert metrics.psnr(image, target) == pytest.approx(want, abs=1e-4)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    want = structural_similarity(y, x, data_range=1, **options)
+    assert metrics.ssim(image, target) == pytest.approx(want, abs=1e-4)
+
+
+def test_equal_pictures_are_infinitely_and_wholly_alike(picture):
+    image = picture(24, 32)
+    assert metrics.psnr(image, image) == math.inf
+    assert metrics.ssim(image, image) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_flat_difference_of_luma_costs_what_the_formulas_say():
+    black, grey = torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.1)
+    low, high = 16 / 255, (16 + 21.9) / 255
+    assert metrics.psnr(grey, black) == pytest.approx(-20 * math.log10(high - low), abs=1e-5)
+    flat = (2 * low * high + 1e-4) / (low**2 + high**2 + 1e-4)  # both variances are 0
+    assert metrics.ssim(grey, black) == pytest.approx(flat, abs=1e-6)
 
 
 @pytest.mark.vgg

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from stylize_cli import images, losses
+from stylize_cli import colours, images, losses
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
-from stylize_cli.descriptors import least_side
+from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.errors import StylizeError
-from stylize_cli.objectives import Describe
 
 NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer
 LEAST_SIDE = 32  # px: of a very long style image at the result's area
+WINDOW, SIGMA = 11, 1.5  # px: SSIM's Gaussian (Wang et al. 2004, sec. III.B)
+C1, C2 = 0.01**2, 0.03**2  # (K L)² with L = 1 (ibid., sec. III.B)
 
 
 @torch.no_grad()
@@ -68,6 +70,52 @@ def judge(
 def relative_error(value: Tensor, target: Tensor) -> float:
     """‖value - target‖ / ‖target‖, Frobenius norms."""
     return float((value - target).norm() / target.norm())
+
+
+def psnr(image: Tensor, target: Tensor) -> float:
+    """Peak signal-to-noise ratio of the luma, as super-resolution is compared.
+
+    Args:
+        image: (1, 3, H, W) RGB in [0, 1].
+        target: the same shape.
+
+    Returns:
+        dB, of a peak of 1; infinite where the two are equal.
+    """
+    return float(-10 * (_luma(image) - _luma(target)).square().mean().log10())
+
+
+def ssim(image: Tensor, target: Tensor) -> float:
+    """Mean structural similarity of the luma (Wang et al. 2004, eq. 13, sec. III.B).
+
+    Args:
+        image: (1, 3, H, W) RGB in [0, 1], of at least 11 px a side.
+        target: the same shape.
+
+    Returns:
+        Mean over all windows that lie within the picture; 1 where the two are equal.
+    """
+    x, y = _luma(image), _luma(target)
+    mean_x, mean_y = _windowed(x), _windowed(y)
+    # What a window's squares exceed those of its mean by.
+    variance_x = _windowed(x * x) - mean_x * mean_x
+    variance_y = _windowed(y * y) - mean_y * mean_y
+    covariance = _windowed(x * y) - mean_x * mean_y
+    likeness = (2 * mean_x * mean_y + C1) * (2 * covariance + C2)
+    extent = (mean_x**2 + mean_y**2 + C1) * (variance_x + variance_y + C2)
+    return float((likeness / extent).mean())
+
+
+def _luma(image: Tensor) -> Tensor:
+    """Y of YCbCr in [16/255, 235/255] (ITU-R BT.601, as MATLAB's rgb2ycbcr), float64."""
+    return (16 + 219 * colours.luminance(image.double())) / 255
+
+
+def _windowed(values: Tensor) -> Tensor:
+    """(1, 1, H, W) -> (1, 1, H - 10, W - 10): the mean under SSIM's window."""
+    offsets = torch.arange(WINDOW, dtype=values.dtype, device=values.device) - WINDOW // 2
+    kernel = torch.softmax(-offsets.square() / (2 * SIGMA**2), 0)  # a Gaussian that sums to 1
+    return F.conv2d(F.conv2d(values, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
 
 
 def _grams(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
