@@ -1,6 +1,6 @@
 """Trained upscalers beside bicubic interpolation, on Set5, Set14 and Kodak's 24 pictures.
 
-    pip install . scikit-image
+    pip install .
     python benchmarks/superres.py DATA/superres feature.pt [pixel.pt …] [--factor 4] [--limit N]
 
 Every picture is cropped to a multiple of the factor, degraded as in training and upscaled; both
@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from skimage.exposure import match_histograms
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,6 +23,7 @@ from stylize_cli import checkpoints, descriptors, images, losses, metrics
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.generators.superres import degraded
+from stylize_cli.methods.feedforward import match_histogram
 
 Upscale = Callable[[Tensor], Tensor]  # (1, 3, H, W) RGB in [0, 1] -> (1, 3, f·H, f·W)
 
@@ -51,8 +51,7 @@ def trained(model: Checkpoint) -> Upscale:
 def matched(image: Tensor, low: Tensor) -> Tensor:
     """`image` with the histogram of every channel of `low`."""
     pixels, wanted = (shown[0].permute(1, 2, 0).numpy() for shown in (image, low))
-    found = match_histograms(pixels, wanted, channel_axis=-1)
-    return torch.from_numpy(found).permute(2, 0, 1)[None].to(image)
+    return torch.from_numpy(match_histogram(pixels, wanted)).permute(2, 0, 1)[None]
 
 
 def cropped(image: Tensor, factor: int) -> Tensor:
