@@ -23,7 +23,8 @@ from torch.nn import functional as F
 from stylize_cli import datasets, descriptors, devices, images
 from stylize_cli.config import TRAIN_PRESETS
 from stylize_cli.datasets import Crops
-from stylize_cli.methods.train import Task, Training
+from stylize_cli.methods.tasks import Task
+from stylize_cli.methods.train import Training
 
 PRESET = TRAIN_PRESETS["perceptual", "default"]
 WARM_UP = 2  # steps not timed

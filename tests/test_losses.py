@@ -171,3 +171,21 @@ def test_total_variation_of_a_ramp():
     ramp = (0.5 + down * y + right * x).double().expand(batch, 3, height, width)
     want = 0.5 * batch * 3 * (down**2 * (height - 1) * width + right**2 * height * (width - 1))
     assert losses.total_variation(ramp).item() == pytest.approx(want, rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e3])
+def test_a_normalised_gradient_has_that_l1_norm_and_its_own_direction(weight):
+    features = torch.randn((2, 3, 4, 5), generator=torch.Generator().manual_seed(0)).double()
+    features.requires_grad_()
+    same = losses.normalised_gradient(features, weight)
+    assert torch.equal(same, features)
+    (plain,) = torch.autograd.grad(features.pow(3).sum(), features)
+    (gradient,) = torch.autograd.grad(same.pow(3).sum(), features)
+    assert gradient.abs().sum().item() == pytest.approx(weight)
+    torch.testing.assert_close(gradient / weight, plain / plain.abs().sum())
+
+
+def test_a_normalised_gradient_of_nothing_is_nothing():
+    features = torch.ones(1, 2, 3, 3, requires_grad=True)
+    (0 * losses.normalised_gradient(features, 1.0)).sum().backward()
+    assert not features.grad.any()

@@ -1,40 +1,49 @@
 """Keeping the photo's colours (Gatys et al. 2016, arXiv:1606.05897)."""
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LUMINANCE = (0.299, 0.587, 0.114)  # Y of YIQ (ibid., sec. 3.2)
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
+Image = TypeVar("Image", "Tensor", NDArray[np.float32])
 
-def luminance(image: Tensor) -> Tensor:
+
+def luminance(image: Image) -> Image:
     """Y of YIQ.
 
     Args:
-        image: (B, 3, H, W) RGB in [0, 1].
+        image: (B, 3, H, W) RGB in [0, 1], a tensor or an array.
 
     Returns:
         (B, 1, H, W) in [0, 1].
     """
-    return (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    red, green, blue = (image[:, channel : channel + 1] for channel in range(3))
+    y: Image = red * LUMINANCE[0] + green * LUMINANCE[1] + blue * LUMINANCE[2]
+    return y
 
 
-def with_luminance(image: Tensor, source: Tensor) -> Tensor:
+def with_luminance(image: Image, source: Image) -> Image:
     """The colours of `image` with the luminance of `source` (ibid., sec. 3.2).
 
     Y, I and Q are linear in RGB, so that changing Y alone adds its difference to every channel.
 
     Args:
-        image: (B, 3, H, W) RGB in [0, 1].
+        image: (B, 3, H, W) RGB in [0, 1], a tensor or an array.
         source: the same shape.
 
     Returns:
         (B, 3, H, W), clamped to [0, 1].
     """
-    return (image + luminance(source) - luminance(image)).clamp(0, 1)
+    return (image + luminance(source) - luminance(image)).clip(0, 1)
 
 
-def match_luminance(image: Tensor, target: Tensor) -> Tensor:
+def match_luminance(image: "Tensor", target: "Tensor") -> "Tensor":
     """`image` as grey, with the mean and deviation of the target's luminance (ibid., eq. 5).
 
     Args:
@@ -49,7 +58,7 @@ def match_luminance(image: Tensor, target: Tensor) -> Tensor:
     return ((y - y.mean()) * scale + wanted.mean()).clamp(0, 1).expand_as(image)
 
 
-def match_covariance(image: Tensor, target: Tensor) -> Tensor:
+def match_covariance(image: "Tensor", target: "Tensor") -> "Tensor":
     """`image` with the mean and covariance of the target's colours (ibid., sec. 3.1).
 
     The linear map is Σ_target^½ · Σ_image^-½ (Hertzmann's, ibid.). Variances have a floor, so that
@@ -69,8 +78,10 @@ def match_covariance(image: Tensor, target: Tensor) -> Tensor:
     return moved.view(image.shape).to(image).clamp(0, 1)
 
 
-def _power(covariance: Tensor, exponent: float) -> Tensor:
+def _power(covariance: "Tensor", exponent: float) -> "Tensor":
     """A power of a symmetric positive semidefinite matrix (3, 3), its eigenvalues floored."""
+    import torch  # noqa: PLC0415 - what runs a compiled model needs the rest, and not torch
+
     values, vectors = torch.linalg.eigh(covariance)
     power: Tensor = vectors @ torch.diag(values.clamp(min=FLOOR) ** exponent) @ vectors.mT
     return power

@@ -9,7 +9,7 @@ Init = Literal["content", "noise"]
 Weighting = Literal["relative", "mean", "paper"]
 BlockWeights = tuple[float, float, float, float, float]
 PresetName = Literal["default", "paper", "notebook"]
-Method = Literal["perceptual", "conditional", "super-resolution"]
+Method = Literal["perceptual", "conditional", "texture", "texture-style", "super-resolution"]
 TrainPreset = Literal["default", "paper"]
 Loss = Literal["feature", "pixel"]
 
@@ -126,7 +126,7 @@ class TrainConfig:
 
     Attributes:
         generator: the network, a key of `generators.BUILDERS`.
-        width: maps of its first convolution.
+        width: maps of its first convolution; of every branch of a pyramid.
         steps: updates of the weights.
         batch_size: pictures a step.
         size: side of the crops, px; of a super-resolution net's results.
@@ -134,7 +134,8 @@ class TrainConfig:
             and most; None crops every photo as it is.
         flip: mirror every other crop.
         lr: Adam's step size at the start.
-        decay: "cosine" to nothing at the end, or "constant".
+        decay: "cosine" to nothing at the end, "constant", or in "steps": by 0.7 after 1000 updates
+            and after every 200 from there on.
         loss: of features, or of pixels (super-resolution's baseline).
         weighting: what the weights multiply. "relative": each term over the target's own scale, so
             that one setting serves every style; "mean": mean squares on 0-255.
@@ -146,6 +147,10 @@ class TrainConfig:
         style_size: side of the square whose area the style image gets, px.
         pool: VGG's, max as trained or average.
         edges: how VGG treats the border of a crop.
+        gradients: of the style layers: "plain", or each "normalised" to the same strength
+            (`losses.normalised_gradient`).
+        levels: K of a pyramid, its scales.
+        norm: of a pyramid.
     """
 
     generator: str
@@ -156,7 +161,7 @@ class TrainConfig:
     zoom: tuple[float, float] | None = (1.0, 2.0)
     flip: bool = True
     lr: float = 2e-3
-    decay: Literal["cosine", "constant"] = "cosine"
+    decay: Literal["cosine", "constant", "steps"] = "cosine"
     loss: Loss = "feature"
     weighting: Literal["relative", "mean"] = "relative"
     content_weight: float = 0.2
@@ -167,15 +172,25 @@ class TrainConfig:
     style_size: int = 448
     pool: Literal["max", "avg"] = "max"
     edges: Literal["trained", "clean"] = "trained"
+    gradients: Literal["plain", "normalised"] = "plain"
+    levels: int = 5
+    norm: Literal["batch", "instance"] = "instance"
+
+    @property
+    def multiple(self) -> int:
+        """What sides of the generator's input must be multiples of."""
+        return int(2 ** (self.levels - 1)) if self.generator == "pyramid" else 4
 
     @property
     def layers(self) -> set[str]:
         """All layers looked at; none where pixels alone count."""
-        return set() if self.loss == "pixel" else {self.content_layer, *self.style_layers}
+        if self.loss == "pixel":
+            return set()
+        return {*self.style_layers, *([self.content_layer] if self.content_weight else [])}
 
 
 _JOHNSON_STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # Johnson et al. 2016, sec. 4.1
-_PERCEPTUAL = TrainConfig(generator="conditional", width=16, steps=2000)
+_PERCEPTUAL = TrainConfig(generator="conditional", width=16, steps=2000, edges="clean")
 _UPSCALER = TrainConfig(
     generator="upscaler",
     width=64,
@@ -189,10 +204,26 @@ _UPSCALER = TrainConfig(
     style_layers=(),
 )
 
+_TEXTURE = TrainConfig(
+    generator="pyramid",
+    width=8,
+    steps=1000,
+    size=256,
+    lr=1e-2,
+    content_weight=0.0,
+    style_layers=STYLE_LAYERS,
+    style_size=256,
+    edges="clean",
+)
+
 TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("perceptual", "default"): _PERCEPTUAL,
     ("conditional", "default"): replace(_PERCEPTUAL, steps=8000),
     ("super-resolution", "default"): _UPSCALER,
+    ("texture", "default"): _TEXTURE,
+    ("texture-style", "default"): replace(
+        _TEXTURE, steps=2000, content_weight=0.2, content_layer="relu4_2", levels=6
+    ),
     # Johnson et al. 2016, sec. 4.1: 256 px, batch 4, Adam 1e-3, 40,000 steps; weights and total
     # variation of its released code, the latter per value here: 1e-4 · 256² · 3 · 255².
     ("perceptual", "paper"): TrainConfig(
@@ -241,5 +272,35 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         lr=1e-3,
         decay="constant",
         weighting="mean",
+    ),
+    # Ulyanov et al. 2016, sec. 4, and its released code: batch 16, Adam 0.1, ×0.7 at 1000 and then
+    # every 200, 2000 iterations; every layer's gradient normalised.
+    ("texture", "paper"): replace(
+        _TEXTURE,
+        steps=2000,
+        batch_size=16,
+        lr=0.1,
+        decay="steps",
+        weighting="mean",
+        edges="trained",
+        gradients="normalised",
+        norm="batch",
+    ),
+    # Likewise; batch 4 and content 0.6 beside style 1e3 as in the released code.
+    ("texture-style", "paper"): replace(
+        _TEXTURE,
+        steps=3000,
+        lr=0.1,
+        decay="steps",
+        zoom=(1.0, 1.0),
+        flip=False,
+        weighting="mean",
+        content_weight=0.6,
+        style_weight=1e3,
+        content_layer="relu4_2",
+        edges="trained",
+        gradients="normalised",
+        levels=6,
+        norm="batch",
     ),
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 import warnings
 from io import BytesIO
 
@@ -28,6 +29,9 @@ _UPRIGHT = {
 # Several "frames" of these are a preview beside the photo, or layers below the whole picture.
 _NOT_FRAMES = {"MPO", "PSD"}
 
+# The filters of warnings are the process's: threads inside together would undo each other's.
+_FILTERS = threading.Lock()
+
 # Unhandled, Pillow's log of what is odd in a file would go to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -51,7 +55,7 @@ def decode(data: bytes, *, name: str) -> tuple[Pixels, str]:
     """
     if not data:
         raise StylizeError(f"{name} is empty: copy or download it again")
-    with warnings.catch_warnings():
+    with _FILTERS, warnings.catch_warnings():
         # What Pillow warns of is either harmless (odd metadata) or fails below.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

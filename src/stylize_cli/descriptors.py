@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -52,6 +52,7 @@ MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
 
 T = TypeVar("T")
 Use = Callable[[str, Tensor], T]
+Describe = Callable[..., Mapping[str, Any]]  # a `Descriptor`, as it is or compiled
 
 
 def itself(_layer: str, features: Tensor) -> Tensor:

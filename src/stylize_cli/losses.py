@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+LEAST_NORM = 1e-8  # added to the norm that a gradient is divided by
+
 
 def gram_matrix(features: Tensor) -> Tensor:
     """Gram matrix of feature maps, divided by H·W (Gatys et al. 2016, eq. 3).
@@ -47,6 +49,33 @@ class _Gram(torch.autograd.Function):
         batch, channels, height, width = features.shape
         gradient: Tensor = out.view(batch, height, width, channels).permute(0, 3, 1, 2)
         return gradient
+
+
+def normalised_gradient(features: Tensor, weight: float) -> Tensor:
+    """The features as they are, whose gradient is replaced by one of L1 norm `weight`.
+
+    So every layer pulls as hard as the others, however far it is from its target (Ulyanov et al.
+    2016, released code). The loss itself is not changed by it.
+
+    Args:
+        features: (B, C, H, W); the norm is over the whole batch.
+        weight: L1 norm of the gradient.
+    """
+    same: Tensor = _NormalisedGradient.apply(features, weight)
+    return same
+
+
+class _NormalisedGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: float) -> Tensor:  # noqa: ANN401
+        ctx.weight = weight
+        return features.view_as(features)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        norm = grad.abs().sum(dtype=torch.promote_types(grad.dtype, torch.float32))
+        return grad * (ctx.weight / (norm + LEAST_NORM)).to(grad.dtype), None
 
 
 def _rows(features: Tensor) -> Tensor:

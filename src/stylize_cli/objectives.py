@@ -1,17 +1,15 @@
 """What a picture is optimised towards, and how far it still is from that."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from stylize_cli import losses
 from stylize_cli.config import BlockWeights, Weighting
+from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation
-
-Describe = Callable[..., Mapping[str, Any]]  # a `Descriptor`, as it is or compiled
 
 LEAST_DISTANCE = 0.01  # of the style's own square: a photo nearer than that has the style already
 

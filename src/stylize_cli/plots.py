@@ -9,12 +9,15 @@ SIZE = (9.0, 5.0)  # inches
 DPI = 120
 
 
-def loss_plot(history: Sequence[Mapping[str, float]], *, format: str = "png") -> bytes:
+def loss_plot(
+    history: Sequence[Mapping[str, float]], *, format: str = "png", first: int = 0
+) -> bytes:
     """The losses over the iterations, one curve a term, on a logarithmic axis.
 
     Args:
         history: the losses by name after each iteration.
         format: "png", "svg", "pdf" or another that matplotlib writes.
+        first: iterations that were done before.
 
     Returns:
         The encoded file.
@@ -25,7 +28,7 @@ def loss_plot(history: Sequence[Mapping[str, float]], *, format: str = "png") ->
         # A logarithmic axis has no place for 0: a gap.
         values = [losses.get(name) or float("nan") for losses in history]
         emphasis = {"color": "black", "linewidth": 2.0} if name == "total" else {"linewidth": 1.0}
-        axes.plot(range(len(values)), values, label=name, **emphasis)
+        axes.plot(range(first, first + len(values)), values, label=name, **emphasis)
     axes.set(xlabel="iteration", ylabel="weighted loss", yscale="log")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()

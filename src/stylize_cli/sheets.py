@@ -2,21 +2,30 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
-from stylize_cli import images
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MARGIN = 8  # px around every picture
 TEXT = 16  # px, height of the labels
 
-Cell = tuple[str, Tensor]  # label, (1, 3, H, W) RGB in [0, 1]
+Pixels = NDArray[np.float32]
+Cell: TypeAlias = "tuple[str, Tensor]"  # label, (1, 3, H, W) RGB in [0, 1]
 
 
-def contact_sheet(rows: Sequence[Sequence[Cell]], *, height: int) -> Tensor:
+def contact_sheet(rows: Sequence[Sequence[Cell]], *, height: int) -> "Tensor":
+    """What `draw` draws, as a tensor (1, 3, H, W) in [0, 1]."""
+    import torch  # noqa: PLC0415 - what runs a compiled model draws sheets without torch
+
+    return torch.from_numpy(draw(rows, height=height)).permute(2, 0, 1)[None]
+
+
+def draw(rows: "Sequence[Sequence[Cell | tuple[str, Pixels]]]", *, height: int) -> Pixels:
     """Draws labelled pictures in rows on white, each scaled to one height.
 
     Args:
@@ -24,7 +33,7 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], *, height: int) -> Tensor:
         height: of every picture, px.
 
     Returns:
-        (1, 3, H, W) RGB in [0, 1].
+        (H, W, 3) RGB in [0, 1].
     """
     drawn = [[_cell(label, picture, height) for label, picture in row] for row in rows]
     line = drawn[0][0].height + MARGIN
@@ -35,10 +44,10 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], *, height: int) -> Tensor:
         for cell in row:
             sheet.paste(cell, (left, MARGIN + index * line))
             left += cell.width + MARGIN
-    return torch.from_numpy(np.asarray(sheet, dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    return np.asarray(sheet, dtype=np.float32) / np.float32(255)
 
 
-def _cell(label: str, picture: Tensor, height: int) -> Image.Image:
+def _cell(label: str, picture: "Tensor | Pixels", height: int) -> Image.Image:
     """One picture under its label on white, as wide as the wider of them."""
     font = ImageFont.load_default(TEXT)
     image = _scaled(picture, height)
@@ -50,7 +59,8 @@ def _cell(label: str, picture: Tensor, height: int) -> Image.Image:
     return cell
 
 
-def _scaled(picture: Tensor, height: int) -> Image.Image:
-    size = (height, max(1, round(picture.shape[3] * height / picture.shape[2])))
-    pixels = images.resize(picture, size)[0].permute(1, 2, 0)
-    return Image.fromarray((pixels.numpy() * 255).round().astype(np.uint8))
+def _scaled(picture: "Tensor | Pixels", height: int) -> Image.Image:
+    pixels = np.asarray(picture)[0].transpose(1, 2, 0)
+    image = Image.fromarray((pixels * 255).round().astype(np.uint8))
+    width = max(1, round(image.width * height / image.height))
+    return image.resize((width, height), Image.Resampling.BICUBIC)

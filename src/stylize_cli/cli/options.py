@@ -3,16 +3,17 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from stylize_cli.config import OptimizeConfig
+from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.devices import Machine
 
+Config = TypeVar("Config", OptimizeConfig, TrainConfig)
 Precision = Literal["auto", "float32", "bfloat16"]
 Descriptor = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
 
@@ -35,6 +36,22 @@ PrecisionOption = Annotated[
 ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", min=1, help="CPU threads. [default: all cores]"),
+]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model file, or a name from stylize models.")
+]
+EngineOption = Annotated[
+    Literal["auto", "openvino", "torch"],
+    typer.Option("--engine", help="auto: OpenVINO on a CPU, PyTorch on other devices."),
+]
+StrengthOption = Annotated[
+    float,
+    typer.Option(
+        "--strength", metavar="X", min=0, max=1, help="Share of the result; the rest is photo."
+    ),
+]
+PreserveColorOption = Annotated[
+    bool, typer.Option("--preserve-color", help="Keep the photo's colours.")
 ]
 SeedOption = Annotated[
     int,
@@ -69,7 +86,7 @@ AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
 PREFIXES = ("", "K", "M", "G", "T")
 
 
-def override(config: OptimizeConfig, **given: Any) -> OptimizeConfig:  # noqa: ANN401 - any field
+def override(config: Config, **given: Any) -> Config:  # noqa: ANN401 - any field
     """The config with what was given on the command line; None is not given."""
     return replace(config, **{name: value for name, value in given.items() if value is not None})
 

@@ -103,8 +103,8 @@ def check_plot(path: Path, output: Output, sources: Sequence[str]) -> None:
         raise StylizeError(f"--plot {path} is the picture's own file: name another")
 
 
-def write_plot(path: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Draws the losses over the iterations into a file of the kind its suffix names."""
+def write_plot(path: Path, history: Sequence[Mapping[str, float]], *, first: int = 0) -> None:
+    """Draws the losses over the iterations from `first` on, into a file of its suffix's kind."""
     from stylize_cli import images, plots
 
-    images.write_bytes(path, plots.loss_plot(history, format=path.suffix[1:].lower()))
+    images.write_bytes(path, plots.loss_plot(history, format=path.suffix[1:].lower(), first=first))

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from stylize_cli.cli.outputs import Output
+    from stylize_cli.descriptors import Describe
     from stylize_cli.devices import Machine
     from stylize_cli.methods.optimize import Iterate
-    from stylize_cli.objectives import Describe
 
 COMPILERS = ("c++", "g++", "clang++", "cl")
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from stylize_cli import colours, hardware, images, minimizers, objectives
 from stylize_cli.config import OptimizeConfig
-from stylize_cli.descriptors import least_side
+from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.errors import StylizeError
-from stylize_cli.objectives import Describe, Target, Targets
+from stylize_cli.objectives import Target, Targets
 
 KeepColours = Literal["luminance", "covariance"]
 

@@ -1,0 +1,137 @@
+"""A folder of photos -> seeded crops.
+
+Every batch is a function of the seed and its number alone: a training that is resumed sees what it
+would have seen, and nothing of it need be saved.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylize_cli import decoders, images
+from stylize_cli.errors import StylizeError
+
+SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+WORKERS = 2  # threads: one decodes while the other reads and cuts
+AHEAD = 4  # batches prepared beside the one in use
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Square crops of photos.
+
+    Attributes:
+        files: the photos.
+        size: side of a crop, px.
+        zoom: least and most that a photo's short side may be of the crop's, drawn anew for every
+            crop (never beyond the photo's own, but for photos smaller than the crop); None crops
+            the photo as it is.
+        flip: mirror every other crop.
+        seed: of all that is drawn.
+        skipped: files that could not be read, with the reason; grows as they are met.
+    """
+
+    files: tuple[Path, ...]
+    size: int
+    zoom: tuple[float, float] | None
+    flip: bool
+    seed: int
+    skipped: dict[Path, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def crop(self, number: int) -> Tensor:
+        """The crop of that number, (3, size, size) RGB in [0, 1].
+
+        Where its photo cannot be read, the next one that can takes its place.
+
+        Raises:
+            StylizeError: no file of the dataset can be read.
+        """
+        first = shuffled(number, len(self.files), self.seed)
+        for step in range(len(self.files)):
+            file = self.files[(first + step) % len(self.files)]
+            if file in self.skipped:
+                continue
+            try:
+                pixels, _note = decoders.decode(images.contents(file), name=str(file))
+            except StylizeError as error:
+                with self._lock:
+                    self.skipped[file] = str(error)
+                continue
+            return self._cut(pixels, np.random.default_rng((self.seed, number)))
+        raise StylizeError("no file of the dataset can be read as an image: check --dataset")
+
+    def _cut(self, pixels: decoders.Pixels, random: np.random.Generator) -> Tensor:
+        photo = Image.fromarray((pixels[..., :3] * 255).round().astype(np.uint8))
+        short = min(photo.size)
+        wanted = float(short)
+        if self.zoom is not None:
+            least, most = (self.size * factor for factor in self.zoom)
+            wanted = random.uniform(least, max(least, min(most, short)))
+        side = short * min(1.0, self.size / wanted)  # of the square cut out of the photo, px
+        left, top = (random.uniform(0, length - side) for length in photo.size)
+        if self.zoom is None:
+            left, top, side = round(left), round(top), round(side)
+        square = photo.resize(
+            (self.size, self.size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
+        )
+        crop = torch.from_numpy(np.array(square, np.float32) / 255).permute(2, 0, 1)
+        return crop.flip(2) if self.flip and random.random() < 0.5 else crop
+
+
+def shuffled(number: int, count: int, seed: int) -> int:
+    """Which of `count` things is the `number`-th drawn: each once, in a new order, then again."""
+    epoch, place = divmod(number, count)
+    return int(_order(count, seed, epoch)[place])
+
+
+@lru_cache(maxsize=8)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.random.default_rng((seed, epoch, count)).permutation(count)
+
+
+def find(folder: Path) -> tuple[Path, ...]:
+    """The image files in a folder, at any depth, in the order of their names.
+
+    Raises:
+        StylizeError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
+    found = tuple(sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES))
+    if not found:
+        raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
+    return found
+
+
+def batches(crops: Crops, batch_size: int, *, first: int = 0) -> Generator[Tensor, None, None]:
+    """Batches without end, (B, 3, size, size) RGB in [0, 1], loaded ahead in threads until closed.
+
+    Args:
+        crops: the dataset.
+        batch_size: B.
+        first: number of the first batch.
+    """
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="crops")
+    try:
+        waiting = deque(
+            [pool.submit(crops.crop, first * batch_size + k) for k in range(AHEAD * batch_size)]
+        )
+        number = first * batch_size + len(waiting)
+        while True:
+            batch = torch.stack([waiting.popleft().result() for _ in range(batch_size)])
+            for _ in range(batch_size):
+                waiting.append(pool.submit(crops.crop, number))
+                number += 1
+            yield batch
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

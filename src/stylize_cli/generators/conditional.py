@@ -1,0 +1,86 @@
+"""N styles in one network (Dumoulin, Shlens, Kudlur 2017, table 1); with N = 1, one style's."""
+
+from torch import Tensor, nn
+
+from stylize_cli.generators.layers import ConditionalInstanceNorm, Conv, doubled
+
+BLOCKS = 5
+INITIAL_DEVIATION = 0.01  # of the convolutions' weights
+
+
+class Normalised(nn.Module):
+    """A reflect-padded convolution, conditional instance normalisation, and a ReLU or none."""
+
+    def __init__(self, into: int, out: int, kernel: int, *, styles: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = Conv(into, out, kernel, stride=stride)
+        self.norm = ConditionalInstanceNorm(out, styles)
+
+    def forward(self, x: Tensor, mix: Tensor, *, relu: bool = True) -> Tensor:
+        """(B, into, H, W), (B, N) -> (B, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        out: Tensor = self.norm(self.conv(x), mix, relu=relu)
+        return out
+
+
+class Residual(nn.Module):
+    """Two convolutions, the second linear, and the input added."""
+
+    def __init__(self, maps: int, *, styles: int) -> None:
+        super().__init__()
+        self.first = Normalised(maps, maps, 3, styles=styles)
+        self.second = Normalised(maps, maps, 3, styles=styles)
+
+    def forward(self, x: Tensor, mix: Tensor) -> Tensor:
+        """(B, maps, H, W), (B, N) -> the same shape."""
+        out: Tensor = x + self.second(self.first(x, mix), mix, relu=False)
+        return out
+
+
+class ConditionalTransform(nn.Module):
+    """The notes' table 1.7.5: an image and a mixture of styles in, the stylised image out.
+
+    Args:
+        styles: N, in the order of the model's style names.
+        width: maps of the first convolution; the paper has 32.
+    """
+
+    multiple = 4  # sides of the input must be multiples of it
+    least = 8  # px a side: the deepest maps are mirrored by one position
+    normalisation = "conditional instance"
+
+    def __init__(self, *, styles: int, width: int = 32) -> None:
+        super().__init__()
+        low, middle, high = width, 2 * width, 4 * width
+        self.down = nn.ModuleList(
+            [
+                Normalised(3, low, 9, styles=styles),
+                Normalised(low, middle, 3, styles=styles, stride=2),
+                Normalised(middle, high, 3, styles=styles, stride=2),
+            ]
+        )
+        self.blocks = nn.ModuleList(Residual(high, styles=styles) for _ in range(BLOCKS))
+        self.up = nn.ModuleList(
+            [Normalised(high, middle, 3, styles=styles), Normalised(middle, low, 3, styles=styles)]
+        )
+        self.head = Normalised(low, 3, 9, styles=styles)
+        for module in self.modules():
+            if isinstance(module, Conv):
+                nn.init.normal_(module.weight, std=INITIAL_DEVIATION)
+
+    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+        """Stylises a batch.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1]; its type is the one computed in.
+            mix: (B, N) convex weights of the styles, float32.
+
+        Returns:
+            (B, 3, H, W) RGB in [0, 1], float32, where H and W are multiples of 4.
+        """
+        x = image
+        for layer in (*self.down, *self.blocks):
+            x = layer(x, mix)
+        for layer in self.up:
+            x = layer(doubled(x), mix)
+        head: Tensor = self.head(x, mix, relu=False)
+        return head.float().sigmoid()

@@ -1,0 +1,141 @@
+"""Texture networks (Ulyanov, Lebedev, Vedaldi, Lempitsky 2016, sec. 3): noise at K scales."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from stylize_cli import images
+from stylize_cli.generators.layers import Conv, doubled, instance_norm
+
+Norm = Literal["batch", "instance"]
+
+NOISE_MAPS = 3  # at every scale
+SLOPE = 0.01  # of the leaky ReLU below 0
+MOMENTUM = 0.1  # of the statistics that generation uses
+
+
+class FrozenNorm(nn.BatchNorm2d):
+    """Normalises by the batch or image at hand in training, and by the means of these afterwards.
+
+    Frozen, a pixel depends on the noise around it alone: a texture can be computed tile by tile.
+    (The authors use the batch at hand then too; over a stationary texture the two hardly differ.)
+
+    Args:
+        maps: C.
+        norm: "batch" as published, "instance" as the authors' later version.
+    """
+
+    def __init__(self, maps: int, norm: Norm) -> None:
+        super().__init__(maps, momentum=MOMENTUM)
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        if not self.training or self.norm == "batch":
+            return super().forward(x)
+        self._remember(x.detach())
+        rows = (parameter.expand(len(x), -1) for parameter in (self.weight, self.bias))
+        return instance_norm(x, *rows, relu=False)
+
+    @torch.no_grad()
+    def _remember(self, x: Tensor) -> None:
+        mean = x.mean((2, 3), keepdim=True, dtype=torch.float32)
+        variance = (x - mean.to(x.dtype)).square().mean((0, 2, 3), dtype=torch.float32)
+        for kept, now in ((self.running_mean, mean.mean((0, 2, 3))), (self.running_var, variance)):
+            assert kept is not None
+            kept.lerp_(now, MOMENTUM)
+
+
+def _block(into: int, out: int, norm: Norm) -> nn.Sequential:
+    """3×3, 3×3 and 1×1 convolutions, each with a normalisation and a leaky ReLU."""
+    layers: list[nn.Module] = []
+    for kernel in (3, 3, 1):
+        layers += [
+            Conv(into, out, kernel, padding="circular", bias=True),
+            FrozenNorm(out, norm),
+            nn.LeakyReLU(SLOPE, inplace=True),
+        ]
+        into = out
+    return nn.Sequential(*layers)
+
+
+class Pyramid(nn.Module):
+    """K branches of 8 maps, joined from coarse to fine, and a 1×1 head: 71,659 parameters at K = 5.
+
+    All padding is circular, so that the output tiles by construction.
+
+    Args:
+        levels: K; the coarsest works at 1/2^(K-1) of the size.
+        norm: see `FrozenNorm`.
+        image: the input holds a photo's colours beside the noise (118,211 parameters at K = 6).
+        width: maps of every branch, and what each join adds to the trunk.
+    """
+
+    def __init__(
+        self, *, levels: int = 5, norm: Norm = "batch", image: bool = False, width: int = 8
+    ) -> None:
+        super().__init__()
+        self.multiple = 2 ** (levels - 1)
+        self.normalisation = norm
+        into = NOISE_MAPS + 3 * image
+        self.branches = nn.ModuleList(_block(into, width, norm) for _ in range(levels))
+        trunk = [width * (level + 1) for level in range(levels)]
+        self.deep = nn.ModuleList(FrozenNorm(maps, norm) for maps in trunk[:-1])
+        self.shallow = nn.ModuleList(FrozenNorm(width, norm) for _ in trunk[1:])
+        self.joined = nn.ModuleList(_block(maps, maps, norm) for maps in trunk[1:])
+        self.head = Conv(trunk[-1], 3, 1, bias=True)
+        for module in self.modules():
+            if isinstance(module, Conv):
+                nn.init.xavier_uniform_(module.weight)  # notes; ibid., sec. 4
+                _fill(module, 0)
+        _fill(self.head, 0.5)  # the middle of the range
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Makes a batch of textures.
+
+        Args:
+            inputs: K tensors from coarse to fine, (B, 3 or 6, H / 2^(K-1-k), W / 2^(K-1-k)): noise
+                in [0, 1], behind the photo's RGB in [0, 1] where there is one.
+
+        Returns:
+            (B, 3, H, W) RGB around [0, 1], float32.
+        """
+        x = self.branches[0](inputs[0])
+        rest = zip(inputs[1:], self.branches[1:], self.deep, self.shallow, self.joined, strict=True)
+        for given, branch, deep, shallow, joined in rest:
+            x = joined(torch.cat([deep(doubled(x)), shallow(branch(given))], dim=1))
+        head: Tensor = self.head(x)
+        return head.float()
+
+
+def _fill(module: Conv, value: float) -> None:
+    assert module.bias is not None
+    nn.init.constant_(module.bias, value)
+
+
+def draw_noise(
+    size: tuple[int, int], levels: int, batch: int, generator: torch.Generator
+) -> list[Tensor]:
+    """Uniform noise in [0, 1) at every scale, from coarse to fine (ibid., sec. 3.1).
+
+    Args:
+        size: (H, W) of the texture, multiples of 2^(K-1).
+        levels: K.
+        batch: B.
+        generator: draws it.
+
+    Returns:
+        K tensors (B, 3, H / 2^(K-1-k), W / 2^(K-1-k)).
+    """
+    shapes = [[side >> level for side in size] for level in reversed(range(levels))]
+    return [torch.rand((batch, NOISE_MAPS, *shape), generator=generator) for shape in shapes]
+
+
+def with_image(noise: Sequence[Tensor], image: Tensor) -> list[Tensor]:
+    """A texture-style net's inputs: the photo, average-pooled to every scale, and the noise."""
+    return [
+        torch.cat([nn.functional.adaptive_avg_pool2d(image, images.size_of(one)), one], dim=1)
+        for one in noise
+    ]

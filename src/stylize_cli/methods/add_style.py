@@ -1,0 +1,82 @@
+"""One more style for a trained network (Dumoulin, Shlens, Kudlur 2017, sec. 3.3).
+
+The new row of γ and β is trained as a network of one style whose convolutions are frozen, and then
+put below the rows of the others: those are never in an optimiser's hands and stay as they are, bit
+by bit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.errors import StylizeError
+
+ROWS = (".gamma", ".beta")  # ends of the names of what there is a row a style of
+
+
+def alone(base: Checkpoint, name: str) -> Checkpoint:
+    """The network of a style that is to be added, as it starts: the mean of the rows there are.
+
+    Args:
+        base: the model of other styles.
+        name: of the style.
+
+    Raises:
+        StylizeError: the model can take no more styles, or has one of that name.
+    """
+    if base.generator != "conditional":
+        raise StylizeError(
+            f"a model of method '{base.method}' and network '{base.generator}' takes no further "
+            "style: give --to a model trained with the default preset on one style or more"
+        )
+    if name in base.styles:
+        raise StylizeError(
+            f"the model has a style '{name}' already: rename the file given to --add-style"
+        )
+    weights = {
+        key: value.mean(0, keepdim=True) if key.endswith(ROWS) else value
+        for key, value in base.weights.items()
+    }
+    arguments = {**base.arguments, "styles": 1}
+    return replace(base, arguments=arguments, weights=weights, styles=(name,))
+
+
+def freeze(network: nn.Module) -> None:
+    """Leaves nothing to train but the rows."""
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.endswith(ROWS))
+
+
+def joined(base: Checkpoint, added: Checkpoint) -> Checkpoint:
+    """The model with the row of a network of one style below its own.
+
+    Args:
+        base: the model.
+        added: from `alone`, trained.
+    """
+    weights = {
+        key: torch.cat([value, added.weights[key]]) if key.endswith(ROWS) else value
+        for key, value in base.weights.items()
+    }
+    styles = (*base.styles, *added.styles)
+    history = dict(base.provenance.get("added", {}))
+    history |= {name: dict(added.provenance) for name in added.styles}
+    return Checkpoint(
+        method="conditional",
+        generator=base.generator,
+        arguments={**base.arguments, "styles": len(styles)},
+        weights=weights,
+        styles=styles,
+        provenance={**base.provenance, "added": history},
+    )
+
+
+def same_convolutions(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    """Whether two state dicts differ in nothing but their rows."""
+    fixed = [{k: v for k, v in weights.items() if not k.endswith(ROWS)} for weights in (one, other)]
+    return fixed[0].keys() == fixed[1].keys() and all(
+        torch.equal(value, fixed[1][key]) for key, value in fixed[0].items()
+    )

@@ -1,0 +1,88 @@
+"""What a generator is to learn, and what it is given while it does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stylize_cli import images
+from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.config import Method, TrainConfig
+from stylize_cli.generators import BUILDERS
+from stylize_cli.generators.pyramid import draw_noise, with_image
+from stylize_cli.generators.superres import degraded
+from stylize_cli.methods import add_style
+
+Style = tuple[str, Tensor]  # name, (1, 3, H, W) RGB in [0, 1]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt.
+
+    Attributes:
+        method: of training.
+        config: its settings.
+        styles: to be learnt; none for super-resolution.
+        factor: of super-resolution; None elsewhere.
+        seed: of weights, crops and the styles' order.
+        base: the model that the one style is added to; None trains a whole network.
+    """
+
+    method: Method
+    config: TrainConfig
+    styles: tuple[Style, ...] = ()
+    factor: int | None = None
+    seed: int = 0
+    base: Checkpoint | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What builds its generator."""
+        arguments: dict[str, Any] = {"width": self.config.width}
+        if self.factor:
+            arguments["factor"] = self.factor
+        if self.config.generator == "conditional":
+            arguments["styles"] = len(self.styles)
+        if self.config.generator == "pyramid":
+            arguments |= {"levels": self.config.levels, "norm": self.config.norm}
+            arguments["image"] = self.method == "texture-style"
+        return arguments
+
+    def network(self) -> nn.Module:
+        """Its generator, untrained; a network of one style on the base's convolutions."""
+        if self.base is not None:
+            ((name, _),) = self.styles
+            return add_style.alone(self.base, name).build().requires_grad_()
+        # The layers' own initialisation draws from torch's global generator.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)
+            return BUILDERS[self.config.generator](**self.arguments)
+
+    def inputs(self, photos: Tensor, chosen: Sequence[int], step: int) -> list[Tensor]:
+        """What its generator is given.
+
+        Args:
+            photos: (B, 3, H, W) RGB in [0, 1]; of a texture, whose size alone counts.
+            chosen: the style of each, as its index.
+            step: the number of the batch, which noise is drawn by.
+        """
+        config = self.config
+        if self.factor:
+            return [degraded(photos, self.factor)]
+        if config.generator == "conditional":
+            return [photos, torch.eye(len(self.styles), device=photos.device)[list(chosen)]]
+        if config.generator == "pyramid":
+            random = torch.Generator().manual_seed(_mixed(self.seed, step))
+            noise = draw_noise(images.size_of(photos), config.levels, len(photos), random)
+            noise = [one.to(photos.device) for one in noise]
+            return with_image(noise, photos) if self.method == "texture-style" else noise
+        return [photos]
+
+
+def _mixed(seed: int, step: int) -> int:
+    """One seed out of two numbers: neighbouring steps draw unlike noise."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> 1)

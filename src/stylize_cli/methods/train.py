@@ -1,0 +1,260 @@
+"""Training of a generator: which network, on which batches, towards which losses."""
+
+import copy
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stylize_cli import __version__, datasets, images, perceptual, training
+from stylize_cli.checkpoints import Checkpoint, TrainingState
+from stylize_cli.datasets import Crops
+from stylize_cli.descriptors import Descriptor
+from stylize_cli.devices import Machine
+from stylize_cli.errors import StylizeError
+from stylize_cli.methods import add_style
+from stylize_cli.methods.tasks import Task
+from stylize_cli.training import Update
+
+MEMORY_OF_STYLES = 0.95  # share of a style's mean loss that one more sample leaves
+RATED = 50  # updates from one look at a pyramid's fixed noise to the next
+RATING = "loss on fixed noise"
+BLANK = 1 / 255  # deviation of the pixels of one map, below which nothing is shown
+SHOWN = 8 / 255  # of the photos', above which something should be (a clear sky may come out flat)
+
+
+class Training:
+    """A generator in training: its network, its optimiser, and how far it is.
+
+    Args:
+        task: what it learns.
+        crops: the photos; None for a texture.
+        describe: a `Descriptor` with the config's layers; None where only pixels count.
+        machine: device and precision of the network.
+        state: to go on from; None starts anew.
+        provenance: to be noted in the model beside what is known here (licence, source).
+
+    Raises:
+        StylizeError: the state is of another task.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        crops: Crops | None,
+        describe: Descriptor | None,
+        machine: Machine,
+        *,
+        state: TrainingState | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.task, self.crops, self.describe, self.machine = task, crops, describe, machine
+        self.step = 0
+        self.style_losses: dict[str, float] = {}
+        self.provenance = dict(provenance or {})
+        # Of a pyramid: trained for too long, it gets worse (Ulyanov et al. 2016, released code).
+        self.best = None if state is None else state.best
+        self.network = task.network() if state is None else _resumed(task, state)
+        if task.base is not None:
+            add_style.freeze(self.network)
+        self.network.to(machine.device).train()
+        self.optimizer = training.adam(self.network, task.config)
+        if state is not None:
+            self.step = state.step
+            self.style_losses.update(state.checkpoint.provenance["style losses"])
+            self.optimizer.load_state_dict(copy.deepcopy(dict(state.optimizer)))
+
+    @property
+    def skipped(self) -> list[Path]:
+        """Files of the dataset that could not be read so far."""
+        return [] if self.crops is None else list(self.crops.skipped)
+
+    def run(self) -> Iterator[Update]:
+        """Trains to the end of the config's steps; yields after every one.
+
+        Raises:
+            StylizeError: the loss explodes, or the generator's output is blank.
+        """
+        config = self.task.config
+        grams = None
+        if self.describe is not None and self.task.styles:
+            styles = [image.to(self.machine.device) for _, image in self.task.styles]
+            grams = perceptual.style_grams(self.describe, styles, config)
+        with closing(self._batches()) as batches:
+
+            def losses(step: int) -> Mapping[str, Tensor]:
+                return self._losses(step, next(batches).to(self.machine.device), grams)
+
+            for update in training.fit(losses, self.optimizer, config, first=self.step):
+                self.step = update.step
+                due = update.step % RATED == 0 or update.step == config.steps
+                if config.generator == "pyramid" and due:
+                    self._rate(grams or {})
+                yield update
+
+    def _batches(self) -> Generator[Tensor, None, None]:
+        config = self.task.config
+        if self.crops is not None:
+            yield from datasets.batches(self.crops, config.batch_size, first=self.step)
+        while True:  # of a texture, whose size alone counts
+            yield torch.zeros(config.batch_size, 3, config.size, config.size)
+
+    def _losses(
+        self, step: int, batch: Tensor, grams: Mapping[str, Tensor] | None
+    ) -> Mapping[str, Tensor]:
+        config, count = self.task.config, len(batch)
+        chosen = self._chosen(step, count)
+        output = self._generate(batch, chosen, step)
+        _check_not_blank(output, None if self.crops is None else batch, step)
+        if self.describe is None:
+            return perceptual.pixel_losses(output, batch)
+        own = None if grams is None else {layer: gram[chosen] for layer, gram in grams.items()}
+        photos = None if self.crops is None else batch
+        terms = perceptual.feature_losses(self.describe, output, photos, config, grams=own)
+        if own is not None:
+            self._remember(chosen, terms["style"])
+        return terms
+
+    def _chosen(self, step: int, count: int) -> list[int]:
+        """The style of each sample: every one as often as the others, in seeded order."""
+        styles = max(1, len(self.task.styles))
+        draws = range(step * count, (step + 1) * count)
+        # Another seed than the crops': as many styles as photos would meet in fixed pairs.
+        return [datasets.shuffled(draw, styles, self.task.seed + 1) for draw in draws]
+
+    def _generate(self, photos: Tensor, chosen: Sequence[int], step: int) -> Tensor:
+        def cast(x: Tensor) -> Tensor:
+            return x.to(self.machine.dtype, memory_format=torch.channels_last)
+
+        inputs = self.task.inputs(photos, chosen, step)
+        output: Tensor = self.network(*(cast(x) if x.dim() == 4 else x for x in inputs))
+        return output
+
+    def _remember(self, chosen: Sequence[int], values: Tensor) -> None:
+        for index, value in zip(chosen, values.tolist(), strict=True):
+            name = self.task.styles[index][0]
+            old = self.style_losses.get(name, value)
+            self.style_losses[name] = MEMORY_OF_STYLES * old + (1 - MEMORY_OF_STYLES) * value
+
+    @torch.no_grad()
+    def _rate(self, grams: Mapping[str, Tensor]) -> None:
+        """Keeps the model if its loss on fixed inputs, generated as they will be, is the least."""
+        config, count = self.task.config, self.task.config.batch_size
+        photos = torch.zeros(count, 3, config.size, config.size)
+        if self.crops is not None:
+            photos = torch.stack([self.crops.crop(number) for number in range(count)])
+        photos = photos.to(self.machine.device)
+        self.network.eval()
+        output = self._generate(photos, [0] * count, 0)
+        self.network.train()
+        target = None if self.crops is None else photos
+        assert self.describe is not None
+        terms = perceptual.feature_losses(self.describe, output, target, config, grams=grams)
+        loss = sum(values.mean().item() for values in terms.values())
+        if self.best is None or loss < self.best.provenance[RATING]:
+            made = self._checkpoint()
+            self.best = replace(made, provenance={**made.provenance, RATING: loss})
+
+    @torch.no_grad()
+    def preview(self, photo: Tensor, *, most: int) -> dict[str, Tensor]:
+        """A photo by the network as it is now, in evaluation mode.
+
+        Args:
+            photo: (1, 3, H, W) RGB in [0, 1]; of super-resolution, what is to be guessed.
+            most: styles to show, from the first on.
+
+        Returns:
+            {style's name, "" where there is none: (1, 3, h, w) RGB in [0, 1]}, sides rounded down
+            to what the network can make.
+        """
+        multiple = self.task.factor or self.task.config.multiple
+        height, width = (max(multiple, side // multiple * multiple) for side in photo.shape[2:])
+        given = images.resize(photo, (height, width)).to(self.machine.device)
+        names = [name for name, _ in self.task.styles[:most]] or [""]
+        self.network.eval()
+        shown = {name: self._generate(given, [index], 0) for index, name in enumerate(names)}
+        self.network.train()
+        return {name: output.clamp(0, 1).cpu() for name, output in shown.items()}
+
+    def checkpoint(self) -> Checkpoint:
+        """The model so far, of a pyramid the best: a copy on the CPU."""
+        own = self.best or self._checkpoint()
+        return own if self.task.base is None else add_style.joined(self.task.base, own)
+
+    def _checkpoint(self) -> Checkpoint:
+        task, state = self.task, self.network.state_dict()
+        weights = {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
+        known = {
+            "descriptor": None if self.describe is None else "vgg19, original, bundled",
+            "values": "RGB in [0, 1]",
+            "normalisation": self.network.normalisation,
+            "config": asdict(task.config),
+            "photos": len(self.crops.files if self.crops else ()) - len(self.skipped),
+            "steps": self.step,
+            "seed": task.seed,
+            "style losses": dict(self.style_losses),
+            "stylize-cli": __version__,
+        }
+        names = tuple(name for name, _ in task.styles)
+        return Checkpoint(
+            task.method,
+            task.config.generator,
+            task.arguments,
+            weights,
+            names,
+            {**known, **self.provenance},
+        )
+
+    def state(self) -> TrainingState:
+        """All that it takes to go on later."""
+        optimizer = copy.deepcopy(self.optimizer.state_dict())
+        settings = asdict(self.task.config)
+        return TrainingState(self._checkpoint(), optimizer, self.step, settings, self.best)
+
+
+def _resumed(task: Task, state: TrainingState) -> nn.Module:
+    made = state.checkpoint
+    same = (
+        made.method == task.method
+        and made.generator == task.config.generator
+        and dict(made.arguments) == task.arguments
+        and made.styles == tuple(name for name, _ in task.styles)
+        and (task.base is None or add_style.same_convolutions(made.weights, task.base.weights))
+    )
+    if not same:
+        raise StylizeError(
+            "the training to resume had other styles or another network; give the same options, "
+            "or leave out --resume"
+        )
+    _check_settings(task, state)
+    return made.build().requires_grad_()
+
+
+def _check_settings(task: Task, state: TrainingState) -> None:
+    """Refuses other settings than the training began with; more steps are none."""
+    now = {**asdict(task.config), "seed": task.seed}
+    then = {"seed": state.checkpoint.provenance.get("seed", task.seed), **state.config}
+    # What one of two versions does not know yet is passed over.
+    for name in sorted((now.keys() & then.keys()) - {"steps"}):
+        if now[name] != then[name]:
+            raise StylizeError(
+                f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
+                f"{now[name]}; give the same options, or leave out --resume"
+            )
+
+
+def _check_not_blank(output: Tensor, photos: Tensor | None, step: int) -> None:
+    if _contrast(output) < BLANK and (photos is None or _contrast(photos) > SHOWN):
+        raise StylizeError(
+            f"the generator's output is blank at step {step + 1}: use a smaller --lr, or another "
+            "--seed"
+        )
+
+
+def _contrast(batch: Tensor) -> float:
+    """The greatest deviation within any map of any picture."""
+    return batch.detach().std((2, 3)).max().item()

@@ -1,0 +1,104 @@
+"""The losses that train a generator (Johnson, Alahi, Fei-Fei 2016, sec. 3.2), of one batch."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stylize_cli import images, losses
+from stylize_cli.config import TrainConfig
+from stylize_cli.descriptors import Describe
+
+LEAST = 1e-12  # a picture that excites nothing is compared as it is
+
+
+@torch.no_grad()
+def style_grams(
+    describe: Describe, styles: Sequence[Tensor], config: TrainConfig
+) -> dict[str, Tensor]:
+    """Gram matrices of every style image, {layer: (N, C, C)}.
+
+    Args:
+        describe: a `Descriptor`.
+        styles: (1, 3, H, W) RGB in [0, 1] each, of any size.
+        config: its style layers, and the area at which it shows them.
+    """
+    found = []
+    for style in styles:
+        size = images.same_area(images.size_of(style), config.style_size**2)
+        shown = images.resize(style, size)
+        found.append(describe(shown, config.style_layers, lambda _, maps: losses.gram_matrix(maps)))
+    return {layer: torch.cat([grams[layer] for grams in found]) for layer in config.style_layers}
+
+
+def feature_losses(
+    describe: Describe,
+    output: Tensor,
+    target: Tensor | None,
+    config: TrainConfig,
+    *,
+    grams: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Weighted losses of a batch by name: "content", "style", "tv", each one a sample.
+
+    Args:
+        describe: a `Descriptor`.
+        output: (B, 3, H, W) RGB around [0, 1], of the generator.
+        target: (B, 3, H, W) RGB in [0, 1]: the photos whose content it should show; None for
+            textures, which have none.
+        config: layers and weights.
+        grams: {style layer: (B, C, C)}, of each sample's own style.
+
+    Returns:
+        {name: (B,)}, float32 or wider.
+    """
+    layer = config.content_layer
+    wanted = None
+    if target is not None:
+        with torch.no_grad():
+            wanted = describe(target, [layer])[layer]
+    relative = config.weighting == "relative"
+
+    def compare(name: str, maps: Tensor) -> dict[str, Tensor]:
+        terms = {}
+        if name == layer and wanted is not None:
+            distance = _mean_square(maps - wanted)
+            scale = _mean_square(wanted).clamp(min=LEAST) if relative else 1.0
+            terms["content"] = config.content_weight * distance / scale
+        if grams is not None and name in grams:
+            if config.gradients == "normalised":
+                maps = losses.normalised_gradient(maps, config.style_weight)
+            distance = _mean_square(losses.gram_matrix(maps) - grams[name])
+            own = _mean_square(grams[name]).clamp(min=LEAST) * len(grams) if relative else 1.0
+            terms["style"] = config.style_weight * distance / own
+        return terms
+
+    total: dict[str, Tensor] = {}
+    for terms in describe(output, config.layers, compare).values():
+        for name, value in terms.items():
+            total[name] = total[name] + value if name in total else value
+    if config.tv_weight:
+        values = output[0].numel()
+        tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
+        total["tv"] = config.tv_weight * tv
+    return total
+
+
+def pixel_losses(output: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """The baseline of super-resolution: the mean square of the pixels' difference (ibid., 3.2).
+
+    Args:
+        output: (B, 3, H, W) RGB around [0, 1].
+        target: the same shape, in [0, 1].
+
+    Returns:
+        {"pixel": (B,)}.
+    """
+    return {"pixel": F.mse_loss(output, target, reduction="none").mean((1, 2, 3))}
+
+
+def _mean_square(values: Tensor) -> Tensor:
+    """(B, …) -> (B,), float32 or wider."""
+    square = values.square().flatten(1)
+    return square.mean(1, dtype=torch.promote_types(square.dtype, torch.float32))

@@ -1,0 +1,609 @@
+"""`stylize train`: what it learns from which options, what it writes, and how it is stopped."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import stylize_cli
+from stylize_cli import checkpoints, images, perceptual, sheets
+from stylize_cli.cli import learning
+from stylize_cli.config import TRAIN_PRESETS
+from stylize_cli.methods import add_style
+from stylize_cli.methods import train as method
+
+pytest_plugins = ["commandline"]
+pytestmark = pytest.mark.usefixtures("loaded", "dataset", "style")
+
+SMALL = ["--dataset", "photos", "--width", 2, "--size", 32, "--batch-size", 1, "--threads", 1]
+TINY = [*SMALL, "--steps", 3, "--precision", "float32"]
+ONE = ["train", "--style", "style.png", *TINY]
+PIXEL = ["train", "--upscale", 2, "--loss", "pixel", *TINY]
+KEYS = """output method styles steps seconds device precision losses style_losses skipped"""
+
+
+@pytest.fixture
+def dataset(tmp_path, picture):
+    """photos/ of three pictures: PNG, JPEG and WebP, one of them further down."""
+    for seed, name in enumerate(("a.png", "deep/er/b.JPG", "c.webp")):
+        images.write(tmp_path / "photos" / name, images.Picture(picture(40, 48, seed=seed + 10)))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def trained(stylize, tmp_path):
+    """trained(*arguments) -> the Checkpoint that `stylize` writes."""
+
+    def run(*arguments):
+        ran = stylize(*arguments)
+        assert ran.code == 0, ran.err
+        return checkpoints.load(tmp_path / ran.line)
+
+    return run
+
+
+@pytest.fixture
+def tasks(monkeypatch):
+    """Lists what every training is asked for."""
+    calls, begin = [], method.Training.__init__
+
+    def spy(self, task, crops, describe, machine, **options):
+        calls.append(SimpleNamespace(task=task, crops=crops, describe=describe, machine=machine))
+        begin(self, task, crops, describe, machine, **options)
+
+    monkeypatch.setattr(method.Training, "__init__", spy)
+    return calls
+
+
+@pytest.fixture
+def during(monkeypatch):
+    """during(step, what): calls what() in the middle of that step, from 1."""
+
+    def at(step, what):
+        losses = method.Training._losses
+
+        def spy(self, number, *rest):
+            found = losses(self, number, *rest)
+            if number + 1 == step:
+                what()
+            return found
+
+        monkeypatch.setattr(method.Training, "_losses", spy)
+
+    return at
+
+
+def assert_same(one, other, *, within=0.0):
+    assert one.keys() == other.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=0, atol=within, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "kind", "styles"),
+    [
+        ("--style style.png", "style.pt", "perceptual", ("style",)),
+        ("--style paintings/style.png --style style.png", "styles.pt", "conditional", None),
+        ("--style paintings", "paintings.pt", "conditional", ("other", "style")),
+        ("--style style.png --method conditional", "style.pt", "conditional", ("style",)),
+        ("--upscale 4", "sr4.pt", "super-resolution", ()),
+        ("--upscale 8 --method super-resolution -o new/", "new/sr8.pt", "super-resolution", ()),
+        ("--style style.png -o deep/x.pt", "deep/x.pt", "perceptual", ("style",)),
+    ],
+)
+def test_a_model_is_named_after_what_it_learns(
+    stylize, picture_file, tmp_path, options, name, kind, styles
+):
+    for painting in ("style.png", "other.png"):
+        (tmp_path / "paintings").mkdir(exist_ok=True)
+        picture_file(32, 32, seed=3, name=f"paintings/{painting}")
+    ran = stylize("train", *options.split(), *TINY)
+    assert (ran.code, ran.out.decode()) == (0, f"{name}\n")
+    made = checkpoints.load(tmp_path / name)
+    assert made.method == kind
+    assert made.styles == (("style", "style-2") if styles is None else styles)
+    assert made.provenance["steps"] == 3
+    assert checkpoints.load_state((tmp_path / name).with_suffix(".state.pt")).step == 3
+
+
+def test_json_is_one_object_and_quiet_is_quiet(stylize):
+    ran = stylize(*ONE, "--json", "--quiet", "--device", "cpu")
+    assert (ran.code, ran.err) == (0, "")
+    record = ran.record
+    assert list(record) == [key.replace("style_", "style ") for key in KEYS.split()]
+    assert record["output"] == "style.pt"
+    assert (record["method"], record["styles"], record["steps"]) == ("perceptual", ["style"], 3)
+    assert (record["device"], record["precision"], record["skipped"]) == ("cpu", "float32", [])
+    losses = record["losses"]
+    assert losses.pop("total") == pytest.approx(sum(losses.values()), rel=1e-4)
+    assert set(losses) == {"content", "style"}
+
+
+def test_without_a_terminal_every_save_is_a_line(stylize):
+    ran = stylize(*PIXEL, "--save-every", 2, "--steps", 4)
+    device, photos, *lines = ran.err.splitlines()
+    assert device.startswith("device: cpu")
+    assert photos == "3 photos, 4 steps of 1 crops of 32 px"
+    assert [line.split(",")[0] for line in lines] == ["step 2/4", "step 4/4"]
+    assert re.fullmatch(r"step 4/4, \S+ images/s, loss \S+, 0:00:00 left", lines[1])
+
+
+def test_several_styles_are_reported_each(stylize, picture_file):
+    picture_file(32, 32, seed=3, name="other.png")
+    ran = stylize(*ONE, "--style", "other.png", "--steps", 4, "--json")
+    losses = ran.record["style losses"]
+    assert set(losses) == {"style", "other"}
+    for name, loss in losses.items():
+        assert f"{name} {loss:.3g}" in ran.err
+
+
+def test_what_cannot_be_read_is_skipped_counted_and_named(stylize, dataset):
+    (dataset / "bad.jpg").write_text("no picture")
+    (dataset / "notes.txt").write_text("not a photo at all")
+    for photo in ("c.webp", "deep/er/b.JPG"):
+        (dataset / photo).unlink()
+    ran = stylize(*PIXEL, "--json", "--seed", 1)
+    assert (ran.code, ran.record["skipped"]) == (0, ["photos/bad.jpg"])
+    assert "skipped 1 of 2 files, unreadable: photos/bad.jpg\n" in ran.err
+
+
+def test_its_own_pictures_are_no_photos(stylize, tasks, tmp_path):
+    arguments = [*PIXEL, "--dataset", ".", "--preview", "style.png", "--plot", "loss.png"]
+    assert stylize(*arguments).code == 0
+    assert {"sr2-preview.jpg", "loss.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert stylize(*arguments, "--resume", "--steps", 4).code == 0
+    first, second = ({file.name for file in call.crops.files} for call in tasks)
+    assert first == second == {"a.png", "b.JPG", "c.webp", "style.png"}
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ("", {}),
+        ("--steps 2", {"steps": 2}),
+        ("--batch-size 2", {"batch_size": 2}),
+        ("--size 48", {"size": 48}),
+        ("--width 3", {"width": 3}),
+        ("--lr 0.1", {"lr": 0.1}),
+        ("--content-weight 0.5", {"content_weight": 0.5}),
+        ("--style-weight 3", {"style_weight": 3.0}),
+        ("--tv-weight 0.1", {"tv_weight": 0.1}),
+        ("--content-layer conv2_2", {"content_layer": "relu2_2"}),
+        ("--style-layers relu1_1,relu2_1", {"style_layers": ("relu1_1", "relu2_1")}),
+        ("--pool avg", {"pool": "avg"}),
+        ("--style-size 64", {"style_size": 64}),
+    ],
+)
+def test_an_option_changes_its_own_setting(stylize, tasks, loaded, options, changed):
+    assert stylize(*ONE, *options.split()).code == 0
+    tiny = {"width": 2, "size": 32, "batch_size": 1, "steps": 3} | changed
+    config = replace(TRAIN_PRESETS["perceptual", "default"], **tiny)
+    (call,) = tasks
+    assert call.task.config == config
+    assert (call.crops.size, call.crops.zoom) == (config.size, config.zoom)
+    asked = {key: loaded[0][key] for key in ("layers", "pool", "edges")}
+    assert asked == {"layers": config.layers, "pool": config.pool, "edges": config.edges}
+
+
+@pytest.mark.parametrize(
+    ("role", "options"),
+    [
+        ("perceptual", "--style style.png"),
+        ("conditional", "--style style.png --method conditional"),
+        ("super-resolution", "--upscale 2"),
+    ],
+)
+def test_the_paper_s_preset_is_the_paper_s(stylize, tasks, role, options):
+    arguments = [*SMALL, "--size", 48, "--steps", 1, "--preset", "paper", *options.split()]
+    assert stylize("train", *arguments).code == 0
+    config = TRAIN_PRESETS[role, "paper"]
+    assert tasks[0].task.config == replace(config, width=2, size=48, batch_size=1, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "vgg19, original, bundled"),
+        (["--descriptor", "vgg16-torchvision"], "vgg16-torchvision, downloaded"),
+        (["--weights", "w.pth"], "vgg19, from w.pth"),
+    ],
+)
+def test_the_model_says_what_judged_it(trained, options, said):
+    assert trained(*ONE, *options).provenance["descriptor"] == said
+
+
+def test_pixels_are_judged_by_no_network(trained, loaded):
+    assert trained(*PIXEL).provenance["descriptor"] is None
+    assert loaded == []
+
+
+def test_more_steps_of_the_same_are_a_longer_training(trained, stylize):
+    stylize(*ONE, "--preset", "paper", "--size", 48, "--seed", 5)
+    arguments = [*ONE, "--preset", "paper", "--size", 48, "--seed", 5, "--steps", 6]
+    resumed = trained(*arguments, "--resume")
+    whole = trained(*arguments, "-o", "whole.pt")  # its step size is constant
+    assert_same(resumed.weights, whole.weights)
+    assert resumed.provenance == whole.provenance
+
+
+def test_a_training_that_is_done_stays_so(stylize, trained):
+    before = trained(*PIXEL)
+    ran = stylize(*PIXEL, "--resume", "--json")
+    assert ran.code == 0
+    assert "all 3 steps are done: give --steps for more" in ran.err
+    assert (ran.record["steps"], ran.record["losses"]) == (3, {})
+    assert_same(checkpoints.load(Path("sr2.pt")).weights, before.weights)
+
+
+LAUNCH = "from stylize_cli.cli.app import run; run()"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_killed_and_resumed_it_ends_as_if_never_stopped(trained, tmp_path):
+    arguments = [*map(str, PIXEL), "--steps", "80", "--save-every", "3"]
+    with subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])},
+        stderr=subprocess.PIPE,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "sr2.state.pt").exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        time.sleep(0.02)
+        process.kill()
+    assert 0 < checkpoints.load_state(tmp_path / "sr2.state.pt").step < 80
+    resumed = trained(*arguments, "--resume")
+    whole = trained(*arguments, "-o", "whole.pt")
+    assert_same(resumed.weights, whole.weights, within=1e-6)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_saves_and_the_rest_can_follow(stylize, trained, during, number):
+    whole = trained(*ONE, "-o", "whole.pt")
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    during(2, lambda: signal.raise_signal(number))
+    ran = stylize(*ONE, "--json")
+    assert (ran.code, ran.record["steps"]) == (130, 2)
+    assert ran.err.endswith("interrupted: step 2 is saved, --resume goes on\n")
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert checkpoints.load(Path("style.pt")).provenance["steps"] == 2
+    assert_same(trained(*ONE, "--resume").weights, whole.weights)
+
+
+def test_a_second_ctrl_c_leaves_at_once(stylize, during, tmp_path):
+    during(2, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    before = sorted(tmp_path.rglob("*"))
+    ran = stylize(*PIXEL)
+    assert (ran.code, ran.out) == (130, b"")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_second_ctrl_c_while_it_saves_waits_for_the_files(stylize, during, monkeypatch):
+    save = checkpoints.save_state
+
+    def interrupted(path, state):
+        signal.raise_signal(signal.SIGINT)
+        save(path, state)
+
+    monkeypatch.setattr(checkpoints, "save_state", interrupted)
+    during(1, lambda: signal.raise_signal(signal.SIGINT))
+    ran = stylize(*PIXEL)
+    assert (ran.code, ran.line) == (130, "sr2.pt")
+    assert checkpoints.load_state(Path("sr2.state.pt")).step == 1
+    assert checkpoints.load(Path("sr2.pt")).provenance["steps"] == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "kept"),
+    [(1, "nothing was saved before"), (2, "nothing was saved before"), (4, "sr2.pt holds step 2")],
+)
+def test_a_loss_that_is_no_number_stops_with_the_last_good_model(stylize, monkeypatch, step, kept):
+    losses, left = perceptual.pixel_losses, [step]
+
+    def spy(output, target):
+        left[0] -= 1
+        return {"pixel": losses(output, target)["pixel"] * (1 if left[0] else torch.nan)}
+
+    monkeypatch.setattr(perceptual, "pixel_losses", spy)
+    ran = stylize(*PIXEL, "--save-every", 1, "--steps", 9)
+    assert (ran.code, ran.out) == (2, b"")
+    error = ran.err.splitlines()[-1]
+    assert re.fullmatch(rf"error: the loss became nan at step {step}: .*; {kept}", error)
+    assert Path("sr2.pt").exists() == (step == 4)
+    if step == 4:  # the weights that step 3 left had no good loss yet
+        assert checkpoints.load(Path("sr2.pt")).provenance["steps"] == 2
+
+
+def test_a_step_size_out_of_all_measure_is_stopped(stylize):
+    ran = stylize(*PIXEL, "--lr", 1e6, "--save-every", 1, "--steps", 9)
+    assert ran.code == 2
+    assert re.search(
+        r"^error: .* at step \d: use a smaller --lr.*; (nothing|sr2\.pt) ", ran.err, re.M
+    )
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Lists the rows of labels and pictures of every contact sheet."""
+    found, draw = [], sheets.contact_sheet
+
+    def spy(rows, **options):
+        found.append(rows)
+        return draw(rows, **options)
+
+    monkeypatch.setattr(sheets, "contact_sheet", spy)
+    return found
+
+
+def labels(rows):
+    return [[label for label, _ in row] for row in rows]
+
+
+def test_a_preview_shows_the_model_as_it_learns_and_changes_nothing(
+    trained, drawn, photo, tmp_path
+):
+    arguments = [*ONE, "--preset", "paper", "--size", 48]  # of batch normalisation
+    plain = trained(*arguments, "-o", "plain.pt")
+    made = trained(*arguments, "--preview", photo, "--preview-every", 2)
+    assert_same(made.weights, plain.weights)
+    assert [labels(rows) for rows in drawn] == [[["step 2"]], [["step 2", "step 3"]]]
+    seen = images.resize(images.read(photo).rgb, (384, 512))
+    torch.testing.assert_close(drawn[-1][0][-1][1], made.build()(seen).clamp(0, 1))
+    with Image.open(tmp_path / "style-preview.jpg") as sheet:
+        assert sheet.width > 2 * 512
+
+
+@pytest.mark.usefixtures("photo")
+def test_a_preview_has_a_row_of_styles_a_step(stylize, drawn, picture_file):
+    names = [picture_file(32, 32, seed=seed, name=f"{seed}.png").name for seed in range(5)]
+    paintings = [part for name in names for part in ("--style", name)]
+    stylize("train", *paintings, *TINY, "--preview", "photo.png", "--preview-every", 3)
+    assert labels(drawn[-1]) == [[f"step 3, {name}" for name in "0123"]]
+
+
+def test_a_preview_of_super_resolution_is_guessed_from_less(stylize, drawn, picture_file):
+    picture_file(512, 406, name="tall.png")
+    stylize(*PIXEL, "--steps", 1, "--upscale", 4, "--preview", "tall.png")
+    ((label, image),) = drawn[-1][0]
+    assert (label, image.shape) == ("step 1", (1, 3, 512, 404))
+    # Untrained, the network is bicubic interpolation.
+    tall = images.read(Path("tall.png")).rgb
+    np.testing.assert_allclose(image.mean((2, 3)), tall.mean((2, 3)), atol=0.01)
+
+
+@pytest.mark.parametrize("most", [3, 4, 12])
+def test_a_sheet_is_thinned_out_evenly(most):
+    rows = {}
+    for step in range(1, 100):
+        rows[step] = []
+        learning._thin_out(rows, most)
+        assert len(rows) == min(step, most)
+        assert (next(iter(rows)), next(reversed(rows))) == (1, step)
+    gaps = np.diff(list(rows))
+    assert gaps.max() <= 4 * 99 / (most - 1)
+
+
+def test_plot_goes_on_where_it_stopped(stylize, monkeypatch):
+    from stylize_cli import plots
+
+    calls, draw = [], plots.loss_plot
+
+    def spy(history, **options):
+        calls.append((len(history), options["first"]))
+        return draw(history, **options)
+
+    monkeypatch.setattr(plots, "loss_plot", spy)
+    stylize(*ONE, "--preset", "paper", "--size", 48, "--plot", "loss.svg")
+    text = Path("loss.svg").read_text()
+    assert all(f"<!-- {term} -->" in text for term in ("content", "style", "tv", "total"))
+    arguments = [*PIXEL, "--plot", "loss.png"]
+    stylize(*arguments)
+    stylize(*arguments, "--resume", "--steps", 5)
+    assert calls == [(3, 0), (3, 0), (2, 3)]
+
+
+class Board:
+    """Stands in for TensorBoard's SummaryWriter."""
+
+    def __init__(self, folder, purge_step):
+        self.folder, self.purge_step, self.rows, self.is_closed = folder, purge_step, [], False
+        Board.last = self
+
+    def add_scalar(self, tag, value, step):
+        self.rows.append((tag, step))
+        assert isinstance(value, float)
+
+    def add_image(self, tag, image, step):
+        assert image.ndim == 3
+        self.rows.append((tag, step))
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.mark.usefixtures("photo")
+def test_tensorboard_gets_losses_speed_and_previews(stylize, monkeypatch):
+    module = SimpleNamespace(SummaryWriter=Board)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    preview = ["--preview", "photo.png", "--preview-every", 3]
+    assert stylize(*PIXEL, "--tensorboard", "logs", *preview).code == 0
+    board = Board.last
+    assert (board.folder, board.purge_step, board.is_closed) == ("logs", 1, True)
+    wanted = {(tag, step) for tag in ("loss/pixel", "loss/total") for step in (1, 2, 3)}
+    assert wanted | {("images a second", 3), ("preview", 3)} <= set(board.rows)
+
+
+def test_without_tensorboard_its_option_says_how_to_have_it(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    said = refused(*PIXEL, "--tensorboard", "logs")
+    assert "pip install 'stylize-cli[tensorboard]'" in said
+
+
+@pytest.fixture
+def pair(dataset, style, trained, picture_file):  # noqa: ARG001 - to be there first
+    """pair.pt of the styles style and other; new.png is a third one."""
+    picture_file(32, 32, seed=3, name="other.png")
+    picture_file(32, 32, seed=4, name="new.png")
+    return trained(*ONE, "--style", "other.png", "-o", "pair.pt")
+
+
+ADD = ["train", "--add-style", "new.png", "--to", "pair.pt", "--dataset", "photos", "--size", 32]
+ADD += ["--batch-size", 1, "--steps", 4, "--precision", "float32", "--threads", 1]
+
+
+def test_a_style_is_added_and_the_others_stay_bit_by_bit(trained, pair, picture):
+    file = Path("pair.pt").read_bytes()
+    made = trained(*ADD)
+    assert Path("pair-new.pt").exists()
+    assert Path("pair.pt").read_bytes() == file
+    assert made.styles == ("style", "other", "new")
+    start = add_style.joined(pair, add_style.alone(pair, "new"))
+    for name, value in made.weights.items():
+        old = pair.weights[name]
+        if name.endswith((".gamma", ".beta")):
+            assert torch.equal(value[:2], old)
+            assert len(value) == 3
+            assert not torch.equal(value[2], start.weights[name][2])
+        else:
+            assert torch.equal(value, old)
+    for style in range(2):
+        images_of = [
+            model.build()(picture(32, 32), torch.eye(len(model.styles))[[style]])
+            for model in (pair, made)
+        ]
+        torch.testing.assert_close(*images_of)
+    assert made.provenance["seed"] == pair.provenance["seed"]
+    assert made.provenance["added"]["new"]["steps"] == 4
+
+
+@pytest.mark.usefixtures("pair")
+def test_an_added_style_can_be_stopped_and_go_on(stylize, trained, during):
+    whole = trained(*ADD, "-o", "whole.pt")
+    during(2, lambda: signal.raise_signal(signal.SIGTERM))
+    ran = stylize(*ADD)
+    assert ran.code == 130
+    assert_same(trained(*ADD, "--resume").weights, whole.weights)
+
+
+NOT_ADDED = {
+    "--to pair.pt --add-style style.png": r"the model has a style 'style' already: rename .*",
+    "--to pair.pt": r"--add-style IMAGE and --to MODEL\.pt go together: give both",
+    "--to pair.pt --add-style new.png --width 4": r"--add-style trains one row of a model: .*",
+    "--to pair.pt --add-style new.png -o pair.pt": r"pair\.pt is an input and would be .*",
+    "--to photo.png --add-style new.png": r"photo\.png is not a file of stylize, .*",
+    "--to none.pt --add-style new.png": r"there is no file none\.pt.*",
+    "--to pair.state.pt --add-style new.png -o x.pt": r"pair\.state\.pt is a file of .*",
+}
+
+
+@pytest.mark.usefixtures("pair", "photo")
+def test_what_cannot_be_added_is_refused(refused):
+    for options, said in NOT_ADDED.items():
+        assert re.fullmatch(said, refused("train", *options.split(), "--dataset", "photos"))
+
+
+def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
+    picture_file(32, 32, seed=4, name="new.png")
+    stylize(*PIXEL)
+    said = refused(*[{"pair.pt": "sr2.pt"}.get(part, part) for part in ADD])
+    assert re.fullmatch(r"a model of method 'super-resolution' .* takes no further style: .*", said)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", r"nothing to learn: give --style IMAGE, or --upscale 4 to enlarge photos"),
+        ("--style style.png --upscale 4", r"--upscale has no style: leave out one of .*"),
+        ("--upscale 4 --method perceptual", r"--method perceptual needs one --style; or leave .*"),
+        (
+            "--style style.png --method super-resolution",
+            r"--method super-resolution needs --upscale, and no --style; or .*",
+        ),
+        (
+            "--style style.png --style style.png --method perceptual",
+            r"--method perceptual needs one --style; .*",
+        ),
+        ("--style style.png", r"there are no photos to train on: give --dataset FOLDER"),
+        ("--style style.png --dataset none", r"there is no folder none: give --dataset .*"),
+        ("--style style.png --dataset empty", r"there are no photos in empty: give --dataset .*"),
+        ("--style stile.png", r"there is no file stile\.png: did you mean style\.png\?"),
+        ("--style empty", r"there are no pictures in empty: check the path"),
+        ("--style - --style -", r"- \(stdin\) was given twice; .*"),
+        ("--style style.png --loss pixel", r"--loss pixel is for --upscale: leave it out"),
+        ("--style style.png --style-layers relu9_9", r"no layer 'relu9_9'; use one of: .*"),
+        ("--style style.png --content-layer relu1_1,relu2_1", r"--content-layer is one layer: .*"),
+        ("--style style.png --size 90", r"--size 90 does not suit .*: use --size 92"),
+        ("--upscale 8 --size 36", r"--size 36 does not suit .*: use --size 40"),
+        ("--style style.png --preset paper --size 32", r"--size 32 does not suit .* --size 44"),
+        ("--style style.png --content-layer pool5 --size 32 --method conditional --pool max", None),
+        ("--style style.png --content-weight 0 --style-weight 0", r"both weights are 0: give .*"),
+        ("--style style.png -o style.png", r"cannot write a model to style\.png: .* end in \.pt"),
+        ("--style style.png -o -", r"cannot write a model to -: its name must end in \.pt"),
+        ("--style style.png --plot a.gif", r"cannot plot to a\.gif: .*"),
+        ("--style style.png --plot style.png", r"style\.png is an input and would be .*"),
+        ("--style style.png --preview style-preview.jpg", r"style-preview\.jpg is an input and .*"),
+        ("--style style.png --resume", r"there is no style\.state\.pt to go on from: leave out .*"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(refused, stylize, picture_file, tmp_path, options, said):
+    (tmp_path / "empty").mkdir()
+    picture_file(24, 32, name="style-preview.jpg")
+    photos = [] if said is None or "there are no photos to" in said else ["--dataset", "photos"]
+    arguments = ["train", *photos, *options.split()]
+    if said is None:  # the least size that these layers take
+        ran = stylize(*arguments, *TINY)
+        assert ran.code == 0, ran.err
+    else:
+        assert re.fullmatch(said, refused(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ("style.pt", r"style\.pt exists: give another -o, or delete it"),
+        ("style.state.pt", r"style\.state\.pt exists: give --resume to go on with it, or .* -o"),
+    ],
+)
+def test_an_earlier_training_is_not_overwritten(refused, stylize, left, said):
+    stylize(*ONE)
+    for file in {"style.pt", "style.state.pt"} - {left}:
+        Path(file).unlink()
+    assert re.fullmatch(said, refused(*ONE))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--lr 0.5", r"the training to resume had lr 0\.002, not 0\.5; give the same options, .*"),
+        ("--seed 9", r"the training to resume had seed 0, not 9; .*"),
+        ("--batch-size 2", r"the training to resume had batch size 1, not 2; .*"),
+        ("--width 3", r"the training to resume had other styles or another network; .*"),
+        ("--style other.png -o style.pt", r"the training to resume had other styles or .*"),
+    ],
+)
+def test_another_training_is_not_resumed(stylize, picture_file, options, said):
+    picture_file(32, 32, seed=3, name="other.png")
+    stylize(*ONE)
+    before = Path("style.pt").read_bytes(), Path("style.state.pt").read_bytes()
+    ran = stylize(*ONE, "--steps", 9, *options.split(), "--resume", "--quiet")
+    assert ran.code == 2
+    assert re.fullmatch("error: " + said, ran.err.strip())
+    assert before == (Path("style.pt").read_bytes(), Path("style.state.pt").read_bytes())
+
+
+def test_what_is_printed_is_json_or_a_path_alone(stylize):
+    assert json.loads(stylize(*PIXEL, "--json").out)["output"] == "sr2.pt"

@@ -1,0 +1,340 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from torch import nn
+from torch.nn import functional as F
+
+from stylize_cli.generators import BUILDERS
+from stylize_cli.generators.conditional import ConditionalTransform
+from stylize_cli.generators.johnson import JohnsonTransform
+from stylize_cli.generators.layers import (
+    EPSILON,
+    ConditionalInstanceNorm,
+    Conv,
+    Residual,
+    Tanh,
+    doubled,
+)
+from stylize_cli.generators.superres import JohnsonUpscaler, Upscaler, degraded
+
+IMAGE_256 = torch.zeros(1, 3, 256, 256)
+RELU = pytest.mark.parametrize("relu", [True, False])
+
+
+def normal(*shape, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def varied(network, *, seed=0, gamma=1.0):
+    """The network with parameters that no initialisation makes special."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, values in network.named_parameters():
+            scale = 0.3 if "weight" in name else gamma
+            values.copy_(scale * torch.randn(values.shape, generator=generator))
+    return network
+
+
+def count(network):
+    return sum(values.numel() for values in network.parameters())
+
+
+def shapes(network, kinds, *inputs):
+    """(maps, side) of what every module of these kinds returns, in order."""
+    found = []
+    for module in network.modules():
+        if isinstance(module, kinds):
+            module.register_forward_hook(lambda *call: found.append(tuple(call[-1].shape[1:3])))
+    with torch.no_grad():
+        network(*inputs)
+    return found
+
+
+# The papers' tables.
+
+
+@pytest.mark.parametrize(
+    ("generator", "arguments", "parameters"),
+    [
+        ("conditional", {"styles": 1}, 1_677_638),
+        ("conditional", {"styles": 32}, 1_677_638 + 31 * 3_206),
+        ("johnson", {}, 1_679_235),
+        ("johnson-upscaler", {"factor": 4}, 401_859),
+        ("johnson-upscaler", {"factor": 8}, 438_915),
+    ],
+)
+def test_parameters_are_as_many_as_the_papers_tables_hold(generator, arguments, parameters):
+    assert count(BUILDERS[generator](**arguments)) == parameters
+
+
+def test_johnsons_maps_shrink_and_grow_as_in_its_table():
+    got = shapes(JohnsonTransform(width=1), (Conv, Residual, nn.ConvTranspose2d), IMAGE_256)
+    blocks = [(4, side) for k in range(5) for side in (82 - 4 * k, 80 - 4 * k, 80 - 4 * k)]
+    assert got == [(1, 336), (2, 168), (4, 84), *blocks, (2, 128), (1, 256), (3, 256)]
+
+
+def test_dumoulins_maps_shrink_and_grow_as_in_its_table():
+    network = ConditionalTransform(styles=1, width=1)
+    got = shapes(network, Conv, IMAGE_256, torch.ones(1, 1))
+    assert got == [(1, 256), (2, 128), (4, 64), *[(4, 64)] * 10, (2, 128), (1, 256), (3, 256)]
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("build", [JohnsonUpscaler, Upscaler])
+def test_an_upscaler_multiplies_both_sides(build, factor):
+    output = build(factor=factor, width=2)(normal(2, 3, 7, 9).float())
+    assert output.shape == (2, 3, 7 * factor, 9 * factor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("generator", "arguments"),
+    [
+        ("conditional", {"styles": 2}),
+        ("johnson", {}),
+        ("johnson-upscaler", {"factor": 2}),
+        ("upscaler", {"factor": 2}),
+    ],
+)
+def test_a_generator_computes_in_its_inputs_type_and_stays_float32(generator, arguments, dtype):
+    network = varied(BUILDERS[generator](width=2, **arguments))
+    mix = (torch.eye(2),) if generator == "conditional" else ()
+    seen = []
+    for module in network.modules():
+        if isinstance(module, Conv):
+            module.register_forward_hook(lambda *call: seen.append(call[-1].dtype))
+    image = normal(2, 3, 44, 48).sigmoid().float()
+    output = network(image.to(dtype), *mix)
+    output.square().mean().backward()
+    assert set(seen) == {dtype}
+    assert output.dtype == torch.float32
+    assert {values.grad.dtype for values in network.parameters()} == {torch.float32}
+    want = network(image, *mix)
+    assert (output - want).square().mean() < 0.02 * want.var()
+
+
+# Layers.
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [1, 3, 9])
+@pytest.mark.parametrize(("padding", "mode"), [("reflect", "reflect"), ("circular", "wrap")])
+def test_a_convolution_sees_the_border_as_numpy_pads_it(padding, mode, kernel, stride):
+    conv = Conv(2, 3, kernel, stride=stride, padding=padding).double()
+    x = normal(1, 2, 10, 13)
+    margin = [(0, 0), (0, 0), *[(kernel // 2,) * 2] * 2]
+    padded = torch.from_numpy(np.pad(x.numpy(), margin, mode=mode))
+    torch.testing.assert_close(conv(x), F.conv2d(padded, conv.weight, stride=stride))
+
+
+@pytest.mark.parametrize(("padding", "margin"), [("none", 2), ("zeros", 0)])
+def test_a_block_that_adds_nothing_hands_on_its_input_in_place(padding, margin):
+    block = Residual(3, padding=padding)
+    nn.init.zeros_(block.body[-1].weight)
+    x = normal(2, 3, 9, 11, dtype=torch.float32)
+    torch.testing.assert_close(block(x), x[..., margin : 9 - margin, margin : 11 - margin])
+
+
+def test_doubling_repeats_every_pixel():
+    x = normal(2, 3, 4, 5)
+    assert np.array_equal(doubled(x), np.kron(x, np.ones((2, 2))))
+
+
+def test_the_paper_head_spans_150_levels_around_the_mean_colour():
+    far = torch.full((1, 3, 1, 1), 50.0)
+    mean = np.array([123.68, 116.779, 103.939])
+    for x, want in ((far, mean + 150), (-far, mean - 150), (0 * far, mean)):
+        np.testing.assert_allclose(255 * Tanh()(x).flatten(), want, rtol=1e-5)
+
+
+# Conditional instance normalisation.
+
+
+def oracle(x, gamma, beta, *, relu):
+    """PyTorch's own, sample by sample."""
+    rows = zip(x, gamma, beta, strict=True)
+    out = torch.cat([F.instance_norm(a[None], weight=g, bias=b, eps=EPSILON) for a, g, b in rows])
+    return out.relu() if relu else out
+
+
+def norm_and_mix(*, maps=3):
+    norm = varied(ConditionalInstanceNorm(maps, 2).double())
+    return norm, torch.tensor([[1.0, 0.0], [0.3, 0.7]], dtype=torch.float64)
+
+
+@RELU
+def test_values_and_gradients_are_those_of_torchs_instance_norm(relu):
+    norm, mix = norm_and_mix()
+    x, up = normal(2, 3, 5, 4), normal(2, 3, 5, 4, seed=1)
+    inputs = x.requires_grad_(), norm.gamma, norm.beta
+    got = norm(x, mix, relu=relu)
+    want = oracle(x, mix @ norm.gamma, mix @ norm.beta, relu=relu)
+    torch.testing.assert_close(got, want)
+    for a, b in zip(*(torch.autograd.grad(out, inputs, up) for out in (got, want)), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+@RELU
+def test_gradients_are_those_of_finite_differences(relu):
+    norm, mix = norm_and_mix()
+
+    def function(x, gamma, beta, mix):
+        return torch.func.functional_call(
+            norm, {"gamma": gamma, "beta": beta}, (x, mix), {"relu": relu}
+        )
+
+    inputs = normal(2, 3, 3, 4), norm.gamma.detach(), norm.beta.detach(), mix
+    assert torch.autograd.gradcheck(
+        function, [values.clone().requires_grad_() for values in inputs]
+    )
+
+
+@RELU
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_training_and_inference_agree(relu, dtype):
+    norm, mix = norm_and_mix()
+    norm, mix, x = norm.float(), mix.float(), normal(2, 3, 8, 8).to(dtype)
+    trained = norm(x, mix, relu=relu)
+    with torch.no_grad():
+        used = norm(x, mix, relu=relu)
+    assert trained.dtype == used.dtype == dtype
+    tolerance = 1e-5 if dtype == torch.float32 else 0.05
+    torch.testing.assert_close(trained, used, atol=tolerance, rtol=tolerance)
+
+
+@RELU
+def test_bfloat16_is_close_to_float32(relu):
+    norm, mix = norm_and_mix()
+    norm, mix = norm.float(), mix.float()
+    x, up = normal(2, 3, 16, 16, dtype=torch.bfloat16) + 1, normal(2, 3, 16, 16, seed=1).float()
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        given = x.detach().to(dtype).requires_grad_()
+        out = norm(given, mix, relu=relu)
+        grads = torch.autograd.grad(out, (given, norm.gamma, norm.beta), up.to(dtype))
+        found.append([values.float() for values in (out, *grads)])
+    for want, got in zip(*found, strict=True):
+        assert (got - want).norm() < 0.1 * want.norm()  # a ReLU may fall the other way
+
+
+@RELU
+def test_channels_last_comes_out_and_back_as_channels_last(relu):
+    norm, mix = norm_and_mix()
+    x = normal(2, 3, 5, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+    out = norm(x, mix, relu=relu)
+    (gradient,) = torch.autograd.grad(out.square().sum(), x)
+    for values in (out, gradient):
+        assert values.is_contiguous(memory_format=torch.channels_last)
+
+
+# N styles in one network.
+
+
+def one_style(network, mix):
+    """A network of one style, whose γ and β are this mixture of the network's rows."""
+    state = network.state_dict()
+    for name, values in state.items():
+        if name.endswith((".gamma", ".beta")):
+            state[name] = (mix[:, None] * values).sum(0, keepdim=True)
+    alone = ConditionalTransform(styles=1, width=2)
+    alone.load_state_dict(state)
+    return alone
+
+
+@pytest.mark.parametrize("mix", [(1, 0, 0), (0, 0, 1), (0.5, 0.2, 0.3)])
+def test_a_mixture_of_styles_is_the_style_of_the_mixed_rows(mix):
+    mix = torch.tensor(mix, dtype=torch.float32)
+    network = varied(ConditionalTransform(styles=3, width=2))
+    image = normal(1, 3, 16, 20, dtype=torch.float32).sigmoid()
+    want = one_style(network, mix)(image, torch.ones(1, 1))
+    torch.testing.assert_close(network(image, mix[None]), want, atol=1e-4, rtol=1e-4)
+
+
+def test_each_sample_of_a_batch_has_its_own_style():
+    network = varied(ConditionalTransform(styles=3, width=2))
+    image = normal(1, 3, 16, 20, dtype=torch.float32).sigmoid()
+    together = network(image.expand(3, -1, -1, -1), torch.eye(3))
+    for got, row in zip(together, torch.eye(3), strict=True):
+        torch.testing.assert_close(got, network(image, row[None])[0], atol=1e-4, rtol=1e-4)
+    assert (together[0] - together[1]).abs().mean() > 0.01
+
+
+def test_a_constant_picture_stays_constant_up_to_the_border():
+    network = varied(ConditionalTransform(styles=1, width=2), gamma=0.02)
+    output = network(torch.full((1, 3, 32, 48), 0.7), torch.ones(1, 1))
+    assert output.std((2, 3)).max() < 1e-6
+    for module in network.modules():  # what the border would look like
+        if isinstance(module, Conv):
+            module.padding_mode = "zeros"
+    assert network(torch.full((1, 3, 32, 48), 0.7), torch.ones(1, 1)).std((2, 3)).max() > 1e-4
+
+
+def test_a_new_network_shows_neither_black_nor_white_nor_nothing(picture):
+    torch.manual_seed(0)
+    output = ConditionalTransform(styles=1, width=4)(picture(32, 32), torch.ones(1, 1))
+    assert output.min() > 0
+    assert output.max() < 1
+    assert output.std() > 0.1
+
+
+# Super-resolution.
+
+
+def bicubic(image, factor):
+    """Keys' cubic convolution with a = -0.75, the border repeated, by its definition."""
+
+    def weight(distance):
+        x, a = np.abs(distance), -0.75
+        near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+        return np.where(x <= 1, near, np.where(x < 2, a * (x**3 - 5 * x**2 + 8 * x - 4), 0))
+
+    for axis in (2, 3):
+        length = image.shape[axis]
+        places = (np.arange(length * factor) + 0.5) / factor - 0.5
+        matrix = np.zeros((length * factor, length))
+        for row, place in enumerate(places):
+            for column in range(int(np.floor(place)) - 1, int(np.floor(place)) + 3):
+                matrix[row, np.clip(column, 0, length - 1)] += weight(place - column)
+        image = np.moveaxis(np.moveaxis(image, axis, -1) @ matrix.T, -1, axis)
+    return image
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_an_untrained_upscaler_is_bicubic_interpolation(factor, picture):
+    image = picture(9, 12)
+    with torch.no_grad():
+        output = Upscaler(factor=factor, width=4)(image)
+    np.testing.assert_allclose(output, bicubic(image.double().numpy(), factor), atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_an_upscaler_moves_with_its_input(factor, picture):
+    network, margin = varied(Upscaler(factor=factor, width=2)), 16  # px, of what a pixel sees
+    with torch.no_grad():
+        whole = network(picture(40, 44))
+        moved = network(picture(40, 44)[..., 3:, 2:])
+    inside = (..., *[slice(margin * factor, -margin * factor)] * 2)
+    want = whole[..., 3 * factor :, 2 * factor :][inside]
+    torch.testing.assert_close(moved[inside], want, atol=1e-4, rtol=1e-4)
+    assert (want - F.interpolate(picture(40, 44), scale_factor=factor).mean()).std() > 0.01
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_degrading_is_scipys_gaussian_and_pillows_bicubic(factor, picture):
+    image = picture(64, 80)
+    got = degraded(image, factor)[0]
+    for want, plane in zip(image[0].numpy(), got, strict=True):
+        blurred = gaussian_filter(want, 1.0, mode="mirror", truncate=4.0)
+        size = 80 // factor, 64 // factor
+        small = Image.fromarray(blurred).resize(size, Image.Resampling.BICUBIC)
+        np.testing.assert_allclose(plane, np.clip(small, 0, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_degrading_leaves_a_constant_as_it_is(factor):
+    colour = torch.tensor([0.0, 0.3, 1.0]).view(1, 3, 1, 1)
+    small = degraded(colour.expand(2, -1, 32, 48), factor)
+    torch.testing.assert_close(small, colour.expand(2, -1, 32 // factor, 48 // factor))

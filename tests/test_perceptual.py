@@ -1,0 +1,201 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from stylize_cli.config import TrainConfig
+from stylize_cli.descriptors import itself
+from stylize_cli.perceptual import feature_losses, pixel_losses, style_grams
+
+CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
+    generator="conditional",
+    width=1,
+    steps=1,
+    weighting="relative",
+    content_weight=0.3,
+    style_weight=2.0,
+    tv_weight=0.0,
+    content_layer="relu2_1",
+    style_layers=("relu1_1", "relu2_1"),
+    style_size=24,
+)
+MEAN = replace(CONFIG, weighting="mean")
+STRENGTH = {"relu1_1": 1.0, "relu2_1": 3.0}
+
+
+def plain(image, layers, use=itself):
+    """A descriptor whose every layer shows the picture itself, the deeper the stronger."""
+    return {layer: use(layer, STRENGTH[layer] * image) for layer in layers}
+
+
+@pytest.fixture
+def batch(picture):
+    """Outputs and photos, (3, 3, 24, 32), and the styles of each."""
+    output, target = (torch.cat([picture(24, 32, seed=s + k) for k in range(3)]) for s in (0, 10))
+    return output, target, [picture(24, 24, seed=20 + k) for k in range(3)]
+
+
+def numpy_grams(pictures):
+    maps = np.asarray(pictures, np.float64).reshape(len(pictures), 3, -1)
+    return maps @ maps.transpose(0, 2, 1) / maps.shape[2]
+
+
+def mean_square(values):
+    return np.square(np.asarray(values, np.float64)).reshape(len(values), -1).mean(1)
+
+
+@pytest.mark.parametrize("config", [CONFIG, MEAN])
+def test_content_and_style_are_their_formulas(config, batch):
+    output, target, styles = batch
+    got = feature_losses(plain, output, target, config, grams=style_grams(plain, styles, config))
+    content = mean_square(3 * (output - target))
+    style = [
+        mean_square(k**2 * (numpy_grams(output) - numpy_grams(torch.cat(styles)))) for k in (1, 3)
+    ]
+    if config.weighting == "relative":
+        content /= mean_square(3 * target)
+        scales = [mean_square(k**2 * numpy_grams(torch.cat(styles))) for k in (1, 3)]
+        style = [values / scale / 2 for values, scale in zip(style, scales, strict=True)]
+    assert set(got) == {"content", "style"}
+    np.testing.assert_allclose(got["content"], 0.3 * content, rtol=1e-5)
+    np.testing.assert_allclose(got["style"], 2.0 * sum(style), rtol=1e-4)
+
+
+def test_a_picture_that_shows_nothing_costs_the_weights(batch):
+    output, target, styles = batch
+    grams = style_grams(plain, styles, CONFIG)
+    got = feature_losses(plain, 0 * output, target, CONFIG, grams=grams)
+    torch.testing.assert_close(got["content"], torch.full((3,), 0.3))
+    torch.testing.assert_close(got["style"], torch.full((3,), 2.0))
+
+
+def test_targets_that_show_nothing_are_no_division_by_zero(batch):
+    output, target, styles = batch
+    grams = style_grams(plain, [0 * style for style in styles], CONFIG)
+    output.requires_grad_()
+    got = feature_losses(plain, output, 0 * target, CONFIG, grams=grams)
+    (gradient,) = torch.autograd.grad(sum(values.sum() for values in got.values()), output)
+    assert all(values.isfinite().all() for values in (*got.values(), gradient))
+
+
+@pytest.mark.parametrize("factor", [0.1, 7.0])
+def test_relative_losses_know_no_scale_of_the_features(factor, batch):
+    output, target, styles = batch
+
+    def stronger(image, layers, use=itself):
+        return plain(factor * image, layers, use)
+
+    found = []
+    for describe in (plain, stronger):
+        grams = style_grams(describe, styles, CONFIG)
+        found.append(feature_losses(describe, output, target, CONFIG, grams=grams))
+    for name, want in found[0].items():
+        torch.testing.assert_close(found[1][name], want)
+
+
+@pytest.mark.parametrize("config", [CONFIG, MEAN])
+def test_a_picture_met_exactly_costs_nothing(config, narrow, batch):
+    _, target, styles = batch
+    pictures = torch.cat(styles)
+    grams = style_grams(narrow, styles, config)
+    assert feature_losses(narrow, target, target, config)["content"].tolist() == [0, 0, 0]
+    style = feature_losses(narrow, pictures, pictures, config, grams=grams)["style"]
+    torch.testing.assert_close(style, torch.zeros(3), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("config", [replace(CONFIG, tv_weight=5.0), MEAN])
+def test_a_sample_costs_the_same_alone_and_in_a_batch(config, narrow, batch):
+    output, target, styles = batch
+    grams = style_grams(narrow, styles, config)
+    together = feature_losses(narrow, output, target, config, grams=grams)
+    for k in range(3):
+        one = slice(k, k + 1)
+        own = {layer: gram[one] for layer, gram in grams.items()}
+        alone = feature_losses(narrow, output[one], target[one], config, grams=own)
+        assert set(alone) == set(together)
+        for name, value in alone.items():
+            torch.testing.assert_close(together[name][one], value)
+
+
+def test_gradients_flow_to_the_output_and_are_those_of_finite_differences(make_narrow, batch):
+    describe = make_narrow(dtype=torch.float64)
+    config = replace(CONFIG, tv_weight=5.0)
+    output, target, styles = batch
+    output, target = (
+        values[:2, :, :6, :7].double().requires_grad_() for values in (output, target)
+    )
+    grams = style_grams(describe, [style.double() for style in styles[:2]], config)
+    assert not any(gram.requires_grad for gram in grams.values())
+
+    def total(output):
+        losses = feature_losses(describe, output, target, config, grams=grams)
+        return torch.stack(list(losses.values())).sum(0)
+
+    assert torch.autograd.gradcheck(total, output, atol=1e-6)
+    total(output).sum().backward()
+    assert target.grad is None
+    assert output.grad is not None
+
+
+def test_a_bfloat16_descriptor_gives_nearly_the_same(make_narrow, batch):
+    output, target, styles = batch
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        describe = make_narrow(dtype=dtype)
+        grams = style_grams(describe, styles, CONFIG)
+        found.append(feature_losses(describe, output, target, CONFIG, grams=grams))
+    for name, want in found[0].items():
+        assert found[1][name].dtype == torch.float32
+        torch.testing.assert_close(found[1][name], want, rtol=0.05, atol=0)
+
+
+def test_total_variation_of_a_ramp_is_that_of_its_steps(batch):
+    _, target, _ = batch
+    ramp = (0.02 * torch.arange(32.0)).expand(2, 3, 24, 32)
+    config = replace(CONFIG, tv_weight=7.0)
+    got = feature_losses(plain, ramp, target[:2], config)["tv"]
+    want = 7.0 * 0.5 * 0.02**2 * 31 / 32  # the last column has no neighbour
+    torch.testing.assert_close(got, torch.full((2,), want))
+
+
+@pytest.mark.parametrize(("size", "shown"), [((48, 48), (24, 24)), ((12, 48), (12, 48))])
+def test_style_images_are_shown_at_the_configs_area(size, shown, picture):
+    style = picture(*size)
+    seen = []
+
+    def watch(image, layers, use=itself):
+        seen.append(image)
+        return plain(image, layers, use)
+
+    style_grams(watch, [style], CONFIG)
+    want = F.interpolate(style, size=shown, mode="bicubic", antialias=True).clamp(0, 1)
+    torch.testing.assert_close(seen[0], want if shown != size else style)
+
+
+def test_grams_of_the_styles_are_stacked_in_their_order(narrow, batch):
+    _, _, styles = batch
+    together = style_grams(narrow, styles, CONFIG)
+    assert set(together) == set(CONFIG.style_layers)
+    for k, style in enumerate(styles):
+        for layer, gram in style_grams(narrow, [style], CONFIG).items():
+            assert torch.equal(together[layer][k], gram[0])
+
+
+def test_pixel_losses_are_numpys_mean_squares(batch):
+    output, target, _ = batch
+    got = pixel_losses(output, target)["pixel"]
+    np.testing.assert_allclose(got, mean_square(output - target), rtol=1e-5)
+
+
+def test_nothing_is_computed_above_the_layers_asked_for(batch):
+    output, target, _ = batch
+    asked = []
+
+    def watch(image, layers, use=itself):
+        asked.append(set(layers))
+        return plain(image, layers, use)
+
+    feature_losses(watch, output, target, replace(CONFIG, style_layers=()))
+    assert asked == [{"relu2_1"}, {"relu2_1"}]
