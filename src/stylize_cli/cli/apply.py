@@ -1,0 +1,197 @@
+"""`stylize apply`: one feed-forward pass, over one picture or folders of them."""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stylize_cli.cli import batches, inputs, options
+from stylize_cli.cli.console import PARTLY_FAILED, Console
+from stylize_cli.cli.outlets import SHEET, Outlet
+from stylize_cli.errors import StylizeError
+from stylize_cli.progress import Step
+
+if TYPE_CHECKING:
+    from stylize_cli.encoders import Depth
+    from stylize_cli.engines import Engine
+    from stylize_cli.methods.apply import Result
+
+
+def apply(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model file, or a name from stylize models.")
+    ],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="Pictures, folders of them, globs, or - for stdin."),
+    ],
+    *,
+    output: options.OutputOption = None,
+    style: Annotated[
+        str | None, typer.Option("--style", metavar="NAME", help="Which of the model's styles.")
+    ] = None,
+    all_styles: Annotated[
+        bool, typer.Option("--all-styles", help="Each of them, and a sheet that shows them all.")
+    ] = False,
+    strength: Annotated[
+        float,
+        typer.Option(
+            "--strength", metavar="X", min=0, max=1, help="Share of the result; the rest is photo."
+        ),
+    ] = 1.0,
+    preserve_color: Annotated[
+        bool, typer.Option("--preserve-color", help="Keep the photo's colours.")
+    ] = False,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PX",
+            min=2,
+            help="Long side of what the model is given. [default: as it is]",
+        ),
+    ] = None,
+    noise_scale: Annotated[
+        float,
+        typer.Option(
+            "--noise-scale",
+            metavar="X",
+            min=0,
+            help="Of texture-style models: the more noise, the more style.",
+        ),
+    ] = 1.0,
+    seed: options.SeedOption = 0,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out what has its output already.")
+    ] = False,
+    engine: Annotated[
+        Literal["auto", "openvino", "torch"],
+        typer.Option("--engine", help="auto: OpenVINO on a CPU, PyTorch on other devices."),
+    ] = "auto",
+    memory: options.MemoryOption = None,
+    quality: options.QualityOption = 95,
+    depth: options.DepthOption = "8",
+    device: options.DeviceOption = "auto",
+    precision: options.PrecisionOption = "auto",
+    threads: options.ThreadsOption = None,
+    quiet: options.QuietOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Run a trained model over pictures: its style, or super-resolution."""
+    console = Console(quiet=quiet, json=json)
+    inputs.check_one_stdin(sources)
+    if style is not None and all_styles:
+        raise StylizeError("--style names one style, --all-styles takes all: leave out one of them")
+    budget = options.parse_bytes(memory)
+
+    from stylize_cli import engines, models
+    from stylize_cli.methods import apply as method
+    from stylize_cli.methods import feedforward
+
+    runner = engines.open_model(
+        models.find(model), engine=engine, device=device, precision=precision, threads=threads
+    )
+    if not runner.about.takes_photo:
+        raise StylizeError(f"{model} makes textures of noise: use stylize texture {model}")
+    if all_styles and not runner.about.styles:
+        raise StylizeError("the model has no styles: leave out --all-styles")
+    styles: Sequence[str | None] = (
+        runner.about.styles if all_styles else [feedforward.choose_style(runner.about, style)]
+    )
+    bits: Depth = 16 if depth == "16" else 8
+    labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
+    items = batches.plan(sources, output, labels, depth=bits)
+    left = [item for item in items if not (skip_existing and item.is_done)]
+    batches.check(left, depth=bits)
+    if len(left) < len(items):
+        console.say(f"skipped: {len(items) - len(left)} that are there already")
+    outlets = [Outlet(item, styles, quality=quality, depth=bits) for item in left]
+    results = method.apply(
+        runner,
+        [outlet.photo() for outlet in outlets],
+        method.Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale)),
+        room=room(budget),
+    )
+    is_batch = [item.source for item in items] != list(sources) or len(items) > 1
+    if _report(results, outlets, runner, console, is_batch=is_batch):
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _report(
+    results: "Generator[Result, None, None]",
+    outlets: Sequence[Outlet],
+    runner: "Engine",
+    console: Console,
+    *,
+    is_batch: bool,
+) -> bool:
+    """Tells of the results as they come; whether any failed.
+
+    Raises:
+        StylizeError: the only picture failed.
+    """
+    by_name = {outlet.name: outlet for outlet in outlets}
+    total = sum(len(outlet.styles) for outlet in outlets)
+    told = failed = False  # told once it is plain that there is no error to say instead
+    with closing(results), console.progress() as on_step:
+        for done, result in enumerate(results, 1):
+            on_step(Step("Applying", done, total))
+            outlet = by_name[result.photo.name]
+            if result.error:
+                if not is_batch:
+                    raise StylizeError(result.error)
+                console.failure(outlet.name, result.error)
+                failed = True
+                continue
+            if not told:
+                console.say(f"device: {described(runner)}")
+                if runner.note:
+                    console.say(runner.note)
+                told = True
+            if result.note and result.style == outlet.styles[0]:
+                console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
+            path, style = outlet.path(result.style), result.style
+            console.result(record(path, result.size, result.seconds, runner, style))
+            if outlet.has_sheet and style == outlet.styles[-1]:
+                began = time.perf_counter()
+                size = outlet.save_sheet()
+                seconds = time.perf_counter() - began
+                console.result(record(outlet.path(SHEET), size, seconds, runner, None))
+    return failed
+
+
+def record(
+    path: Path, size: tuple[int, int], seconds: float, runner: "Engine", style: str | None
+) -> dict[str, Any]:
+    """One result as `--json` shows it."""
+    return {
+        "output": str(path),
+        "width": size[1],
+        "height": size[0],
+        "seconds": round(seconds, 3),
+        "device": runner.device,
+        "precision": runner.precision,
+        "engine": runner.name,
+    } | ({} if style is None else {"style": style})
+
+
+def described(runner: "Engine") -> str:
+    """What runs the model, in a line."""
+    from stylize_cli import hardware
+
+    name = f"cpu ({hardware.cpu_name()})" if runner.device == "cpu" else runner.device
+    return f"{name}, {runner.precision}, {runner.name}"
+
+
+def room(budget: int | None) -> int:
+    """Bytes that the work may take, beside what the program has already."""
+    import psutil
+
+    from stylize_cli import hardware
+
+    free = hardware.available_memory()
+    own = int(psutil.Process().memory_info().rss)
+    return free if budget is None else min(free, budget - own)

@@ -1,0 +1,158 @@
+"""Many pictures in, and for each its outputs: folders keep their structure."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize_cli.cli import inputs
+from stylize_cli.cli.inputs import STDIO
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.encoders import Depth
+
+DEEP = ("PNG", "TIFF")  # formats that hold 16 bits a channel
+STDOUT = Path(STDIO)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture to read, and the files to make of it.
+
+    Attributes:
+        source: its path, or - for stdin.
+        outputs: file by label, such as a style's name; `STDOUT` is stdout.
+    """
+
+    source: str
+    outputs: Mapping[str, Path]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its outputs are there."""
+        return all(path.exists() for path in self.outputs.values() if path != STDOUT)
+
+
+def plan(
+    sources: Sequence[str], output: str | None, labels: Sequence[str], *, depth: "Depth"
+) -> list[Item]:
+    """Finds the pictures that the inputs are, and decides where the results of each go.
+
+    One picture with one result may go into a file or to stdout. In a folder that -o names every
+    result has its picture's name, and its place in the input folder; in the current folder the
+    label becomes a part of the name, and so it does where there are several.
+
+    Args:
+        sources: files, folders, globs, or - for stdin.
+        output: what -o says: a file, a folder, - or nothing.
+        labels: of each picture's results.
+        depth: bits a channel.
+
+    Raises:
+        StylizeError: there is no picture, or -o does not suit them.
+    """
+    folder = _folder(output)
+    places = _find(sources, folder)
+    is_one = list(places) == list(sources) and len(sources) == len(labels) == 1
+    if output == STDIO:
+        if not is_one:
+            raise StylizeError("-o - is for one result: name a folder for several")
+        if sys.stdout.isatty():
+            raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
+        return [Item(sources[0], {labels[0]: STDOUT})]
+    if is_one and output and folder is None:
+        return [Item(sources[0], {labels[0]: Path(output)})]
+    if output and folder is None:
+        folder = Path(output)
+        if _format(folder):
+            raise StylizeError(f"-o {output} is one file for several results: name a folder")
+    tagged = output is None or len(labels) > 1
+    return [
+        Item(
+            source,
+            {label: _path(folder, place, label if tagged else "", depth) for label in labels},
+        )
+        for source, place in places.items()
+    ]
+
+
+def _folder(output: str | None) -> Path | None:
+    """The folder that -o names for certain: it is there, or ends in a slash."""
+    if output and (output.endswith(("/", "\\")) or Path(output).is_dir()):
+        return Path(output)
+    return None
+
+
+def _find(sources: Sequence[str], folder: Path | None) -> dict[str, Path]:
+    """Files for the inputs, and the place of each below the output folder.
+
+    What an earlier run left in an output folder within an input folder is not an input.
+    """
+    places: dict[str, Path] = {}
+    for source in sources:
+        is_folder = source not in ("", STDIO) and Path(source).is_dir()
+        for file in inputs.expand([source]):
+            if is_folder and folder and _is_output(Path(file), folder, Path(source)):
+                continue
+            place = Path("stdin.png") if file == STDIO else Path(Path(file).name)
+            places.setdefault(file, Path(file).relative_to(source) if is_folder else place)
+    return places
+
+
+def _is_output(file: Path, folder: Path, source: Path) -> bool:
+    outputs = folder.resolve()
+    return source.resolve() in outputs.parents and outputs in file.resolve().parents
+
+
+def _format(path: Path) -> str | None:
+    from stylize_cli.images import FORMATS
+
+    return FORMATS.get(path.suffix.lower())
+
+
+def _path(folder: Path | None, place: Path, label: str, depth: "Depth") -> Path:
+    """Where a result goes; its format is the picture's own, where that can be written so deep."""
+    # A label may come from anyone's model file.
+    tag = re.sub(r"[^\w.+-]+", "-", f"-{label}") if label else ""
+    format = _format(place)
+    suffix = place.suffix if format and (depth == 8 or format in DEEP) else ".png"
+    return (folder or Path()) / place.parent / f"{place.stem}{tag}{suffix}"
+
+
+def check(items: Sequence[Item], *, depth: "Depth") -> None:
+    """Refuses, before any work, outputs that could not be written or would destroy something.
+
+    Raises:
+        StylizeError: an output is an input, or of two pictures, or cannot be written.
+    """
+    from stylize_cli import images
+
+    read = {_identity(Path(item.source)) for item in items} - {None}
+    made: dict[Path, str] = {}
+    for item in items:
+        for path in item.outputs.values():
+            if path == STDOUT:
+                continue
+            images.check_writable(path, (), depth=depth)
+            if _identity(path) in read:
+                raise StylizeError(
+                    f"{path} is an input and would be overwritten: name another output with -o"
+                )
+            other = made.setdefault(path, item.source)
+            if other != item.source:
+                raise StylizeError(
+                    f"{other} and {item.source} would both become {path}: name the folder that "
+                    "holds them, or run twice"
+                )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file is, under whatever name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

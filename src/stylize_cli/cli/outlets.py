@@ -1,0 +1,99 @@
+"""Where the results of one picture go, and the sheet that shows them all."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize_cli.cli.batches import STDOUT, Item
+from stylize_cli.cli.inputs import STDIO
+
+if TYPE_CHECKING:
+    from stylize_cli.encoders import Depth
+    from stylize_cli.engines import Pixels
+    from stylize_cli.methods.apply import Photo
+
+SHEET = "all-styles"  # label of the contact sheet
+CELL = 256  # px, height of its pictures
+
+
+@dataclass
+class Outlet:
+    """Where the results of one picture go.
+
+    Attributes:
+        item: its files.
+        styles: a result each; a contact sheet may go with them.
+        quality: of JPEG and WebP.
+        depth: bits a channel.
+        small: the results at the sheet's size.
+    """
+
+    item: Item
+    styles: Sequence[str | None]
+    quality: int
+    depth: "Depth"
+    small: "dict[str, Pixels]" = field(default_factory=dict)
+
+    @property
+    def has_sheet(self) -> bool:
+        """Whether a contact sheet is made of its results."""
+        return SHEET in self.item.outputs
+
+    @property
+    def name(self) -> str:
+        """What to call the picture."""
+        return "stdin" if self.item.source == STDIO else self.item.source
+
+    def photo(self) -> "Photo":
+        """The picture, to be read and its results to be saved in threads; stdin is read here."""
+        from stylize_cli import images
+        from stylize_cli.methods.apply import Photo
+
+        if self.item.source == STDIO:
+            data = sys.stdin.buffer.read()
+            return Photo(self.name, lambda: data, self.save)
+        return Photo(self.name, lambda: images.contents(Path(self.item.source)), self.save)
+
+    def path(self, style: str | None) -> Path:
+        """The file of a style."""
+        outputs = self.item.outputs
+        return outputs.get(style or "", next(iter(outputs.values())))
+
+    def save(self, style: str | None, pixels: "Pixels") -> None:
+        """Writes a result, whole or not at all."""
+        self._write(self.path(style), pixels)
+        if self.has_sheet and style is not None:
+            from stylize_cli import images
+            from stylize_cli.methods.feedforward import resized
+
+            height, width = pixels.shape[:2]
+            scale = CELL * max(height, width) // height
+            self.small[style] = resized(pixels[..., :3], images.fitted((height, width), scale))
+
+    def save_sheet(self) -> tuple[int, int]:
+        """Writes the sheet of the results that were saved; gives its (height, width)."""
+        from stylize_cli import sheets
+
+        cells = [(str(style), self.small[style]) for style in self.styles if style in self.small]
+        columns = math.ceil(math.sqrt(len(cells)))
+        rows = [
+            [(name, pixels.transpose(2, 0, 1)[None]) for name, pixels in cells[at : at + columns]]
+            for at in range(0, len(cells), columns)
+        ]
+        drawn = sheets.draw(rows, height=CELL)
+        self._write(self.path(SHEET), drawn)
+        return drawn.shape[0], drawn.shape[1]
+
+    def _write(self, path: Path, pixels: "Pixels") -> None:
+        from stylize_cli import encoders, images
+
+        format = "PNG" if path == STDOUT else images.format_of(path)
+        data = encoders.encode(pixels, format, quality=self.quality, depth=self.depth)
+        if path == STDOUT:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            images.write_bytes(path, data)

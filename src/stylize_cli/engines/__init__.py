@@ -1,0 +1,170 @@
+"""Run a trained generator on numpy arrays: OpenVINO on CPUs, PyTorch elsewhere.
+
+Nothing here imports torch but `pytorch` and `conversion`, and these are imported when needed.
+"""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylize_cli import hardware
+from stylize_cli.errors import StylizeError
+
+Pixels = NDArray[np.float32]
+EngineName = Literal["auto", "openvino", "torch"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+# Values alive at once at the peak, per pixel of the output, as multiples of the generator's width;
+# chosen so that no measured peak was above the estimate.
+ALIVE = {
+    "conditional": 5.0,
+    "johnson": 2.5,
+    "johnson-upscaler": 1.5,
+    "pyramid": 6.0,  # of the trunk at full resolution
+    "upscaler": 1.5,
+}
+LOADING = 60_000_000  # bytes: weights, and kernels that are generated for a shape
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a model without its weights; see `checkpoints.Checkpoint`.
+
+    Attributes:
+        method: that trained it.
+        generator: its network.
+        arguments: that build it.
+        styles: names of its styles.
+        multiple: sides of its input must be multiples of it.
+        least: shortest side of an input, px.
+        provenance: what it was trained with.
+    """
+
+    method: str
+    generator: str
+    arguments: Mapping[str, Any]
+    styles: tuple[str, ...]
+    multiple: int
+    least: int
+    provenance: Mapping[str, Any]
+
+    @property
+    def factor(self) -> int:
+        """How much larger than the input the output is, a side."""
+        return int(self.arguments.get("factor", 1))
+
+    @property
+    def takes_mix(self) -> bool:
+        """Whether its second input is a mixture of styles."""
+        return self.generator == "conditional"
+
+    @property
+    def noise_levels(self) -> int:
+        """At how many scales it takes noise, each half as coarse as the last; 0 for none."""
+        return self.multiple.bit_length() if self.generator == "pyramid" else 0
+
+    @property
+    def takes_photo(self) -> bool:
+        """Whether it works on a photo; a texture is made of noise alone."""
+        return not self.noise_levels or bool(self.arguments.get("image"))
+
+
+class Engine(Protocol):
+    """A trained generator, ready to run."""
+
+    @property
+    def name(self) -> str:
+        """Of the engine, "openvino" or "torch"."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+
+    @property
+    def precision(self) -> str:
+        """Of its activations."""
+
+    @property
+    def about(self) -> About:
+        """The model."""
+
+    @property
+    def note(self) -> str:
+        """What the user should be told of how it was opened, or ""."""
+
+    def run(self, *arrays: Pixels) -> Pixels:
+        """Runs a batch.
+
+        Args:
+            arrays: the generator's inputs, float32, the batch first: images (B, 3, H, W), mixtures
+                of styles (B, N).
+
+        Returns:
+            (B, 3, H', W') RGB around [0, 1].
+        """
+
+    def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
+        """Bytes that a batch of inputs of (height, width) takes, beside the program itself."""
+
+
+def open_model(
+    path: Path,
+    *,
+    engine: EngineName = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+) -> Engine:
+    """Makes a model file ready to run.
+
+    `auto` takes OpenVINO on a CPU and PyTorch on every other device, and PyTorch too where OpenVINO
+    is missing or cannot run the model.
+
+    Args:
+        path: the model file.
+        engine: what runs it.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: of activations; auto is bfloat16 where the hardware multiplies it.
+        threads: of the CPU; None for all.
+
+    Raises:
+        StylizeError: no such model, device or precision, or the engine asked for cannot run it.
+    """
+    if engine == "openvino" and device not in ("auto", "cpu"):
+        raise StylizeError(f"OpenVINO runs on the CPU, not on {device}: use --engine torch")
+    accelerated = device != "cpu" and (device != "auto" or _has_accelerator())
+    if engine == "openvino" or (engine == "auto" and not accelerated):
+        from stylize_cli.engines import openvino  # noqa: PLC0415 - only where it is to run
+
+        try:
+            return openvino.open_model(path, precision=precision, threads=threads)
+        except openvino.Unusable as error:
+            if engine == "openvino":
+                raise StylizeError(f"{error}: use --engine torch") from error
+            note = f"{error}: running with PyTorch"
+    else:
+        note = ""
+    from stylize_cli.engines import pytorch  # noqa: PLC0415 - imports torch
+
+    return pytorch.open_model(path, device=device, precision=precision, threads=threads, note=note)
+
+
+def _has_accelerator() -> bool:
+    """Whether torch may have a GPU here; found without importing it."""
+    is_apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    return is_apple or hardware.cuda_driver()
+
+
+def bytes_needed(about: About, size: tuple[int, int], *, itemsize: int) -> int:
+    """Bytes that one input of (height, width) takes in a generator of that precision."""
+    width = about.noise_levels * about.arguments.get("width", 8) or about.arguments.get("width", 32)
+    maps = ALIVE.get(about.generator, 6.0) * width
+    outputs = size[0] * size[1] * about.factor**2
+    colours = 2 * 3 * np.dtype(np.float32).itemsize  # what goes in, and what comes out
+    return LOADING + int(outputs * (maps * itemsize + colours))

@@ -1,0 +1,67 @@
+"""PyTorch as the engine: CUDA, MPS, and CPUs that OpenVINO does not serve."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from stylize_cli import checkpoints, devices, engines
+from stylize_cli.devices import Machine
+from stylize_cli.engines import About, Pixels, Precision, conversion
+
+COPIES = 1.8  # times OpenVINO's memory: padded maps, and maps in another layout
+
+
+@dataclass(frozen=True)
+class TorchEngine:
+    """A generator as a PyTorch module; see `engines.Engine`."""
+
+    network: nn.Module
+    machine: Machine
+    about: About
+    note: str = ""
+    name: str = "torch"
+
+    @property
+    def device(self) -> str:
+        """Name of the device."""
+        return str(self.machine.device)
+
+    @property
+    def precision(self) -> str:
+        """Name of the type computed in."""
+        return self.machine.precision
+
+    @torch.inference_mode()
+    def run(self, *arrays: Pixels) -> Pixels:
+        """Runs a batch."""
+        output: Tensor = self.network(*(self._input(array) for array in arrays))
+        result: Pixels = output.float().cpu().contiguous().numpy()
+        return result
+
+    def _input(self, array: Pixels) -> Tensor:
+        """Images in the type that is computed in; mixtures of styles stay float32."""
+        tensor = torch.from_numpy(array).to(self.machine.device)
+        if tensor.ndim != 4:
+            return tensor
+        return tensor.to(self.machine.dtype).contiguous(memory_format=torch.channels_last)
+
+    def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
+        """Bytes that a batch takes."""
+        itemsize = self.machine.dtype.itemsize
+        one = engines.bytes_needed(self.about, size, itemsize=itemsize)
+        return int(batch * COPIES * one)
+
+
+def open_model(
+    path: Path, *, device: str, precision: Precision, threads: int | None, note: str = ""
+) -> TorchEngine:
+    """Loads a model file; see `engines.open_model`."""
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = devices.choose(device)
+    machine = Machine(chosen, devices.choose_precision(precision, chosen))
+    checkpoint = checkpoints.load(path)
+    network = checkpoint.build().to(chosen).to(memory_format=torch.channels_last)
+    return TorchEngine(network, machine, conversion.about(checkpoint, network), note)

@@ -1,0 +1,172 @@
+"""One pass of a trained generator over pictures of any size, on numpy arrays."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from stylize_cli import colours, tiling
+from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.errors import StylizeError
+from stylize_cli.tiling import Span
+
+QUANTILES = 1025  # that describe the distribution of a channel
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What a texture-style net is given beside the photo.
+
+    Attributes:
+        seed: that it is drawn by, the same for every photo.
+        scale: its largest value; the more, the stronger the style.
+    """
+
+    seed: int = 0
+    scale: float = 1.0
+
+
+USUAL = Noise()  # what such a net is trained with
+
+
+def choose_style(about: About, name: str | None) -> str | None:
+    """The style to apply: the one asked for, or the only one there is; None where there are none.
+
+    Raises:
+        StylizeError: there is no such style, or none was named of several.
+    """
+    known = ", ".join(about.styles)
+    if name is None:
+        if len(about.styles) > 1:
+            raise StylizeError(f"choose a style with --style: {known}")
+        return about.styles[0] if about.styles else None
+    if name in about.styles:
+        return name
+    if not about.styles:
+        raise StylizeError("the model has no styles: leave out --style")
+    near = difflib.get_close_matches(name.lower(), about.styles, n=1, cutoff=0.3)
+    guess = f"did you mean {near[0]}? " if near else ""
+    raise StylizeError(f"the model has no style '{name}': {guess}It has {known}")
+
+
+def one_style(about: About, name: str | None) -> Pixels:
+    """The mixture (N,) that is one style alone."""
+    return np.array([style == name for style in about.styles], np.float32)
+
+
+def forward(
+    engine: Engine, photos: Sequence[Pixels], mixes: Sequence[Pixels], noise: Noise = USUAL
+) -> list[Pixels]:
+    """Runs the network over pictures of one size.
+
+    Sides that it cannot take are filled up with the mirrored picture, and the result is cropped.
+
+    Args:
+        engine: runs the model.
+        photos: (H, W, 3) or more channels, of which the first three are taken; in [0, 1].
+        mixes: a mixture of styles (N,) for each; not looked at by a net without mixtures.
+        noise: not looked at by a net without noise.
+
+    Returns:
+        For each (f·H, f·W, 3) in [0, 1], where f is the factor of super-resolution.
+    """
+    about = engine.about
+    height, width = photos[0].shape[:2]
+    margins = [_margin(side, about) for side in (height, width)]
+    planes = np.stack([photo[..., :3].transpose(2, 0, 1) for photo in photos])
+    batch = np.pad(planes, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
+    arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]
+    if about.noise_levels:
+        arrays = _with_noise(batch, about.noise_levels, noise)
+    output = engine.run(*arrays).clip(0, 1)
+    cropped: Pixels = output[:, :, : height * about.factor, : width * about.factor]
+    return list(cropped.transpose(0, 2, 3, 1))
+
+
+def _with_noise(batch: Pixels, levels: int, noise: Noise) -> list[Pixels]:
+    """The photos, averaged to every scale, and noise behind them (Ulyanov et al. 2016, sec. 3)."""
+    count, _, height, width = batch.shape
+    whole = Span(0, height), Span(0, width)
+    inputs = []
+    for drawn in tiling.draw((noise.seed,), levels, (height, width), whole):
+        rows, columns = drawn.shape[2:]
+        blocks = batch.reshape(count, 3, rows, height // rows, columns, width // columns)
+        scaled = np.repeat(drawn * np.float32(noise.scale), count, axis=0)
+        inputs.append(np.concatenate([blocks.mean((3, 5)), scaled], axis=1))
+    return inputs
+
+
+def _margin(side: int, about: About) -> int:
+    """Pixels that a side lacks to be long enough, and a multiple."""
+    enough = max(side, about.least)
+    return enough + -enough % about.multiple - side
+
+
+def finish(
+    output: Pixels, photo: Pixels, about: About, *, strength: float, preserve_color: bool
+) -> Pixels:
+    """Makes the network's output a result.
+
+    Args:
+        output: (f·H, f·W, 3) in [0, 1].
+        photo: (H, W, 3) or with alpha (H, W, 4).
+        about: the model; super-resolution by a feature loss gets the photo's histogram (Johnson et
+            al. 2016, supplement), since such a loss hardly sees colours.
+        strength: share of the output in the mixture with the photo, in [0, 1].
+        preserve_color: take colours from the photo, and luminance only from the output.
+
+    Returns:
+        (f·H, f·W, C) in [0, 1], with the photo's alpha.
+    """
+    if about.factor > 1 and _loss(about) != "pixel":
+        output = match_histogram(output, photo[..., :3])
+    base = resized(photo, (output.shape[0], output.shape[1]))
+    rgb = base[..., :3]
+    if preserve_color:
+        output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)
+    if strength < 1:
+        output = (1 - np.float32(strength)) * rgb + np.float32(strength) * output
+    return np.concatenate([output, base[..., 3:]], axis=2)
+
+
+def _loss(about: About) -> str:
+    return str(about.provenance.get("config", {}).get("loss", "feature"))
+
+
+def _batch(pixels: Pixels) -> Pixels:
+    return pixels.transpose(2, 0, 1)[None]
+
+
+def match_histogram(image: Pixels, target: Pixels) -> Pixels:
+    """The image with the distribution of every channel of the target's.
+
+    Args:
+        image: (H, W, 3).
+        target: (H', W', 3).
+
+    Returns:
+        (H, W, 3).
+    """
+    at = np.linspace(0, 1, QUANTILES)
+    matched = np.empty_like(image)
+    for channel in range(3):
+        own, wanted = (np.quantile(pixels[..., channel], at) for pixels in (image, target))
+        matched[..., channel] = np.interp(image[..., channel], own, wanted)
+    return matched
+
+
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Pixels (H, W, C) at another (height, width), by an antialiased bicubic filter, in [0, 1]."""
+    if pixels.shape[:2] == size:
+        return pixels
+    height, width = size
+    channels = [
+        Image.fromarray(np.ascontiguousarray(plane)).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
+        for plane in pixels.transpose(2, 0, 1)
+    ]
+    stacked: Pixels = np.stack([np.asarray(channel) for channel in channels], axis=2).clip(0, 1)
+    return stacked

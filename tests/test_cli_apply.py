@@ -1,0 +1,314 @@
+"""`stylize apply`: what it writes where, what its options change, and what it refuses."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import stylize_cli
+from stylize_cli.methods import feedforward
+
+pytest_plugins = ["commandline", "nets"]
+pytestmark = pytest.mark.usefixtures("conversions", "photo", "model")
+
+QUICK = ["--precision", "float32", "--threads", 1]
+RUN = ["apply", "net.pt", "photo.png", "--style", "munch", *QUICK]
+KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "style"]
+
+
+@pytest.fixture
+def model(net):
+    """net.pt in the current folder: of three styles."""
+    return net(name="net.pt")
+
+
+@pytest.fixture
+def album(picture_file, tmp_path):
+    """album/ with a.png, b.jpg, deep/c.webp, deep/d.bmp and a text file."""
+    folder = tmp_path / "album"
+    (folder / "deep").mkdir(parents=True)
+    for index, name in enumerate(("a.png", "b.jpg", "deep/c.webp")):
+        picture_file(20, 24, seed=index, name=f"album/{name}")
+    Image.new("RGB", (24, 20), "teal").save(folder / "deep" / "d.bmp")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+MADE = ["a.png", "b.jpg", "deep/c.webp", "deep/d.png"]
+
+
+def files(folder):
+    return sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
+
+
+def test_result_is_named_after_photo_and_style_and_is_all_of_stdout(stylize, pixels):
+    ran = stylize(*RUN)
+    assert (ran.code, ran.out) == (0, b"photo-munch.png\n")
+    assert re.fullmatch(r"device: cpu .*, float32, openvino\n", ran.err)
+    assert pixels(ran.line).shape == (24, 32, 3)
+    assert pixels(ran.line).std() > 1
+
+
+def test_json_is_the_contract_s_object(stylize):
+    ran = stylize(*RUN, "--json", "--quiet", "-o", "a.webp")
+    record = ran.record
+    assert (ran.code, ran.err, list(record)) == (0, "", KEYS)
+    assert 0 <= record.pop("seconds") < 60
+    assert list(record.values()) == ["a.webp", 32, 24, "cpu", "float32", "openvino", "munch"]
+
+
+@pytest.mark.usefixtures("album")
+def test_a_folder_keeps_its_structure(stylize, tmp_path):
+    ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out")
+    assert (ran.code, sorted(ran.out.decode().split())) == (0, [f"out/{name}" for name in MADE])
+    assert files(tmp_path / "out") == MADE
+
+
+@pytest.mark.usefixtures("album")
+def test_files_folders_and_globs_together(stylize, picture_file, tmp_path):
+    picture_file(9, 9, name="x.tif")
+    arguments = ["photo.png", "album/", "*.tif", "photo.png"]
+    ran = stylize("apply", "net.pt", *arguments, "--style", "monet", *QUICK, "-o", "out/")
+    assert ran.code == 0
+    assert files(tmp_path / "out") == sorted([*MADE, "photo.png", "x.tif"])
+
+
+@pytest.mark.usefixtures("album")
+def test_an_output_folder_inside_the_input_is_no_input(stylize):
+    run = ["apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "album/out/"]
+    assert [stylize(*run).out.count(b"\n") for _ in range(2)] == [4, 4]
+
+
+def test_one_bad_file_does_not_stop_a_batch(stylize, album, tmp_path):
+    (album / "a.png").write_bytes(b"no picture")
+    run = ["apply", "net.pt", "album", "missing.png", "--style", "monet", *QUICK]
+    ran = stylize(*run, "-o", "out/", "--json", "-q")
+    assert ran.code == 1
+    assert files(tmp_path / "out") == MADE[1:]
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert [bool(record.get("error")) for record in records] == [True, False, False, False, True]
+    errors = ran.err.splitlines()
+    assert len(errors) == 2
+    assert re.match(r"error: album/a\.png is not an image", errors[0])
+    assert re.match(r"error: there is no file missing\.png", errors[1])
+
+
+@pytest.mark.usefixtures("album")
+def test_existing_results_are_skipped(stylize, tmp_path):
+    run = ["apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/"]
+    stylize(*run)
+    (tmp_path / "out" / "b.jpg").unlink()
+    (tmp_path / "out" / "a.png").write_bytes(b"mine")
+    ran = stylize(*run, "--skip-existing")
+    assert (ran.code, ran.line) == (0, "out/b.jpg")
+    assert "skipped: 3" in ran.err
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"
+    assert stylize(*run, "--skip-existing").out == b""
+
+
+def test_image_bytes_pass_through_a_pipe(stylize, tmp_path):
+    stylize(*RUN)
+    data = (tmp_path / "photo.png").read_bytes()
+    run = ["apply", "net.pt", "-", "--style", "munch", *QUICK]
+    ran = stylize(*run, "-o", "-", stdin=data)
+    assert (ran.code, ran.out) == (0, (tmp_path / "photo-munch.png").read_bytes())
+    assert stylize(*run, stdin=data).line == "stdin-munch.png"
+
+
+def test_strength_is_the_way_from_the_photo_to_the_result(stylize, pixels):
+    made = {}
+    for strength in (0, 0.5, 1):
+        stylize(*RUN, "--strength", strength, "-o", "a.png")
+        made[strength] = pixels("a.png")
+    np.testing.assert_array_equal(made[0], pixels("photo.png"))
+    assert abs(made[0.5] - (made[0] + made[1]) / 2).max() <= 1
+    assert abs(made[1] - made[0]).mean() > 5
+
+
+def test_preserved_colours_are_the_photo_s(stylize, pixels):
+    away = []
+    for options in ([], ["--preserve-color"]):
+        stylize(*RUN, *options, "-o", "a.png")
+        chroma = [np.diff(pixels(name), axis=2) for name in ("a.png", "photo.png")]
+        away.append(abs(chroma[0] - chroma[1]).mean())
+    assert away[1] < away[0] / 3
+
+
+@pytest.mark.parametrize(("options", "mode"), [([], "PNG"), (["--depth", 16], "PNG")])
+def test_size_and_depth(stylize, tmp_path, options, mode):
+    ran = stylize(*RUN, "--size", 41, *options)
+    with Image.open(tmp_path / ran.line) as image:
+        assert (image.size, image.format) == ((41, 31), mode)
+    assert (tmp_path / ran.line).read_bytes()[24] == (16 if options else 8)
+
+
+@pytest.mark.usefixtures("album")
+def test_16_bits_of_a_jpeg_are_a_png(stylize, tmp_path):
+    stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out", "--depth", 16)
+    assert files(tmp_path / "out") == ["a.png", "b.png", "deep/c.png", "deep/d.png"]
+
+
+def test_a_net_of_one_style_needs_no_name(stylize, net):
+    net("johnson", name="one.pt")
+    assert stylize("apply", "one.pt", "photo.png", *QUICK).line == "photo-monet.png"
+
+
+def test_super_resolution_enlarges(stylize, net, pixels):
+    net("upscaler", name="x2.pt")
+    ran = stylize("apply", "x2.pt", "photo.png", *QUICK, "--json")
+    assert (ran.record["output"], ran.record["width"], ran.record["height"]) == (
+        "photo-x2.png", 64, 48
+    )  # fmt: skip
+    assert "style" not in ran.record
+    assert pixels("photo-x2.png").shape == (48, 64, 3)
+
+
+def test_all_styles_are_a_file_each_and_a_sheet(stylize, pixels, tmp_path):
+    run = ["apply", "net.pt", "photo.png", "--all-styles", *QUICK]
+    ran = stylize(*run, "--json")
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    names = [f"photo-{style}.png" for style in ("monet", "munch", "hokusai", "all-styles")]
+    assert [record["output"] for record in records] == names
+    assert [record.get("style") for record in records] == ["monet", "munch", "hokusai", None]
+    for record in records:
+        assert pixels(record["output"]).shape == (record["height"], record["width"], 3)
+    height, width, _ = pixels("photo-all-styles.png").shape
+    assert height > 2 * 256
+    assert width > 2 * 256 * 32 / 24
+    alone = stylize(*RUN, "-o", "alone.png")
+    assert alone.code == 0
+    assert abs(pixels("alone.png") - pixels("photo-munch.png")).max() <= 1
+    (tmp_path / "photo-monet.png").unlink()
+    assert stylize(*run, "--skip-existing").out.count(b"\n") == 4
+
+
+def test_a_style_s_name_cannot_lead_out_of_the_folder(stylize, net, tmp_path):
+    net(styles=("../../evil name", "b"), name="bad.pt")
+    stylize("apply", "bad.pt", "photo.png", "--all-styles", *QUICK, "-o", "out/")
+    assert files(tmp_path / "out") == [
+        "photo-..-..-evil-name.png", "photo-all-styles.png", "photo-b.png"
+    ]  # fmt: skip
+
+
+def test_torch_makes_the_same_picture(stylize, pixels):
+    stylize(*RUN, "-o", "a.png")
+    ran = stylize(*RUN, "--engine", "torch", "--device", "cpu", "-o", "b.png", "--json")
+    assert ran.record["engine"] == "torch"
+    assert abs(pixels("a.png") - pixels("b.png")).max() <= 1
+
+
+def test_notes_are_for_stderr(stylize, frames):
+    ran = stylize("apply", "net.pt", frames, "--style", "monet", *QUICK)
+    assert ran.line == "frames-monet.png"
+    assert "frames: first of 2 frames" in ran.err
+
+
+LAUNCH = """
+import sys
+from stylize_cli.cli import app
+sys.argv = ["stylize", *sys.argv[1:]]
+try:
+    app.main()
+finally:
+    assert not {"torch", "torchvision", "matplotlib", "requests"} & set(sys.modules)
+"""
+
+
+def test_a_cached_model_is_applied_without_torch(stylize, tmp_path):
+    stylize(*RUN, "-o", "one.png")
+    extra = ["--preserve-color", "--strength", "0.5", "--all-styles", "--size", "30"]
+    for arguments in ([*RUN, "-o", "two.png"], ["apply", "net.pt", "photo.png", *QUICK, *extra]):
+        subprocess.run(
+            [sys.executable, "-c", LAUNCH, *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])},
+            check=True,
+            capture_output=True,
+        )
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert (tmp_path / "photo-all-styles.png").exists()
+
+
+def test_ctrl_c_exits_with_130_and_leaves_whole_files(stylize, album, monkeypatch, tmp_path):
+    forward, calls = feedforward.forward, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return forward(*arguments)
+
+    monkeypatch.setattr(feedforward, "forward", interrupted)
+    Image.new("RGB", (7, 7)).save(album / "z.png")
+    ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
+    assert ran.code == 130
+    made = ran.out.decode().split()
+    assert files(tmp_path / "out") == sorted(name.removeprefix("out/") for name in made) != []
+    for name in made:
+        with Image.open(tmp_path / name) as image:
+            image.load()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("net.pt photo.png", r"choose a style with --style: monet, munch, hokusai"),
+        (
+            "net.pt photo.png --style munk",
+            r"the model has no style 'munk': did you mean munch\? It .*",
+        ),
+        ("net.pt photo.png --style monet --all-styles", r"--style names one style, .*"),
+        ("net.pt - - --style monet", r"- \(stdin\) was given twice; .*"),
+        ("net.pt phot.png --style monet", r"there is no file phot\.png: did you mean photo\.png\?"),
+        ("net.pt *.webp --style monet", r"there are no pictures in \*\.webp: check the path"),
+        ("net.pt photo.png net.pt -o a.png --style monet", r"-o a\.png is one file for several.*"),
+        ("net.pt photo.png --all-styles -o a.png", r"-o a\.png is one file for several .*"),
+        ("net.pt photo.png photo.gif -o - --style monet", r"-o - is for one result: .*"),
+        ("net.pt photo.png -o photo.png --style monet", r"photo\.png is an input and would .*"),
+        ("net.pt photo.png -o . --style monet", r"photo\.png is an input and would be .*"),
+        ("net.pt photo.png -o a.gif --style monet", r"cannot write a\.gif: its name must end in.*"),
+        ("net.pt photo.png -o a.jpg --depth 16 --style monet", r"JPEG holds 8 bits a channel: .*"),
+        ("photo.png photo.png", r"photo\.png is not .*"),
+        ("net.pt photo.png --style monet --memory lots", r"'lots' is not an amount of memory; .*"),
+        (
+            "net.pt photo.png --style monet --engine openvino --device cuda",
+            r"OpenVINO runs on the CPU, not on cuda: use --engine torch",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(refused, arguments, said):
+    assert re.fullmatch(said, refused("apply", *arguments.split()))
+
+
+def test_two_pictures_cannot_become_one(refused, picture_file, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        picture_file(8, 8, name=f"{folder}/a.png")
+    run = ["apply", "net.pt", "one/a.png", "two/a.png", "--style", "monet", "-o", "out/"]
+    assert re.fullmatch(
+        r"one/a\.png and two/a\.png would both become out/a\.png: .*", refused(*run)
+    )
+
+
+def test_memory_says_which_size_fits(refused, stylize):
+    import psutil
+
+    used = psutil.Process().memory_info().rss
+    budget = ["--memory", f"{(used + 150_000_000) // 1_000_000}MB"]
+    said = refused(*RUN, "--size", 8000, *budget)
+    assert re.fullmatch(r"8000x6000 px needs about .* GB, 0\.\d GB is free; use --size \d+", said)
+    assert stylize(*RUN, "--size", min(int(said.split()[-1]), 64), *budget).code == 0
+
+
+def test_stdin_and_stdout_of_a_cut_short_picture(refused, tmp_path):
+    data = (tmp_path / "photo.png").read_bytes()
+    run = ["apply", "net.pt", "-", "--style", "monet", "-o", "-"]
+    assert re.match(r"stdin is damaged or cut short", refused(*run, stdin=data[:100]))
+    assert Image.open(io.BytesIO(data)).size == (32, 24)

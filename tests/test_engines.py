@@ -1,0 +1,229 @@
+"""The engines: one against the other, what is cached, and what happens where one is missing."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import stylize_cli
+from stylize_cli import checkpoints, engines, hardware, paths
+from stylize_cli.engines import conversion, openvino
+from stylize_cli.errors import StylizeError
+
+pytest_plugins = ["nets"]
+pytestmark = pytest.mark.usefixtures("conversions")
+
+GENERATORS = ["conditional", "johnson", "upscaler", "johnson-upscaler"]
+SIDES = (48, 64)
+
+
+def psnr(one, two):
+    return -10 * np.log10(np.square(one - two).mean() + 1e-20)
+
+
+def inputs(about, batch=1, size=SIDES, seed=0):
+    """Arrays that a model of any kind takes."""
+    images = np.random.default_rng(seed).random((batch, 3, *size), np.float32)
+    if not about.takes_mix:
+        return (images,)
+    return images, np.eye(len(about.styles), dtype=np.float32)[np.arange(batch)]
+
+
+def opened(path, engine, **options):
+    return engines.open_model(path, engine=engine, **{"precision": "float32", **options})
+
+
+def cached():
+    return set(paths.cache_dir().rglob("*.graph"))
+
+
+@pytest.fixture
+def cold(home, conversions):  # noqa: ARG001 - comes first
+    """Takes away what earlier tests converted."""
+    shutil.rmtree(home)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_both_engines_are_the_network(net, generator):
+    path = net(generator)
+    network = checkpoints.load(path).build()
+    one, two = opened(path, "openvino", threads=1), opened(path, "torch", device="cpu")
+    assert one.about == two.about
+    given = inputs(one.about, batch=3)
+    with torch.no_grad():
+        expected = network(*map(torch.from_numpy, given)).numpy()
+    assert expected.std() > 1e-3
+    for engine in (one, two):
+        found = engine.run(*given)
+        assert (found.dtype, found.shape) == (np.float32, expected.shape)
+        assert psnr(found, expected) > 80
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+@pytest.mark.parametrize("size", [(48, 64), (64, 48), (56, 56)])
+def test_a_batch_is_its_pictures_one_by_one(net, engine, size):
+    runner = opened(net(), engine, threads=2 if engine == "openvino" else 1, device="cpu")
+    given = inputs(runner.about, batch=3, size=size)
+    together = runner.run(*given)
+    np.testing.assert_array_equal(together, runner.run(*given))
+    for index in range(3):
+        alone = runner.run(*(array[index : index + 1] for array in given))
+        assert psnr(alone, together[index : index + 1]) > 90
+    assert psnr(together[0], together[1]) < 40
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_bfloat16_is_close_and_is_what_it_says(net, engine):
+    if engine == "openvino" and not hardware.fast_bfloat16():
+        pytest.skip("no bfloat16 here")
+    path = net()
+    rough, exact = (
+        opened(path, engine, precision=p, device="cpu") for p in ("bfloat16", "float32")
+    )
+    given = inputs(rough.about)
+    assert (rough.precision, exact.precision) == ("bfloat16", "float32")
+    assert 20 < psnr(rough.run(*given), exact.run(*given)) < 70
+
+
+@pytest.mark.parametrize("mode", ["reflect", "zeros", "circular"])
+@pytest.mark.parametrize(("kernel", "out", "bias"), [(3, 1, True), (5, 3, False), (9, 3, True)])
+def test_blocked_convolution_is_the_convolution(mode, kernel, out, bias):
+    conv = torch.nn.Conv2d(5, out, kernel, padding=kernel // 2, padding_mode=mode, bias=bias)
+    image = torch.rand(2, 5, 10, 14)
+    torch.testing.assert_close(conversion.Blocked(conv)(image), conv(image))
+
+
+@pytest.mark.usefixtures("cold")
+def test_a_model_is_converted_once_and_without_telemetry(net, monkeypatch):
+    path = net()
+    first = opened(path, "openvino")
+    files = cached()
+    assert (first.note, len(files)) == ("", 1)
+    assert sys.modules["openvino_telemetry"] is None
+    assert "stub" in sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__
+    monkeypatch.setattr(openvino, "_convert", None)
+    again = opened(path, "openvino")
+    given = inputs(first.about)
+    np.testing.assert_array_equal(first.run(*given), again.run(*given))
+    assert again.about == first.about
+    assert {file for file in paths.cache_dir().rglob("*") if file.is_file()} == files == cached()
+
+
+def test_another_model_under_the_same_name_is_another(net):
+    counts = [
+        len(opened(net(styles=styles), "openvino").about.styles)
+        for styles in (("monet", "munch", "hokusai"), ("monet", "munch"))
+    ]
+    assert counts == [3, 2]
+
+
+@pytest.mark.usefixtures("cold")
+def test_a_damaged_cache_is_made_anew(net, monkeypatch):
+    path = net("upscaler")
+    expected = opened(path, "openvino")
+    (file,) = cached()
+    whole = file.read_bytes()
+    monkeypatch.setattr(openvino, "_convert", lambda *_: openvino._load(kept))
+    kept = file.with_name("kept")
+    kept.write_bytes(whole)
+    for damaged in (whole[:-100], b"", whole + b"x", whole[:-1] + bytes([whole[-1] ^ 1])):
+        file.write_bytes(damaged)
+        given = inputs(expected.about)
+        np.testing.assert_array_equal(opened(path, "openvino").run(*given), expected.run(*given))
+        assert file.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("cold")
+def test_a_cache_that_cannot_be_written_costs_a_note(net, home):
+    path = net("upscaler")
+    home.write_text("not a folder")
+    runner = opened(path, "openvino")
+    assert "not writable" in runner.note
+    assert runner.run(*inputs(runner.about)).shape == (1, 3, 96, 128)
+
+
+RUN_CACHED = """
+import sys, json
+from pathlib import Path
+import numpy as np
+from stylize_cli import engines
+runner = engines.open_model(Path(sys.argv[1]), engine="openvino", precision="float32")
+image, mix = np.full((1, 3, 16, 16), 0.5, np.float32), np.eye(3, dtype=np.float32)[:1]
+shape = runner.run(image, mix).shape
+loaded = [n for n in ("torch", "openvino.tools.ovc") if n in sys.modules]
+print(json.dumps([shape, loaded, sys.modules.get("openvino_telemetry")]))
+"""
+
+
+def test_a_cached_model_needs_no_torch_no_converter_and_no_telemetry(net):
+    path = net()
+    opened(path, "openvino")
+    source = str(Path(stylize_cli.__file__).parents[1])
+    out = subprocess.run(
+        [sys.executable, "-c", RUN_CACHED, path],
+        env=os.environ | {"PYTHONPATH": source},
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert json.loads(out) == [[1, 3, 16, 16], [], None]
+
+
+@pytest.mark.parametrize("hidden", ["openvino", "openvino.tools.ovc"])
+@pytest.mark.usefixtures("cold")
+def test_without_openvino_torch_runs_and_says_so(net, monkeypatch, hidden):
+    path = net()
+
+    def missing(name):
+        if name == hidden:
+            raise ImportError(f"no {name}")
+        return sys.modules[name]
+
+    openvino._runtime()
+    monkeypatch.setattr(openvino.importlib, "import_module", missing)
+    runner = opened(path, "auto", device="cpu")
+    assert (runner.name, runner.device) == ("torch", "cpu")
+    assert f"no {hidden}" in runner.note
+    with pytest.raises(StylizeError, match="use --engine torch"):
+        opened(path, "openvino")
+
+
+@pytest.mark.parametrize(
+    ("driver", "device", "name"),
+    [(False, "auto", "openvino"), (True, "cpu", "openvino"), (True, "auto", "torch")],
+)
+def test_openvino_is_for_cpus(net, monkeypatch, driver, device, name):
+    monkeypatch.setattr(hardware, "cuda_driver", lambda: driver)
+    monkeypatch.setattr(engines.sys, "platform", "linux")
+    assert opened(net(), "auto", device=device).name == name
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"engine": "openvino", "device": "cuda"}, "OpenVINO runs on the CPU, not on cuda: use .*"),
+        ({"engine": "auto", "device": "tpu"}, "device 'tpu' is not here; .*"),
+    ],
+)
+def test_what_is_not_here_is_refused(net, options, said):
+    with pytest.raises(StylizeError, match=said):
+        opened(net(), **options)
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    (tmp_path / "a.pt").write_text("hello")
+    with pytest.raises(StylizeError, match="or damaged: copy it again"):
+        opened(tmp_path / "a.pt", "auto")
+
+
+def test_compiled_forms_do_not_pile_up(net, monkeypatch):
+    runner = opened(net(), "openvino", threads=1)
+    monkeypatch.setattr(openvino, "HELD", 2 * runner.bytes_needed((64, 64)))
+    for side in range(32, 65, 4):
+        runner.run(*inputs(runner.about, size=(side, side)))
+    assert 1 <= len(runner._held) <= 2
