@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from typer import Typer
 from typer.testing import CliRunner
 
 from stylize_cli.cli.app import app
@@ -18,8 +19,19 @@ What every command says to `--help`, written by `scripts/document_cli.py`.
 
 def page() -> str:
     """The whole page."""
-    commands = [command.name for command in app.registered_commands if command.name]
-    return "\n".join([INTRODUCTION, _section(), *map(_section, commands)])
+    commands = [[], *_names(app)]
+    for group in app.registered_groups:
+        assert group.name is not None
+        assert group.typer_instance is not None
+        commands += [
+            [group.name],
+            *([group.name, *inner] for inner in _names(group.typer_instance)),
+        ]
+    return "\n".join([INTRODUCTION, *(_section(*command) for command in commands)])
+
+
+def _names(group: Typer) -> list[list[str]]:
+    return [[command.name] for command in group.registered_commands if command.name]
 
 
 def _section(*command: str) -> str:

@@ -3,7 +3,7 @@
 import struct
 import zlib
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +32,12 @@ def check_depth(format: Format, depth: Depth) -> None:
 
 
 def encode(
-    pixels: NDArray[np.float32], format: Format, *, quality: int = 95, depth: Depth = 8
+    pixels: NDArray[np.float32] | Samples, format: Format, *, quality: int = 95, depth: Depth = 8
 ) -> bytes:
-    """Encode sRGB pixels; no metadata are written.
-
-    Values are clamped to [0, 1] and rounded to the nearest level, halves up. JPEG has no
-    transparency: the picture is laid on white.
+    """Encode sRGB pixels; no metadata are written. JPEG has no transparency: it is laid on white.
 
     Args:
-        pixels: (H, W, 3) or with alpha (H, W, 4), in [0, 1].
+        pixels: (H, W, 3) or with alpha (H, W, 4), in [0, 1]; or what `quantised` made of (H, W, 3).
         format: of the file.
         quality: of JPEG and WebP, 1-100; JPEG keeps full colour resolution from 90 on.
         depth: bits a channel; 16 is for PNG and TIFF only.
@@ -50,11 +47,11 @@ def encode(
         ValueError: a value is not finite.
     """
     check_depth(format, depth)
-    _check_side(format, max(pixels.shape[:2]))
+    check_side(format, max(pixels.shape[:2]))
     if format == "JPEG" and pixels.shape[2] == 4:
         alpha = pixels[..., 3:]
         pixels = pixels[..., :3] * alpha + (1 - alpha)
-    samples = _quantised(pixels, depth)
+    samples = quantised(pixels, depth)
     if format == "TIFF":
         return _tiff(samples)
     if depth == 16:
@@ -67,7 +64,12 @@ def encode(
     return buffer.getvalue()
 
 
-def _check_side(format: Format, side: int) -> None:
+def check_side(format: Format, side: int) -> None:
+    """Refuse a picture that is too long for the format.
+
+    Raises:
+        StylizeError: the format cannot hold that many pixels a side.
+    """
     limit = _LONGEST_SIDE.get(format)
     if limit and side > limit:
         raise StylizeError(
@@ -76,11 +78,23 @@ def _check_side(format: Format, side: int) -> None:
         )
 
 
-def _quantised(pixels: NDArray[np.float32], depth: Depth) -> Samples:
+def quantised(pixels: NDArray[np.float32] | Samples, depth: Depth) -> Samples:
+    """Samples of pixels: clamped to [0, 1] and rounded to the nearest level, halves up.
+
+    Args:
+        pixels: of any shape; samples of that depth stay as they are.
+        depth: bits of a sample.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    if pixels.dtype.kind == "u":
+        return cast(Samples, pixels)
     if not np.isfinite(pixels).all():
         raise ValueError("pixels to encode must be finite")
-    levels = np.clip(pixels, 0, 1) * np.float32(2**depth - 1) + np.float32(0.5)
+    top, half = np.float32(2**depth - 1), np.float32(0.5)
     # The conversion truncates, so this rounds half up.
+    levels = np.clip(cast(NDArray[np.float32], pixels), 0, 1) * top + half
     return levels.astype(np.uint8) if depth == 8 else levels.astype(np.uint16)
 
 

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from stylize_cli import __version__
-from stylize_cli.cli import evaluate, info, optimize, reconstruct
+from stylize_cli.cli import (
+    apply,
+    blend,
+    evaluate,
+    info,
+    models,
+    optimize,
+    reconstruct,
+    texture,
+    train,
+)
 from stylize_cli.cli.console import INTERRUPTED, USER_ERROR
 from stylize_cli.errors import StylizeError
 
@@ -22,8 +32,13 @@ app = typer.Typer(
 )
 app.command("optimize")(optimize.optimize)
 app.command("reconstruct")(reconstruct.reconstruct)
+app.command("train")(train.train)
+app.command("apply")(apply.apply)
+app.command("texture")(texture.texture)
+app.command("blend")(blend.blend)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.add_typer(models.app, name="models")
 
 
 @app.callback(invoke_without_command=True)
