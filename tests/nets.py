@@ -57,12 +57,12 @@ def pyramid(tmp_path):
 
     def save(levels=3, *, image=False, name="brick.pt"):
         arguments = {"levels": levels, "norm": "batch", "image": image, "width": 4}
-        network, generator = _seeded("pyramid", arguments).train(), torch.Generator()
-        for step in range(30):
-            noise = draw_noise((32, 32), levels, 4, generator.manual_seed(step))
-            with torch.no_grad():
-                output = network(*(with_image(noise, noise[-1]) if image else noise))
+        network, generator = _seeded("pyramid", arguments), torch.Generator()
         with torch.no_grad():
+            for step in range(31):
+                noise = draw_noise((32, 32), levels, 4, generator.manual_seed(step))
+                network.train(step < 30)
+                output = network(*(with_image(noise, noise[-1]) if image else noise))
             scale = 0.15 / output.std((0, 2, 3))
             network.head.weight *= scale[:, None, None, None]
             network.head.bias.copy_(0.5 - scale * (output.mean((0, 2, 3)) - network.head.bias))

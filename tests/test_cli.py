@@ -32,6 +32,7 @@ OPTIONS = {
         --tv-weight --style-blend --style-scale --content-layers --style-layers --pool --descriptor
         --weights --preset --preserve-color --scales --save-every --plot --compile --texture""",
     "reconstruct": f"{RUN} --content --style --figure --size --iterations",
+    "texture": f"{RUN} --size --count --engine",
     "blend": """--style --grid --steps --cell --strength --preserve-color --size --engine --output
         --memory --depth --quality --device --precision --threads --quiet --json""",
     "evaluate": "--content --style --device --threads --quiet --json",

@@ -26,7 +26,7 @@ ALIVE = {
     "conditional": 5.0,
     "johnson": 2.5,
     "johnson-upscaler": 1.5,
-    "pyramid": 6.0,  # of the trunk at full resolution
+    "pyramid": 7.0,  # of the trunk at full resolution
     "upscaler": 1.5,
 }
 LOADING = 60_000_000  # bytes: weights, and kernels that are generated for a shape

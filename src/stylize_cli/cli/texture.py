@@ -1,0 +1,126 @@
+"""`stylize texture`: textures of any size from a trained pyramid."""
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stylize_cli.cli import apply, options, outputs
+from stylize_cli.cli.console import Console
+from stylize_cli.cli.inputs import STDIO
+from stylize_cli.cli.outputs import Output
+from stylize_cli.errors import StylizeError
+from stylize_cli.progress import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stylize_cli.encoders import Format, Samples
+    from stylize_cli.engines import About
+    from stylize_cli.methods.texture import Drawn, Size
+
+SIZE = re.compile(r"(\d{1,6})(?:[x×](\d{1,6}))?", re.IGNORECASE)
+LEAST = 2  # px a side
+
+
+def texture(
+    model: options.ModelArgument,
+    *,
+    output: options.OutputOption = None,
+    size: Annotated[
+        str, typer.Option("--size", metavar="PX", help="Both sides, or such as 1920x1080.")
+    ] = "512",
+    count: Annotated[
+        int | None,
+        typer.Option("--count", metavar="N", min=1, help="Make so many, in numbered files."),
+    ] = None,
+    seed: options.SeedOption = 0,
+    engine: options.EngineOption = "auto",
+    memory: options.MemoryOption = None,
+    quality: options.QualityOption = 95,
+    depth: options.DepthOption = "8",
+    device: options.DeviceOption = "auto",
+    precision: options.PrecisionOption = "auto",
+    threads: options.ThreadsOption = None,
+    quiet: options.QuietOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Make textures of any size from noise, whose copies join without a seam."""
+    console = Console(quiet=quiet, json=json)
+    wanted = parse_size(size)
+    budget = options.parse_bytes(memory)
+    if output == STDIO and count is not None:
+        raise StylizeError("-o - is for one result: name a folder for several")
+
+    from stylize_cli import engines, models
+    from stylize_cli.methods import texture as method
+
+    file = models.find(model)
+    name = f"{Path(model).stem}-texture.png"
+    out = outputs.choose(output, name, [str(file)], quality=quality, depth=depth)
+    runner = engines.open_model(
+        file, engine=engine, device=device, precision=precision, threads=threads
+    )
+    method.check(runner, wanted, _format(out), depth=out.depth, room=apply.room(budget))
+    console.say(f"device: {apply.described(runner)}")
+    for note in (runner.note, _seam(wanted, runner.about)):
+        if note:
+            console.say(note)
+    for index in range(count or 1):
+        began = time.perf_counter()
+        samples = _samples(method.generate(runner, wanted, seed, index, depth=out.depth), console)
+        one = out.numbered(index + 1) if count else out
+        _write(one, samples)
+        seconds = time.perf_counter() - began
+        console.result(apply.record(Path(str(one)), wanted, seconds, runner, None))
+
+
+def parse_size(text: str) -> "Size":
+    """Reads "1024" or "1920x1080" as (height, width).
+
+    Raises:
+        StylizeError: neither, or less than 2 px a side.
+    """
+    match = SIZE.fullmatch(text.strip())
+    width, height = (int(side or match[1]) for side in match.groups()) if match else (0, 0)
+    if min(width, height) < LEAST:
+        raise StylizeError(f"--size '{text}' is no size: write 1024, or 1920x1080")
+    return height, width
+
+
+def _seam(size: "Size", about: "About") -> str:
+    """Says of a size that does not tile which ones do."""
+    from stylize_cli.methods import texture as method
+
+    near = method.tileable(size, about)
+    if size in near:
+        return ""
+    given, below, above = (f"{width}x{height}" for height, width in (size, *near))
+    return f"copies of {given} do not join without a seam; those of {below} and {above} do"
+
+
+def _samples(course: "Iterator[Drawn]", console: Console) -> "Samples":
+    with console.progress() as on_step:
+        for now in course:
+            on_step(Step("Making a texture", now.done, now.tiles))
+    return now.samples
+
+
+def _format(out: Output) -> "Format":
+    from stylize_cli import images
+
+    return "PNG" if out.path is None else images.format_of(out.path)
+
+
+def _write(out: Output, samples: "Samples") -> None:
+    from stylize_cli import encoders, images
+
+    data = encoders.encode(samples, _format(out), quality=out.quality, depth=out.depth)
+    if out.path is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        images.write_bytes(out.path, data)

@@ -1,0 +1,130 @@
+"""Textures of any size from a trained pyramid, tile by tile, on numpy arrays."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from stylize_cli import encoders, images, tiling
+from stylize_cli.encoders import Depth, Format, Samples
+from stylize_cli.engines import About, Engine
+from stylize_cli.errors import StylizeError
+from stylize_cli.tiling import Span
+
+TILE = 1024  # px, most that is computed at once a side
+# Copies of a texture's samples that are alive while it is encoded, itself included; measured.
+COPIES: Mapping[Format, int] = {"PNG": 7, "JPEG": 4, "TIFF": 3, "WEBP": 12}
+
+Size = tuple[int, int]  # (height, width)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A texture in the making.
+
+    Attributes:
+        samples: (H, W, 3), sRGB; what is still to come is black.
+        done: tiles that are there.
+        tiles: of the whole.
+    """
+
+    samples: Samples
+    done: int
+    tiles: int
+
+
+def check(engine: Engine, size: Size, format: Format, *, depth: Depth, room: int) -> None:
+    """Refuses what could not be made.
+
+    Args:
+        engine: runs the model.
+        size: of the texture.
+        format: of its file.
+        depth: bits a channel.
+        room: bytes that it may take.
+
+    Raises:
+        StylizeError: the model works on photos, the format holds no such size, or memory will not
+            do.
+    """
+    if engine.about.takes_photo:
+        raise StylizeError("the model works on photos: use stylize apply")
+    encoders.check_side(format, max(size))
+    need = needed(engine, size, format, depth=depth)
+    if need <= room:
+        return
+    long, fits = max(size), size
+    while long and needed(engine, fits, format, depth=depth) > room:
+        long = long * 15 // 256 * 16  # a sixteenth less, and a multiple of 16
+        fits = images.fitted(size, long)
+    fix = f"use --size {fits[1]}x{fits[0]}" if long else "give --memory more, or free some"
+    raise StylizeError(
+        f"{size[1]}x{size[0]} px needs about {need / 1e9:.1f} GB, {max(0, room) / 1e9:.1f} GB is "
+        f"free; {fix}"
+    )
+
+
+def needed(engine: Engine, size: Size, format: Format, *, depth: Depth) -> int:
+    """Bytes that a texture takes: one tile at a time, and its samples as they are encoded."""
+    rows, columns = _spans(engine.about, size, TILE)
+    samples = 3 * size[0] * size[1] * depth // 8
+    return engine.bytes_needed((rows[0].computed, columns[0].computed)) + COPIES[format] * samples
+
+
+def tileable(size: Size, about: About) -> tuple[Size, Size]:
+    """The nearest sizes from below and from above whose copies join without a seam."""
+    unit = about.multiple
+    height, width = size
+    below = max(unit, height - height % unit), max(unit, width - width % unit)
+    return below, _filled(size, about)
+
+
+def generate(
+    engine: Engine, size: Size, seed: int, index: int = 0, *, depth: Depth = 8, tile: int = TILE
+) -> Iterator[Drawn]:
+    """Makes a texture of noise.
+
+    Its opposite borders fit each other where both sides are multiples of 2^(K-1); any other size is
+    cut out of the next larger one. Tiles change nothing but rounding.
+
+    Args:
+        engine: runs the model.
+        size: of the texture.
+        seed: of the noise.
+        index: of the texture among those of that seed.
+        depth: bits a channel.
+        tile: px, most to be computed at once a side.
+
+    Yields:
+        After every tile.
+    """
+    about = engine.about
+    whole, levels = _filled(size, about), about.noise_levels
+    shape = (*size, 3)
+    samples = np.zeros(shape, np.uint8) if depth == 8 else np.zeros(shape, np.uint16)
+    parts = list(product(*_spans(about, size, tile)))
+    for done, part in enumerate(parts, 1):
+        output = engine.run(*tiling.draw((seed, index), levels, whole, part))
+        rows, columns = part
+        place = samples[_stretch(rows), _stretch(columns)]
+        inner = output[0, :, rows.margin :, columns.margin :].transpose(1, 2, 0)
+        place[:] = encoders.quantised(inner[: place.shape[0], : place.shape[1]], depth)
+        yield Drawn(samples, done, len(parts))
+
+
+def _filled(size: Size, about: About) -> Size:
+    """The size with both sides filled up to multiples of what the network can make."""
+    height, width = (side + -side % about.multiple for side in size)
+    return height, width
+
+
+def _spans(about: About, size: Size, tile: int) -> tuple[list[Span], list[Span]]:
+    height, width = (
+        tiling.spans(side, about.noise_levels, most=tile) for side in _filled(size, about)
+    )
+    return height, width
+
+
+def _stretch(span: Span) -> slice:
+    return slice(span.start, span.start + span.length)
