@@ -13,8 +13,9 @@ import torch
 
 import stylize_cli
 from stylize_cli import checkpoints, engines, hardware, paths
-from stylize_cli.engines import conversion, openvino
+from stylize_cli.engines import cache, conversion, openvino
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators.layers import DoublingConv
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -39,8 +40,8 @@ def opened(path, engine, **options):
     return engines.open_model(path, engine=engine, **{"precision": "float32", **options})
 
 
-def cached():
-    return set(paths.cache_dir().rglob("*.graph"))
+def cached(kind="graph"):
+    return set(paths.cache_dir().rglob(f"*.{kind}"))
 
 
 @pytest.fixture
@@ -99,6 +100,13 @@ def test_blocked_convolution_is_the_convolution(mode, kernel, out, bias):
     torch.testing.assert_close(conversion.Blocked(conv)(image), conv(image))
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_phased_convolution_is_the_convolution_of_the_doubled_image(bias):
+    conv = DoublingConv(5, 3, bias=bias)
+    image = torch.rand(2, 5, 10, 7)
+    torch.testing.assert_close(conversion.Phased(conv)(image), conv(image))
+
+
 @pytest.mark.usefixtures("cold")
 def test_a_model_is_converted_once_and_without_telemetry(net, monkeypatch):
     path = net()
@@ -112,7 +120,7 @@ def test_a_model_is_converted_once_and_without_telemetry(net, monkeypatch):
     given = inputs(first.about)
     np.testing.assert_array_equal(first.run(*given), again.run(*given))
     assert again.about == first.about
-    assert {file for file in paths.cache_dir().rglob("*") if file.is_file()} == files == cached()
+    assert files == cached()
 
 
 def test_another_model_under_the_same_name_is_another(net):
@@ -129,14 +137,29 @@ def test_a_damaged_cache_is_made_anew(net, monkeypatch):
     expected = opened(path, "openvino")
     (file,) = cached()
     whole = file.read_bytes()
-    monkeypatch.setattr(openvino, "_convert", lambda *_: openvino._load(kept))
-    kept = file.with_name("kept")
-    kept.write_bytes(whole)
+    monkeypatch.setattr(openvino, "_convert", lambda *_: openvino._unpack(whole[cache.DIGEST :]))
     for damaged in (whole[:-100], b"", whole + b"x", whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(damaged)
         given = inputs(expected.about)
         np.testing.assert_array_equal(opened(path, "openvino").run(*given), expected.run(*given))
         assert file.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("cold")
+def test_a_shape_is_compiled_once_even_by_two_processes(net):
+    first, second, third = (opened(net("upscaler"), "openvino") for _ in range(3))
+    given = inputs(first.about)
+    expected = first.run(*given)
+    (file,) = cached("compiled")
+    second.graph = None  # what compiling starts from
+    np.testing.assert_array_equal(second.run(*given), expected)
+    for damaged in (b"", file.read_bytes()[:-1]):
+        file.write_bytes(damaged)
+        np.testing.assert_array_equal(third.run(*given), expected)
+    cache.write(file.name, b"of another build")
+    np.testing.assert_array_equal(opened(net("upscaler"), "openvino").run(*given), expected)
+    assert first.run(*(array[..., :16, :] for array in given)).shape[2] == 32
+    assert len(cached("compiled")) == 2
 
 
 @pytest.mark.usefixtures("cold")

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.engines import About
+from stylize_cli.generators.layers import DoublingConv
 from stylize_cli.generators.pyramid import draw_noise, with_image
 
 BLOCK = 2  # px, side of the squares of output that `Blocked` computes at once
@@ -44,13 +45,48 @@ class Blocked(nn.Module):
         return F.pixel_shuffle(F.conv2d(padded, weight, bias, stride=BLOCK), BLOCK)
 
 
+class Phased(nn.Module):
+    """A `DoublingConv`, computed at the size of its input; equal up to rounding.
+
+    What three positions of the doubled image see is two of the image itself: each of the four
+    output positions that one of the input becomes has a kernel of its own.
+
+    Args:
+        conv: with reflect padding.
+    """
+
+    TAPS = ((1, 0, 0), (0, 1, 1), (0, 0, 0)), ((0, 0, 0), (1, 1, 0), (0, 0, 1))  # even, odd
+
+    def __init__(self, conv: DoublingConv) -> None:
+        super().__init__()
+        taps = torch.tensor(self.TAPS, dtype=conv.weight.dtype)
+        weight = torch.einsum("pak,qbl,oikl->opqiab", taps, taps, conv.weight.detach())
+        self.register_buffer("weight", weight.flatten(0, 2))
+        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+        self.register_buffer("bias", bias.repeat_interleave(BLOCK**2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, into, H, W) -> (B, out, 2·H, 2·W)."""
+        # Mirrored after doubling, the first row is the second, which is the same row of the input.
+        padded = F.pad(x, [1] * 4, mode="replicate")
+        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
+        return F.pixel_shuffle(F.conv2d(padded, weight, bias), BLOCK)
+
+
 def rewrite(network: nn.Module) -> None:
-    """Puts `Blocked` in the place of the last convolution, which makes the colours."""
+    """Puts `Phased` in the place of what doubles, `Blocked` in that of the colours' convolution."""
     convs = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
-    name, conv = list(convs.items())[-1]
-    if conv.kernel_size[0] > 1:
-        parent, _, attribute = name.rpartition(".")
-        setattr(network.get_submodule(parent), attribute, Blocked(conv))
+    last = list(convs)[-1]
+    for name, conv in convs.items():
+        if isinstance(conv, DoublingConv):
+            _put(network, name, Phased(conv))
+        elif name == last and conv.kernel_size[0] > 1:
+            _put(network, name, Blocked(conv))
+
+
+def _put(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, attribute = name.rpartition(".")
+    setattr(network.get_submodule(parent), attribute, module)
 
 
 def examples(about: About) -> tuple[Tensor, ...]:

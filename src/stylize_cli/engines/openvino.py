@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import io
 import json
 import os
 import sys
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_cli import engines, hardware, images, paths
-from stylize_cli.engines import About, Pixels, Precision
+from stylize_cli import engines, hardware, images
+from stylize_cli.engines import About, Pixels, Precision, cache
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
     from stylize_cli.checkpoints import Checkpoint
 
-FORMAT = 1  # of the cached files; part of their name
+FORMAT = 2  # of the cached files; part of their name
 CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
+KEY = 32  # characters of a digest in the name of a compiled form
 HELD = 500_000_000  # bytes of compiled forms that are kept for the next picture of their size
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -48,12 +50,12 @@ class Graph:
 class OpenvinoEngine:
     """A generator in OpenVINO; see `engines.Engine`.
 
-    It is compiled for every shape of input anew: that takes 0.2 s, and with dynamic shapes the
-    first picture of a size took 0.3 s more (1024x768), float32 thrice as long for every one, and
-    memory a sixth more.
+    It is compiled for every shape of input, and kept so: with dynamic shapes the first picture of a
+    size took 0.3 s more (1024x768), float32 thrice as long for every one, and memory a sixth more.
 
     Attributes:
         graph: the converted model.
+        key: of its cached forms.
         runtime: the package `openvino`.
         precision: of its activations.
         threads: of the CPU.
@@ -62,6 +64,7 @@ class OpenvinoEngine:
     """
 
     graph: Graph
+    key: str
     runtime: "ModuleType"
     precision: str
     threads: int
@@ -83,15 +86,19 @@ class OpenvinoEngine:
         count = len(arrays[0])
         shapes = tuple((1, *array.shape[1:]) for array in arrays)
         requests = self._requests(shapes, self._streams(count))
-        results: list[Pixels] = []
+        output = np.empty(0, np.float32)
         for start in range(0, count, len(requests)):
-            running = requests[: count - start]
-            for index, request in enumerate(running, start):
-                request.start_async([array[index : index + 1] for array in arrays])
-            for request in running:
+            running = list(enumerate(requests[: count - start], start))
+            for index, request in running:
+                items = [array[index : index + 1] for array in arrays]
+                request.start_async(items, share_inputs=True)
+            for index, request in running:
                 request.wait()
-                results.append(request.get_output_tensor(0).data.copy())
-        return np.concatenate(results)
+                (result,) = request.get_output_tensor(0).data
+                if not output.size:
+                    output = np.empty((count, *result.shape), np.float32)
+                output[index] = result
+        return output
 
     def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
         """Bytes that a batch takes."""
@@ -120,15 +127,31 @@ class OpenvinoEngine:
         return self._held[key]
 
     def _compiled(self, shapes: Shapes, streams: int) -> list[Any]:
-        model = _read(self.runtime, self._core, self.graph)
-        model.reshape(dict(zip(model.inputs, map(list, shapes), strict=True)))
         options = {
             "INFERENCE_PRECISION_HINT": HINTS[self.precision],
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": streams,
         }
-        compiled = self._core.compile_model(model, "CPU", options)
+        # Code for one processor is not code for another.
+        made_for = f"{shapes} {options} {hardware.cpu_name()} {hardware.cpu_features()}"
+        digest = hashlib.sha256(made_for.encode()).hexdigest()
+        name = f"{self.key[:KEY]}-{digest[:KEY]}.compiled"
+        compiled = self._cached(name, options)
+        if compiled is None:
+            model = _read(self.runtime, self._core, self.graph)
+            model.reshape(dict(zip(model.inputs, map(list, shapes), strict=True)))
+            compiled = self._core.compile_model(model, "CPU", options)
+            cache.write(name, compiled.export_model().getvalue())
         return [compiled.create_infer_request() for _ in range(streams)]
+
+    def _cached(self, name: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        body = cache.read(name)
+        if body is None:
+            return None
+        try:
+            return self._core.import_model(io.BytesIO(body), "CPU", options)
+        except RuntimeError:  # another build of OpenVINO under the same version
+            return None
 
 
 def open_model(path: Path, *, precision: Precision, threads: int | None) -> OpenvinoEngine:
@@ -142,18 +165,18 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
     runtime = _runtime()
     version = f"{FORMAT} {runtime.get_version()}".encode()
     key = hashlib.sha256(version + hashlib.sha256(data).digest()).hexdigest()
-    cached = paths.cache_dir() / "engines" / f"{key}.graph"
-    graph, note = _load(cached), ""
-    if graph is None:
+    name = f"{key}.graph"
+    body, note = cache.read(name), ""
+    if body is None:
         graph = _convert(runtime, path)
-        try:
-            if images.contents(path) == data:  # not if a training wrote it anew meanwhile
-                images.write_bytes(cached, _pack(graph))
-        except StylizeError:
-            note = f"{cached.parent} is not writable: the model is converted anew every time"
+        unchanged = images.contents(path) == data  # by a training that wrote it anew meanwhile
+        if unchanged and not cache.write(name, _pack(graph)):
+            note = f"{cache.folder()} is not writable: the model is converted anew every time"
+    else:
+        graph = _unpack(body)
     chosen = _precision(runtime, precision)
     count = threads or os.cpu_count() or 1
-    return OpenvinoEngine(graph, runtime, chosen, count, graph.about, note)
+    return OpenvinoEngine(graph, key, runtime, chosen, count, graph.about, note)
 
 
 def _runtime() -> "ModuleType":
@@ -208,21 +231,12 @@ def _convert(runtime: "ModuleType", path: Path) -> Graph:
 
 
 def _pack(graph: Graph) -> bytes:
-    """One file: a checksum, a line of JSON, the layers, the weights."""
+    """One file: a line of JSON, the layers, the weights."""
     header = {"about": asdict(graph.about), "layers": len(graph.xml)}
-    body = json.dumps(header, default=str).encode() + b"\n" + graph.xml + graph.weights
-    return hashlib.sha256(body).digest() + body
+    return json.dumps(header, default=str).encode() + b"\n" + graph.xml + graph.weights
 
 
-def _load(path: Path) -> Graph | None:
-    """A cached graph; None where there is none, or a damaged one."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    digest, body = data[:32], data[32:]
-    if hashlib.sha256(body).digest() != digest:
-        return None
+def _unpack(body: bytes) -> Graph:
     line, _, rest = body.partition(b"\n")
     header = json.loads(line)
     fields = header["about"]

@@ -2,22 +2,22 @@
 
 from torch import Tensor, nn
 
-from stylize_cli.generators.layers import ConditionalInstanceNorm, Conv, doubled
+from stylize_cli.generators.layers import ConditionalInstanceNorm, Conv, DoublingConv
 
 BLOCKS = 5
 INITIAL_DEVIATION = 0.01  # of the convolutions' weights
 
 
 class Normalised(nn.Module):
-    """A reflect-padded convolution, conditional instance normalisation, and a ReLU or none."""
+    """A convolution, conditional instance normalisation, and a ReLU or none."""
 
-    def __init__(self, into: int, out: int, kernel: int, *, styles: int, stride: int = 1) -> None:
+    def __init__(self, conv: Conv, styles: int) -> None:
         super().__init__()
-        self.conv = Conv(into, out, kernel, stride=stride)
-        self.norm = ConditionalInstanceNorm(out, styles)
+        self.conv = conv
+        self.norm = ConditionalInstanceNorm(conv.out_channels, styles)
 
     def forward(self, x: Tensor, mix: Tensor, *, relu: bool = True) -> Tensor:
-        """(B, into, H, W), (B, N) -> (B, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        """(B, into, H, W), (B, N) -> what the convolution makes of that size."""
         out: Tensor = self.norm(self.conv(x), mix, relu=relu)
         return out
 
@@ -27,8 +27,8 @@ class Residual(nn.Module):
 
     def __init__(self, maps: int, *, styles: int) -> None:
         super().__init__()
-        self.first = Normalised(maps, maps, 3, styles=styles)
-        self.second = Normalised(maps, maps, 3, styles=styles)
+        self.first = Normalised(Conv(maps, maps, 3), styles)
+        self.second = Normalised(Conv(maps, maps, 3), styles)
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         """(B, maps, H, W), (B, N) -> the same shape."""
@@ -53,16 +53,17 @@ class ConditionalTransform(nn.Module):
         low, middle, high = width, 2 * width, 4 * width
         self.down = nn.ModuleList(
             [
-                Normalised(3, low, 9, styles=styles),
-                Normalised(low, middle, 3, styles=styles, stride=2),
-                Normalised(middle, high, 3, styles=styles, stride=2),
+                Normalised(Conv(3, low, 9), styles),
+                Normalised(Conv(low, middle, 3, stride=2), styles),
+                Normalised(Conv(middle, high, 3, stride=2), styles),
             ]
         )
         self.blocks = nn.ModuleList(Residual(high, styles=styles) for _ in range(BLOCKS))
         self.up = nn.ModuleList(
-            [Normalised(high, middle, 3, styles=styles), Normalised(middle, low, 3, styles=styles)]
+            Normalised(DoublingConv(into, out), styles)
+            for into, out in ((high, middle), (middle, low))
         )
-        self.head = Normalised(low, 3, 9, styles=styles)
+        self.head = Normalised(Conv(low, 3, 9), styles)
         for module in self.modules():
             if isinstance(module, Conv):
                 nn.init.normal_(module.weight, std=INITIAL_DEVIATION)
@@ -78,9 +79,7 @@ class ConditionalTransform(nn.Module):
             (B, 3, H, W) RGB in [0, 1], float32, where H and W are multiples of 4.
         """
         x = image
-        for layer in (*self.down, *self.blocks):
+        for layer in (*self.down, *self.blocks, *self.up):
             x = layer(x, mix)
-        for layer in self.up:
-            x = layer(doubled(x), mix)
         head: Tensor = self.head(x, mix, relu=False)
         return head.float().sigmoid()

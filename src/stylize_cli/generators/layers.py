@@ -51,6 +51,17 @@ class Conv(nn.Conv2d):
         return out
 
 
+class DoublingConv(Conv):
+    """Nearest ×2 and a reflect-padded 3×3 convolution, which leave no checkerboard."""
+
+    def __init__(self, into: int, out: int, *, bias: bool = False) -> None:
+        super().__init__(into, out, 3, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, into, H, W) -> (B, out, 2·H, 2·W)."""
+        return super().forward(doubled(x))
+
+
 class UpConv(nn.ConvTranspose2d):
     """A transposed 3×3 convolution of stride 2, which doubles the sides."""
 
@@ -183,7 +194,7 @@ class _InstanceNorm(torch.autograd.Function):
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Nearest-neighbour upsampling by 2: followed by a convolution, it leaves no checkerboard."""
+    """(B, C, H, W) -> (B, C, 2·H, 2·W), by the nearest neighbour."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 

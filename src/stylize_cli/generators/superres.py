@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylize_cli.generators.layers import BatchRelu, Conv, Residual, Tanh, UpConv, doubled
+from stylize_cli.generators.layers import BatchRelu, Conv, DoublingConv, Residual, Tanh, UpConv
 
 BLOCKS = 4
 SIGMA = 1.0  # px, of the blur before downsampling
@@ -67,7 +67,7 @@ class Upscaler(nn.Module):
         self.first = Conv(3, width, 5, bias=True)
         self.blocks = nn.ModuleList(_block(width) for _ in range(BLOCKS))
         maps = [width] + [width // 2] * (factor.bit_length() - 1)
-        self.ups = nn.ModuleList(Conv(into, out, 3, bias=True) for into, out in pairwise(maps))
+        self.ups = nn.ModuleList(DoublingConv(into, out, bias=True) for into, out in pairwise(maps))
         self.head = Conv(maps[-1], 3, 5, bias=True)
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None
@@ -79,7 +79,7 @@ class Upscaler(nn.Module):
         for block in self.blocks:
             x = x + block(x)
         for up in self.ups:
-            x = up(doubled(x)).relu_()
+            x = up(x).relu_()
         smooth = F.interpolate(image.float(), scale_factor=self.factor, mode="bicubic")
         out: Tensor = smooth + self.head(x).float()
         return out

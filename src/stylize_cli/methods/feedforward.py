@@ -75,12 +75,16 @@ def forward(
     about = engine.about
     height, width = photos[0].shape[:2]
     margins = [_margin(side, about) for side in (height, width)]
-    planes = np.stack([photo[..., :3].transpose(2, 0, 1) for photo in photos])
-    batch = np.pad(planes, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
+    batch = np.empty((len(photos), 3, height, width), np.float32)
+    for planes, photo in zip(batch, photos, strict=True):
+        planes[:] = photo[..., :3].transpose(2, 0, 1)
+    if any(margins):
+        batch = np.pad(batch, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]
     if about.noise_levels:
         arrays = _with_noise(batch, about.noise_levels, noise)
-    output = engine.run(*arrays).clip(0, 1)
+    output = engine.run(*arrays)
+    output.clip(0, 1, out=output)
     cropped: Pixels = output[:, :, : height * about.factor, : width * about.factor]
     return list(cropped.transpose(0, 2, 3, 1))
 
