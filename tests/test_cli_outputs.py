@@ -182,3 +182,14 @@ def test_elsewhere_and_when_quiet_no_progress_is_shown(capsys, terminal, quiet):
         terminal("stderr")
     bar(Console(quiet=quiet))
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_behind_stdout_is_one_line(monkeypatch, picture):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(
+            StylizeError, match=r"cannot write to stdout \(No space left.*-o a file"
+        ):
+            Output(None).write(Picture(picture(8, 8)))
+        full.buffer.raw.close()  # else what is left is written when it is closed, and fails

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stylize_cli.cli.batches import STDOUT, Item
 from stylize_cli.cli.inputs import STDIO
+from stylize_cli.cli.outputs import Output
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
@@ -88,12 +89,5 @@ class Outlet:
         return drawn.shape[0], drawn.shape[1]
 
     def _write(self, path: Path, pixels: "Pixels") -> None:
-        from stylize_cli import encoders, images
-
-        format = "PNG" if path == STDOUT else images.format_of(path)
-        data = encoders.encode(pixels, format, quality=self.quality, depth=self.depth)
-        if path == STDOUT:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        else:
-            images.write_bytes(path, data)
+        out = Output(None if path == STDOUT else path, self.quality, self.depth)
+        out.save(pixels)

@@ -10,6 +10,8 @@ from stylize_cli.cli.inputs import STDIO, files
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
+    from stylize_cli.decoders import Pixels
+    from stylize_cli.encoders import Format, Samples
     from stylize_cli.images import Picture
 
 PLOTS = (".png", ".svg", ".pdf")
@@ -32,15 +34,40 @@ class Output:
     def __str__(self) -> str:
         return STDIO if self.path is None else str(self.path)
 
-    def write(self, picture: "Picture") -> None:
-        """Writes the picture, whole or not at all."""
+    @property
+    def format(self) -> "Format":
+        """What the file's suffix names; PNG on stdout."""
         from stylize_cli import images
 
-        if self.path is None:
-            sys.stdout.buffer.write(images.encode(picture, "PNG", depth=self.depth))
+        return "PNG" if self.path is None else images.format_of(self.path)
+
+    def write(self, picture: "Picture") -> None:
+        """Writes a picture, whole or not at all."""
+        from stylize_cli import images
+
+        self._deliver(images.encode(picture, self.format, quality=self.quality, depth=self.depth))
+
+    def save(self, pixels: "Pixels | Samples") -> None:
+        """Likewise of pixels (H, W, C), in [0, 1] or as the samples of a file."""
+        from stylize_cli import encoders
+
+        self._deliver(encoders.encode(pixels, self.format, quality=self.quality, depth=self.depth))
+
+    def _deliver(self, data: bytes) -> None:
+        from stylize_cli import images
+
+        if self.path is not None:
+            images.write_bytes(self.path, data)
+            return
+        try:
+            sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        else:
-            images.write(self.path, picture, quality=self.quality, depth=self.depth)
+        except BrokenPipeError:  # a reader who has seen enough
+            raise
+        except OSError as error:
+            raise StylizeError(
+                f"cannot write to stdout ({error.strerror}): send it elsewhere, or give -o a file"
+            ) from error
 
     def numbered(self, number: int) -> "Output":
         """The same with a number in its name: out.png -> out-0020.png."""

@@ -1,7 +1,6 @@
 """`stylize texture`: textures of any size from a trained pyramid."""
 
 import re
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,14 +10,13 @@ import typer
 from stylize_cli.cli import apply, options, outputs
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
-from stylize_cli.cli.outputs import Output
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stylize_cli.encoders import Format, Samples
+    from stylize_cli.encoders import Samples
     from stylize_cli.engines import About
     from stylize_cli.methods.texture import Drawn, Size
 
@@ -64,7 +62,7 @@ def texture(
     runner = engines.open_model(
         file, engine=engine, device=device, precision=precision, threads=threads
     )
-    method.check(runner, wanted, _format(out), depth=out.depth, room=apply.room(budget))
+    method.check(runner, wanted, out.format, depth=out.depth, room=apply.room(budget))
     console.say(f"device: {apply.described(runner)}")
     for note in (runner.note, _seam(wanted, runner.about)):
         if note:
@@ -73,7 +71,7 @@ def texture(
         began = time.perf_counter()
         samples = _samples(method.generate(runner, wanted, seed, index, depth=out.depth), console)
         one = out.numbered(index + 1) if count else out
-        _write(one, samples)
+        one.save(samples)
         seconds = time.perf_counter() - began
         console.result(apply.record(Path(str(one)), wanted, seconds, runner, None))
 
@@ -107,20 +105,3 @@ def _samples(course: "Iterator[Drawn]", console: Console) -> "Samples":
         for now in course:
             on_step(Step("Making a texture", now.done, now.tiles))
     return now.samples
-
-
-def _format(out: Output) -> "Format":
-    from stylize_cli import images
-
-    return "PNG" if out.path is None else images.format_of(out.path)
-
-
-def _write(out: Output, samples: "Samples") -> None:
-    from stylize_cli import encoders, images
-
-    data = encoders.encode(samples, _format(out), quality=out.quality, depth=out.depth)
-    if out.path is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        images.write_bytes(out.path, data)
