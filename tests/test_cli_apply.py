@@ -113,6 +113,21 @@ def test_existing_results_are_skipped(stylize, tmp_path):
     assert stylize(*run, "--skip-existing").out == b""
 
 
+@pytest.mark.usefixtures("album")
+def test_shards_share_the_inputs_out(stylize, tmp_path):
+    run = ["apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/"]
+    made = [stylize(*run, "--shard", f"{k}/3").out.decode().split() for k in (1, 2, 3)]
+    assert [len(lines) for lines in made] == [2, 1, 1]
+    assert files(tmp_path / "out") == MADE
+    assert stylize(*run, "--shard", "5/5").out == b""
+
+
+@pytest.mark.usefixtures("album")
+def test_a_shard_overwrites_no_input_of_another(refused):
+    run = ["apply", "net.pt", "album/a.png", "album/b.jpg", "--style", "monet", *QUICK]
+    assert "is an input" in refused(*run, "-o", "album/", "--shard", "2/3")
+
+
 def test_image_bytes_pass_through_a_pipe(stylize, tmp_path):
     stylize(*RUN)
     data = (tmp_path / "photo.png").read_bytes()

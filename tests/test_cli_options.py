@@ -122,3 +122,14 @@ def test_threads_are_set_where_given():
     assert torch.get_num_threads() == 2
     assert options.machine("cpu", "float32", None).dtype == torch.float32
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("text", "pair"), [(None, (0, 1)), ("1/1", (0, 1)), (" 3/16 ", (2, 16))])
+def test_a_shard_is_where_it_starts_and_its_stride(text, pair):
+    assert options.parse_shard(text) == pair
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "-1/4", "1/0", "a/b", "1/2/3"])
+def test_what_is_no_shard_is_refused(text):
+    with pytest.raises(StylizeError, match=r"--shard .* write 3/16"):
+        options.parse_shard(text)

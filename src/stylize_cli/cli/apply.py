@@ -67,6 +67,12 @@ def apply(
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out what has its output already.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard", metavar="K/N", help="Only the K-th of N shares of the inputs, K from 1."
+        ),
+    ] = None,
     engine: Annotated[
         Literal["auto", "openvino", "torch"],
         typer.Option("--engine", help="auto: OpenVINO on a CPU, PyTorch on other devices."),
@@ -86,6 +92,7 @@ def apply(
     if style is not None and all_styles:
         raise StylizeError("--style names one style, --all-styles takes all: leave out one of them")
     budget = options.parse_bytes(memory)
+    first, step = options.parse_shard(shard)
 
     from stylize_cli import engines, models
     from stylize_cli.methods import apply as method
@@ -103,9 +110,11 @@ def apply(
     )
     bits: Depth = 16 if depth == "16" else 8
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
-    items = batches.plan(sources, output, labels, depth=bits)
-    left = [item for item in items if not (skip_existing and item.is_done)]
-    batches.check(left, depth=bits)
+    planned = batches.plan(sources, output, labels, depth=bits)
+    todo = [item for item in planned if not (skip_existing and item.is_done)]
+    batches.check(todo, depth=bits)  # of all shares: none may overwrite another's input
+    items = planned[first::step]
+    left = [item for item in items if item in todo]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
     outlets = [Outlet(item, styles, quality=quality, depth=bits) for item in left]
@@ -115,7 +124,7 @@ def apply(
         method.Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale)),
         room=room(budget),
     )
-    is_batch = [item.source for item in items] != list(sources) or len(items) > 1
+    is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
     if _report(results, outlets, runner, console, is_batch=is_batch):
         raise typer.Exit(PARTLY_FAILED)
 

@@ -83,6 +83,7 @@ WeightsOption = Annotated[
 ]
 
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
+SHARD = re.compile(r"(\d+)/(\d+)")
 PREFIXES = ("", "K", "M", "G", "T")
 
 
@@ -104,6 +105,21 @@ def parse_bytes(text: str | None) -> int | None:
         raise StylizeError(f"'{text}' is not an amount of memory; write it like 4GB or 800MB")
     number, prefix, binary = match.groups()
     return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Reads "3/16" as (2, 16): where the third of 16 shares starts, and its stride.
+
+    Raises:
+        StylizeError: not such a pair.
+    """
+    if text is None:
+        return 0, 1
+    match = SHARD.fullmatch(text.strip())
+    share, shares = (int(number) for number in match.groups()) if match else (0, 0)
+    if not 1 <= share <= shares:
+        raise StylizeError(f"--shard '{text}' is no share: write 3/16 for the third of 16")
+    return share - 1, shares
 
 
 def parse_layers(text: str | None) -> tuple[str, ...] | None:
