@@ -4,7 +4,7 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def apply(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model file, or a name from stylize models.")
-    ],
+    model: options.ModelArgument,
     sources: Annotated[
         list[str],
         typer.Argument(metavar="INPUT", help="Pictures, folders of them, globs, or - for stdin."),
@@ -36,15 +34,8 @@ def apply(
     all_styles: Annotated[
         bool, typer.Option("--all-styles", help="Each of them, and a sheet that shows them all.")
     ] = False,
-    strength: Annotated[
-        float,
-        typer.Option(
-            "--strength", metavar="X", min=0, max=1, help="Share of the result; the rest is photo."
-        ),
-    ] = 1.0,
-    preserve_color: Annotated[
-        bool, typer.Option("--preserve-color", help="Keep the photo's colours.")
-    ] = False,
+    strength: options.StrengthOption = 1.0,
+    preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
         typer.Option(
@@ -73,10 +64,7 @@ def apply(
             "--shard", metavar="K/N", help="Only the K-th of N shares of the inputs, K from 1."
         ),
     ] = None,
-    engine: Annotated[
-        Literal["auto", "openvino", "torch"],
-        typer.Option("--engine", help="auto: OpenVINO on a CPU, PyTorch on other devices."),
-    ] = "auto",
+    engine: options.EngineOption = "auto",
     memory: options.MemoryOption = None,
     quality: options.QualityOption = 95,
     depth: options.DepthOption = "8",

@@ -109,9 +109,7 @@ def optimize(
     pool: Annotated[
         Literal["max", "avg"] | None, typer.Option("--pool", help=_default("pool"))
     ] = None,
-    preserve_color: Annotated[
-        bool, typer.Option("--preserve-color", help="Keep the photo's colours.")
-    ] = False,
+    preserve_color: options.PreserveColorOption = False,
     color_by: Annotated[
         Literal["luminance", "covariance"],
         typer.Option("--color-by", help="How --preserve-color keeps them."),
