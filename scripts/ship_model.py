@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylize_cli import checkpoints, models
+from stylize_cli import checkpoints, images, models
 from stylize_cli.errors import StylizeError
 from stylize_cli.models import INDEX, Model
 
@@ -45,8 +45,9 @@ def ship(source: Path, folder: Path, *, name: str, licence: str, credit: str) ->
         provenance={**trained.provenance, "licence": licence, "credit": credit},
     )
     path = folder / f"{name}{models.SUFFIX}"
-    checkpoints.save(path, shipped)
-    data = path.read_bytes()
+    scratch = path.with_suffix(".part")
+    checkpoints.save(scratch, shipped)
+    data = scratch.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     entry = Model(name, trained.method, trained.styles, len(data), digest, licence, credit)
     index = folder / INDEX
@@ -54,7 +55,8 @@ def ship(source: Path, folder: Path, *, name: str, licence: str, credit: str) ->
     entries = {**others, name: entry}
     text = models.dump(entries[key] for key in sorted(entries))
     models.parse(text, where="available")  # refuses text that it could not read
-    index.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+    images.write_bytes(index, text.encode())
     return entry
 
 

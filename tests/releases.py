@@ -73,14 +73,14 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def release(tmp_path, monkeypatch, ship_model, make_model):
-    """A server of further models, candy and sr4; `folder` is what it serves, `asked` the requests.
+    """A server of further models, candy and sr8; `folder` is what it serves, `asked` the requests.
 
     STYLIZE_MODELS_URL names its index.
     """
     folder = tmp_path / "release"
     conditional, upscaler = make_model(), make_model("upscaler", factor=4)
     ship_model.ship(conditional, folder, name="candy", licence="CC-BY-4.0", credit="A sweet")
-    ship_model.ship(upscaler, folder, name="sr4", licence="CC0-1.0", credit="")
+    ship_model.ship(upscaler, folder, name="sr8", licence="CC0-1.0", credit="")
     handler = functools.partial(_Handler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True

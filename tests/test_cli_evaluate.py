@@ -111,7 +111,7 @@ def test_one_bad_file_does_not_stop_the_others(stylize, picture_file):
     assert small.startswith("error: small.png: 40x8 px is too small")
     ran = stylize("evaluate", "missing.png", "a.png", *given(["style"]), "--json")
     bad, good = (json.loads(line) for line in ran.out.splitlines())
-    assert bad == {"output": "missing.png", "error": bad["error"]}
+    assert bad == {"input": "missing.png", "output": "missing.png", "error": bad["error"]}
     assert "style_error" in good
 
 

@@ -48,9 +48,9 @@ def test_json_has_an_object_for_every_model(stylize, listed, bundled, release, h
     assert {name: record["where"] for name, record in found.items()} == {
         "classics": "bundled",
         "candy": "downloaded",
-        "sr4": "available",
+        "sr8": "available",
     }
-    assert found["sr4"]["styles"] == []
+    assert found["sr8"]["styles"] == []
     assert all(record.keys() >= FIELDS for record in found.values())
 
 
@@ -73,14 +73,14 @@ def test_the_list_asks_the_network_only_when_told_to(stylize, refused, listed, b
     assert "stylize models list --refresh" in stylize("models", "list").err
     assert stylize("models", "list", "--quiet").err == ""
     assert release.asked == []
-    assert listed("--refresh").keys() == {"classics", "candy", "sr4"}
+    assert listed("--refresh").keys() == {"classics", "candy", "sr8"}
     assert release.asked == ["/index.json"]
     assert stylize("models", "list").err == ""
     (release.folder / "index.json").unlink()
     assert "HTTP 404" in refused("models", "list", "--refresh")
-    assert listed().keys() == {"classics", "candy", "sr4"}
+    assert listed().keys() == {"classics", "candy", "sr8"}
     (bundled / "index.json").write_text("[]")
-    assert listed().keys() == {"candy", "sr4"}
+    assert listed().keys() == {"candy", "sr8"}
 
 
 def test_pull_prints_the_file_which_path_then_names_and_remove_deletes(stylize, release, home):

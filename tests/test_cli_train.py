@@ -505,7 +505,7 @@ NOT_ADDED = {
     "--to pair.pt --add-style new.png --width 4": r"--add-style trains one row of a model: .*",
     "--to pair.pt --add-style new.png -o pair.pt": r"pair\.pt is an input and would be .*",
     "--to photo.png --add-style new.png": r"photo\.png is not a file of stylize, .*",
-    "--to none.pt --add-style new.png": r"there is no file none\.pt.*",
+    "--to none.pt --add-style new.png": r"there is no model file none\.pt.*",
     "--to pair.state.pt --add-style new.png -o x.pt": r"pair\.state\.pt is a file of .*",
 }
 
@@ -537,7 +537,14 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
             "--style style.png --style style.png --method perceptual",
             r"--method perceptual needs one --style; .*",
         ),
-        ("--style style.png", r"there are no photos to train on: give --dataset FOLDER"),
+        (
+            "--style style.png --method perceptual",
+            r"there are no photos to train on: give --dataset FOLDER",
+        ),
+        (
+            "--style style.png --style photo.png",
+            r"there are no photos to train on: give --dataset FOLDER",
+        ),
         ("--style style.png --dataset none", r"there is no folder none: give --dataset .*"),
         ("--style style.png --dataset empty", r"there are no photos in empty: give --dataset .*"),
         ("--style stile.png", r"there is no file stile\.png: did you mean style\.png\?"),
@@ -607,3 +614,14 @@ def test_another_training_is_not_resumed(stylize, picture_file, options, said):
 
 def test_what_is_printed_is_json_or_a_path_alone(stylize):
     assert json.loads(stylize(*PIXEL, "--json").out)["output"] == "sr2.pt"
+
+
+@pytest.mark.usefixtures("style")
+def test_a_style_without_photos_is_a_texture(stylize):
+    run = ["train", "--style", "style.png", "--levels", "2", "--size", "32", "--steps", "2"]
+    ran = stylize(*run, "--batch-size", "1", "--json")
+    assert (ran.code, ran.record["method"], ran.record["output"]) == (0, "texture", "style.pt")
+    assert "noise, 2 steps of 1 samples" in ran.err
+    assert "the best on fixed noise" in ran.err
+    made = checkpoints.load(Path("style.pt"))
+    assert made.arguments == {"levels": 2, "norm": "instance", "image": False, "width": 8}

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import stylize_cli
-from stylize_cli import checkpoints, engines, hardware, paths
-from stylize_cli.engines import cache, conversion, openvino
+from stylize_cli import checkpoints, devices, engines, hardware, paths
+from stylize_cli.engines import cache, conversion, openvino, pytorch
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators.layers import DoublingConv
 
@@ -216,14 +216,21 @@ def test_without_openvino_torch_runs_and_says_so(net, monkeypatch, hidden):
         opened(path, "openvino")
 
 
-@pytest.mark.parametrize(
-    ("driver", "device", "name"),
-    [(False, "auto", "openvino"), (True, "cpu", "openvino"), (True, "auto", "torch")],
-)
-def test_openvino_is_for_cpus(net, monkeypatch, driver, device, name):
+@pytest.mark.parametrize("driver", [False, True])
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_openvino_is_for_cpus_with_a_driver_or_without(net, monkeypatch, driver, device):
     monkeypatch.setattr(hardware, "cuda_driver", lambda: driver)
     monkeypatch.setattr(engines.sys, "platform", "linux")
-    assert opened(net(), "auto", device=device).name == name
+    assert opened(net(), "auto", device=device).name == "openvino"
+
+
+def test_a_device_that_torch_finds_is_torchs(net, monkeypatch):
+    monkeypatch.setattr(hardware, "cuda_driver", lambda: True)
+    monkeypatch.setattr(devices, "available", lambda: ["cuda:0", "cpu"])
+    asked = []
+    monkeypatch.setattr(pytorch, "open_model", lambda _, **options: asked.append(options))
+    opened(net(), "auto")
+    assert asked[0]["device"] == "auto"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_model_goes_from_available_to_downloaded_and_back(release, home):
     assert places() == {"classics": "bundled"}
     assert not home.exists()
     models.refresh()
-    before = {"classics": "bundled", "candy": "available", "sr4": "available"}
+    before = {"classics": "bundled", "candy": "available", "sr8": "available"}
     assert places() == before
     steps = []
     path = models.pull("candy", on_step=steps.append)
@@ -117,7 +117,7 @@ def test_a_model_goes_from_available_to_downloaded_and_back(release, home):
     assert path.read_bytes() == (release.folder / "candy.pt").read_bytes()
     assert steps[-1].done == steps[-1].total == path.stat().st_size
     assert checkpoints.load(path).styles == models.catalogue()["candy"].styles == ("dots", "waves")
-    assert list(places()) == ["classics", "candy", "sr4"]
+    assert list(places()) == ["classics", "candy", "sr8"]
     assert places() == before | {"candy": "downloaded"}
     assert models.find("candy") == models.remove("candy") == path
     assert places() == before
@@ -162,10 +162,10 @@ def test_a_mirror_of_weights_is_none_of_models(release, monkeypatch, shelf):
     monkeypatch.setenv("STYLIZE_WEIGHTS_URL", "http://127.0.0.1:9/")
     models.refresh()
     assert models.pull("candy").exists()
-    (release.folder / "sr4.pt").unlink()
-    text = refusal(models.pull, "sr4")
+    (release.folder / "sr8.pt").unlink()
+    text = refusal(models.pull, "sr8")
     assert "HTTP 404" in text
-    assert str(shelf / "sr4.pt") in text
+    assert str(shelf / "sr8.pt") in text
     assert "STYLIZE_WEIGHTS_URL" not in text
 
 
@@ -203,7 +203,7 @@ def test_a_hostile_entry_is_refused_and_the_index_before_it_kept(release, change
     text = refusal(models.refresh)
     assert re.search(f"its entry .*{said}.* is not one of a model", text)
     assert "STYLIZE_MODELS_URL" in text
-    assert models.available().keys() == {"candy", "sr4"}
+    assert models.available().keys() == {"candy", "sr8"}
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_what_is_not_found_comes_with_the_nearest(tmp_path, monkeypatch):
     models.refresh()
     near = {
         "clasics": "there is no model 'clasics': did you mean classics? known are classics, candy",
-        "zzz": "there is no model 'zzz': known are classics, candy, sr4; give one of them or a",
+        "zzz": "there is no model 'zzz': known are classics, candy, sr8; give one of them or a",
         "candy": "the model candy is not here yet: stylize models pull candy",
         "monnet.pt": "there is no model file monnet.pt: did you mean monet.pt?",
         "clasics.pt": "there is no model file clasics.pt: did you mean classics?",

@@ -20,6 +20,7 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.generators import BUILDERS
 
 FORMAT = 1
+MOST = 4096  # of any number that builds a network: levels, widths, styles
 MODEL, STATE = "stylize model", "stylize training"
 
 
@@ -174,9 +175,23 @@ def _read(path: Path, kind: str) -> dict[str, Any]:
     return dict(record)
 
 
+def _sound(fields: Mapping[str, Any], styles: tuple[Any, ...]) -> bool:
+    """Whether a foreign file's fields are what others rely on them to be."""
+    arguments = fields["arguments"]
+    return (
+        all(isinstance(fields[name], Mapping) for name in ("arguments", "weights", "provenance"))
+        and all(isinstance(style, str) and style.isprintable() for style in styles)
+        and arguments.get("styles", len(styles)) == len(styles)
+        and all(not isinstance(value, int) or value <= MOST for value in arguments.values())
+    )
+
+
 def _checkpoint(record: Mapping[str, Any], path: Path) -> Checkpoint:
     try:
         fields = {name: record[name] for name in Checkpoint.__dataclass_fields__}
-        return Checkpoint(**{**fields, "styles": tuple(fields["styles"])})
+        styles = tuple(fields["styles"])
+        if not _sound(fields, styles):
+            raise ValueError
+        return Checkpoint(**{**fields, "styles": styles})
     except NOT_WEIGHTS as error:
         raise StylizeError(f"{path} is a model with parts missing: copy it again") from error

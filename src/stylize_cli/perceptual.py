@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from stylize_cli import images, losses
 from stylize_cli.config import TrainConfig
-from stylize_cli.descriptors import Describe
+from stylize_cli.descriptors import Describe, least_side
 
 LEAST = 1e-12  # a picture that excites nothing is compared as it is
 
@@ -26,7 +26,8 @@ def style_grams(
     """
     found = []
     for style in styles:
-        size = images.same_area(images.size_of(style), config.style_size**2)
+        least = least_side(config.style_layers)
+        size = images.same_area(images.size_of(style), config.style_size**2, least=least)
         shown = images.resize(style, size)
         found.append(describe(shown, config.style_layers, lambda _, maps: losses.gram_matrix(maps)))
     return {layer: torch.cat([grams[layer] for grams in found]) for layer in config.style_layers}
@@ -67,11 +68,8 @@ def feature_losses(
             scale = _mean_square(wanted).clamp(min=LEAST) if relative else 1.0
             terms["content"] = config.content_weight * distance / scale
         if grams is not None and name in grams:
-            if config.gradients == "normalised":
-                maps = losses.normalised_gradient(maps, config.style_weight)
-            distance = _mean_square(losses.gram_matrix(maps) - grams[name])
-            own = _mean_square(grams[name]).clamp(min=LEAST) * len(grams) if relative else 1.0
-            terms["style"] = config.style_weight * distance / own
+            style = _style(maps, grams[name], config)
+            terms["style"] = config.style_weight * style
         return terms
 
     total: dict[str, Tensor] = {}
@@ -83,6 +81,17 @@ def feature_losses(
         tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
         total["tv"] = config.tv_weight * tv
     return total
+
+
+def _style(maps: Tensor, gram: Tensor, config: TrainConfig) -> Tensor:
+    """How far maps (B, C, H, W) are from Gram matrices (B, C, C): (B,), as the config weighs it."""
+    if config.gradients == "normalised":
+        maps = losses.normalised_gradient(maps, config.style_weight)
+    distance = _mean_square(losses.gram_matrix(maps) - gram)
+    if config.weighting == "relative":
+        own = _mean_square(gram).clamp(min=LEAST)
+        return distance / own / len(config.style_layers)
+    return distance / maps.shape[1] ** 2 if config.weighting == "volume" else distance
 
 
 def pixel_losses(output: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from stylize_cli.errors import StylizeError
 
 EXPLODED = 100.0  # times the mean loss of the first steps
 SETTLED = 20  # how many those are
+FEWEST = 3  # of them that say anything: one may be a crop of clear sky
 LEAST = 1e-12  # a mean below it is nothing to measure by: that of pictures met exactly
 
 STEP_DECAY, FIRST_DECAY, NEXT_DECAY = 0.7, 1000, 200  # Ulyanov et al. 2016, sec. 4
@@ -72,7 +73,7 @@ def fit(
         terms = {name: values.mean() for name, values in losses(step).items()}
         total = torch.stack(list(terms.values())).sum()
         value = total.item()
-        usual = max(LEAST, sum(settled) / len(settled)) if settled else math.inf
+        usual = max(LEAST, *settled) if len(settled) >= FEWEST else math.inf
         if not math.isfinite(value) or value > EXPLODED * usual:
             raise StylizeError(
                 f"the loss became {value:.4g} at step {step + 1}: use a smaller --lr, or "

@@ -87,7 +87,11 @@ def apply(
     from stylize_cli.methods import feedforward
 
     runner = engines.open_model(
-        models.find(model), engine=engine, device=device, precision=precision, threads=threads
+        models.find(model),
+        engine=engine,
+        device=device,
+        precision=options.exact(precision, depth),
+        threads=threads,
     )
     if not runner.about.takes_photo:
         raise StylizeError(f"{model} makes textures of noise: use stylize texture {model}")
@@ -99,10 +103,9 @@ def apply(
     bits: Depth = 16 if depth == "16" else 8
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
     planned = batches.plan(sources, output, labels, depth=bits)
-    todo = [item for item in planned if not (skip_existing and item.is_done)]
-    batches.check(todo, depth=bits)  # of all shares: none may overwrite another's input
+    batches.check(planned, depth=bits)  # of all shares: none may overwrite another's input
     items = planned[first::step]
-    left = [item for item in items if item in todo]
+    left = [item for item in items if not (skip_existing and item.is_done)]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
     outlets = [Outlet(item, styles, quality=quality, depth=bits) for item in left]
@@ -110,7 +113,7 @@ def apply(
         runner,
         [outlet.photo() for outlet in outlets],
         method.Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale)),
-        room=room(budget),
+        room=room(budget, runner),
     )
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
     if _report(results, outlets, runner, console, is_batch=is_batch):
@@ -137,10 +140,11 @@ def _report(
         for done, result in enumerate(results, 1):
             on_step(Step("Applying", done, total))
             outlet = by_name[result.photo.name]
+            style, path = result.style, outlet.path(result.style)
             if result.error:
                 if not is_batch:
                     raise StylizeError(result.error)
-                console.failure(outlet.name, result.error)
+                console.failure(outlet.name, result.error, str(path))
                 failed = True
                 continue
             if not told:
@@ -150,7 +154,6 @@ def _report(
                 told = True
             if result.note and result.style == outlet.styles[0]:
                 console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
-            path, style = outlet.path(result.style), result.style
             console.result(record(path, result.size, result.seconds, runner, style))
             if outlet.has_sheet and style == outlet.styles[-1]:
                 began = time.perf_counter()
@@ -183,12 +186,18 @@ def described(runner: "Engine") -> str:
     return f"{name}, {runner.precision}, {runner.name}"
 
 
-def room(budget: int | None) -> int:
-    """Bytes that the work may take, beside what the program has already."""
+def room(budget: int | None, runner: "Engine") -> int:
+    """Bytes that the work may take on the runner's device, beside what the program has already."""
     import psutil
 
     from stylize_cli import hardware
 
     free = hardware.available_memory()
+    if runner.device != "cpu":
+        import torch
+
+        from stylize_cli import devices
+
+        free = min(free, devices.free_memory(torch.device(runner.device)))
     own = int(psutil.Process().memory_info().rss)
     return free if budget is None else min(free, budget - own)

@@ -134,7 +134,11 @@ def blend(
     from stylize_cli.methods import blend as method
 
     runner = engines.open_model(
-        models.find(model), engine=engine, device=device, precision=precision, threads=threads
+        models.find(model),
+        engine=engine,
+        device=device,
+        precision=options.exact(precision, depth),
+        threads=threads,
     )
     if not runner.about.takes_mix:
         raise StylizeError(f"{model} has no styles to mix: use stylize apply")
@@ -143,7 +147,7 @@ def blend(
     console.say(f"device: {apply.described(runner)}")
     if runner.note:
         console.say(runner.note)
-    room = apply.room(budget)
+    room = apply.room(budget, runner)
     began = time.perf_counter()
     if plan.kind != "picture":
         cell = cell or CELL

@@ -41,12 +41,12 @@ class Console:
             return
         print(json.dumps(record) if self.json else record["output"], flush=True)
 
-    def failure(self, name: str, reason: str) -> None:
-        """One of a batch that failed, while the others go on."""
+    def failure(self, name: str, reason: str, output: str) -> None:
+        """One of a batch that failed, while the others go on; `output` is what is not there."""
         text = reason if name in reason else f"{name}: {reason}"
         print(f"error: {text}", file=sys.stderr, flush=True)
         if self.json:
-            print(json.dumps({"output": name, "error": reason}), flush=True)
+            print(json.dumps({"input": name, "output": output, "error": reason}), flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[OnStep]:
@@ -58,7 +58,10 @@ class Console:
         from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
         columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
+        terminal = Terminal(stderr=True)
+        # Left alone, rich sends what is printed to stdout to the bar's stream, a pipe's data too.
+        shared = sys.stdout.isatty()
+        with Progress(*columns, console=terminal, transient=True, redirect_stdout=shared) as bar:
             task = bar.add_task("")
 
             def on_step(step: Step) -> None:

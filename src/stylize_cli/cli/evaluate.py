@@ -57,7 +57,7 @@ def evaluate(
         except StylizeError as error:
             if len(batch) == 1:
                 raise
-            console.failure(name, str(error))
+            console.failure(name, str(error), name)
             failed = True
             continue
         if json:

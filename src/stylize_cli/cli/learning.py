@@ -187,6 +187,7 @@ def follow(training: "Training", plan: Plan, console: Console) -> Course:
                         (update.step, training.state(), training.checkpoint()) if due else None
                     )
             stop.saving = True
+            _check_weights(training)
             write(training.step, training.state(), training.checkpoint())
             if sheet:
                 sheet.draw(training.step)
@@ -194,6 +195,15 @@ def follow(training: "Training", plan: Plan, console: Console) -> Course:
             raise StylizeError(f"{error}; {_kept(plan, course)}") from error
     course.interrupted = stop.asked
     return course
+
+
+def _check_weights(training: "Training") -> None:
+    """Raises `StylizeError` where the last step, which no other judges, made them no numbers."""
+    if not all(bool(values.isfinite().all()) for values in training.network.parameters()):
+        raise StylizeError(
+            f"the weights are no numbers after step {training.step}: use a smaller --lr, or "
+            "--precision float32"
+        )
 
 
 def _kept(plan: Plan, course: Course) -> str:

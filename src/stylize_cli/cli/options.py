@@ -107,6 +107,11 @@ def parse_bytes(text: str | None) -> int | None:
     return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
 
 
+def exact(precision: Precision, depth: str) -> Precision:
+    """The precision to compute in: 16 bits a channel are more than bfloat16 holds."""
+    return "float32" if precision == "auto" and depth == "16" else precision
+
+
 def parse_shard(text: str | None) -> tuple[int, int]:
     """Reads "3/16" as (2, 16): where the third of 16 shares starts, and its stride.
 

@@ -85,6 +85,7 @@ class Outlet:
             for at in range(0, len(cells), columns)
         ]
         drawn = sheets.draw(rows, height=CELL)
+        self.small.clear()
         self._write(self.path(SHEET), drawn)
         return drawn.shape[0], drawn.shape[1]
 

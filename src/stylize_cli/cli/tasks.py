@@ -68,7 +68,8 @@ def check(config: TrainConfig, factor: int | None, name: Descriptor) -> None:
 
     if config.loss == "pixel" and not factor:
         raise StylizeError("--loss pixel is for --upscale: leave it out")
-    if config.loss == "feature" and not config.content_weight and not config.style_weight:
+    style = config.style_weight and not factor
+    if config.loss == "feature" and not config.content_weight and not style:
         raise StylizeError("both weights are 0: give --content-weight or --style-weight")
     descriptors.check_layers(config.layers, descriptors.SOURCES[name])
     least = descriptors.least_side(config.layers) if config.layers else 0
@@ -110,7 +111,10 @@ def photos(dataset: Path | None, own: set[Path]) -> tuple[Path, ...]:
     places = {path.resolve() for path in own}
     found = datasets.find(dataset)
     names = {path.name for path in places}
-    return tuple(f for f in found if f.name not in names or f.resolve() not in places)
+    kept = tuple(f for f in found if f.name not in names or f.resolve() not in places)
+    if not kept:
+        raise StylizeError(f"there are no photos in {dataset}: give --dataset a folder of photos")
+    return kept
 
 
 def base(file: Path, name: str) -> "Checkpoint":

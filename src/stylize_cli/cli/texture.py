@@ -60,9 +60,13 @@ def texture(
     name = f"{Path(model).stem}-texture.png"
     out = outputs.choose(output, name, [str(file)], quality=quality, depth=depth)
     runner = engines.open_model(
-        file, engine=engine, device=device, precision=precision, threads=threads
+        file,
+        engine=engine,
+        device=device,
+        precision=options.exact(precision, depth),
+        threads=threads,
     )
-    method.check(runner, wanted, out.format, depth=out.depth, room=apply.room(budget))
+    method.check(runner, wanted, out.format, depth=out.depth, room=apply.room(budget, runner))
     console.say(f"device: {apply.described(runner)}")
     for note in (runner.note, _seam(wanted, runner.about)):
         if note:

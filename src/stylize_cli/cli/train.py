@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stylize_cli import models
 from stylize_cli.cli import inputs, learning, options, outputs, summary, tasks
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainPreset
@@ -145,8 +146,11 @@ def train(
         raise StylizeError(
             "--add-style trains one row of a model: leave out --style, --upscale, --width, --method"
         )
+    to = models.find(str(to)) if to else None
     given = [add_style] if add_style else style or []
     paintings = inputs.expand(given)
+    if to and len(paintings) != 1:
+        raise StylizeError("--add-style teaches one style at a time: name one image")
     chosen: Method = "conditional"
     if to is None:
         chosen = tasks.choose_method(method, len(paintings), factor, photos=dataset is not None)

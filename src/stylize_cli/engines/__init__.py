@@ -138,7 +138,11 @@ def open_model(
     """
     if engine == "openvino" and device not in ("auto", "cpu"):
         raise StylizeError(f"OpenVINO runs on the CPU, not on {device}: use --engine torch")
-    accelerated = device != "cpu" and (device != "auto" or _has_accelerator())
+    accelerated = device not in ("auto", "cpu")
+    if device == engine == "auto" and _may_have_accelerator():
+        from stylize_cli import devices  # noqa: PLC0415 - imports torch, which alone knows
+
+        accelerated = devices.choose("auto").type != "cpu"
     if engine == "openvino" or (engine == "auto" and not accelerated):
         from stylize_cli.engines import openvino  # noqa: PLC0415 - only where it is to run
 
@@ -155,7 +159,7 @@ def open_model(
     return pytorch.open_model(path, device=device, precision=precision, threads=threads, note=note)
 
 
-def _has_accelerator() -> bool:
+def _may_have_accelerator() -> bool:
     """Whether torch may have a GPU here; found without importing it."""
     is_apple = sys.platform == "darwin" and platform.machine() == "arm64"
     return is_apple or hardware.cuda_driver()

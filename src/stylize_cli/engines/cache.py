@@ -40,9 +40,10 @@ def write(name: str, body: bytes) -> bool:
     path = folder() / name
     try:
         images.write_bytes(path, hashlib.sha256(body).digest() + body)
+    except (StylizeError, OSError):
+        return False
+    with contextlib.suppress(OSError):  # another process may be at the same
         others = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda file: file.stat().st_mtime)
         for old in others[:-KEPT]:
             old.unlink(missing_ok=True)
-    except (StylizeError, OSError):
-        return False
     return True

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_cli import engines, hardware, images
+from stylize_cli import __version__, engines, hardware, images
 from stylize_cli.engines import About, Pixels, Precision, cache
 from stylize_cli.errors import StylizeError
 
@@ -163,14 +163,15 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
     """
     data = images.contents(path)
     runtime = _runtime()
-    version = f"{FORMAT} {runtime.get_version()}".encode()
+    version = f"{FORMAT} {__version__} {runtime.get_version()}".encode()
     key = hashlib.sha256(version + hashlib.sha256(data).digest()).hexdigest()
     name = f"{key}.graph"
     body, note = cache.read(name), ""
     if body is None:
         graph = _convert(runtime, path)
-        unchanged = images.contents(path) == data  # by a training that wrote it anew meanwhile
-        if unchanged and not cache.write(name, _pack(graph)):
+        if images.contents(path) != data:  # a training wrote it anew meanwhile
+            return open_model(path, precision=precision, threads=threads)
+        if not cache.write(name, _pack(graph)):
             note = f"{cache.folder()} is not writable: the model is converted anew every time"
     else:
         graph = _unpack(body)

@@ -20,7 +20,7 @@ THREADS = 2  # that decode, and as many that encode
 AHEAD = 4  # pictures decoded before they are needed, and as many results that wait to be written
 BATCH = 4  # pictures that run together
 BATCH_PIXELS = 4_000_000  # of them together: larger ones gain nothing
-PICTURES = 2 * AHEAD  # that are in memory beside the network's own
+PICTURES = 18  # in memory beside the network's own: waiting, in hand, and as they are encoded
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -229,10 +229,20 @@ def _works(
         began = time.perf_counter()
         mixes = [feedforward.one_style(about, style) for _, style in batch]
         photos = [item.pixels for item, _ in batch]
-        outputs = feedforward.forward(engine, photos, mixes, look.noise)
+        try:
+            outputs = feedforward.forward(engine, photos, mixes, look.noise)
+        except (RuntimeError, MemoryError) as error:  # of an engine: a GPU's memory, above all
+            reason = f"the network failed on it ({_first_line(error)}): use a smaller --size"
+            for item, style in batch:
+                yield partial(Result, item.photo, style, error=reason)
+            continue
         seconds = (time.perf_counter() - began) / len(batch)
         for (item, style), output in zip(batch, outputs, strict=True):
             yield partial(_finish, engine, item, style, output, look, seconds)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _finish(

@@ -83,8 +83,7 @@ def forward(
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]
     if about.noise_levels:
         arrays = _with_noise(batch, about.noise_levels, noise)
-    output = engine.run(*arrays)
-    output.clip(0, 1, out=output)
+    output = engine.run(*arrays).clip(0, 1)
     cropped: Pixels = output[:, :, : height * about.factor, : width * about.factor]
     return list(cropped.transpose(0, 2, 3, 1))
 
@@ -157,7 +156,10 @@ def match_histogram(image: Pixels, target: Pixels) -> Pixels:
     matched = np.empty_like(image)
     for channel in range(3):
         own, wanted = (np.quantile(pixels[..., channel], at) for pixels in (image, target))
-        matched[..., channel] = np.interp(image[..., channel], own, wanted)
+        # Values that many pixels share get the mean of their share, not its end.
+        levels, where = np.unique(own, return_inverse=True)
+        means = np.bincount(where, wanted) / np.bincount(where)
+        matched[..., channel] = np.interp(image[..., channel], levels, means)
     return matched
 
 

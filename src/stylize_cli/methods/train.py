@@ -1,6 +1,7 @@
 """Training of a generator: which network, on which batches, towards which losses."""
 
 import copy
+import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -23,6 +24,7 @@ from stylize_cli.training import Update
 MEMORY_OF_STYLES = 0.95  # share of a style's mean loss that one more sample leaves
 RATED = 50  # updates from one look at a pyramid's fixed noise to the next
 RATING = "loss on fixed noise"
+LEAST_SIDE = 32  # px, of a preview
 BLANK = 1 / 255  # deviation of the pixels of one map, below which nothing is shown
 SHOWN = 8 / 255  # of the photos', above which something should be (a clear sky may come out flat)
 
@@ -172,7 +174,9 @@ class Training:
             to what the network can make.
         """
         multiple = self.task.factor or self.task.config.multiple
-        height, width = (max(multiple, side // multiple * multiple) for side in photo.shape[2:])
+        # No thinner than what the network's own padding can mirror.
+        least = multiple * math.ceil(max(getattr(self.network, "least", 1), LEAST_SIDE) / multiple)
+        height, width = (max(least, side // multiple * multiple) for side in photo.shape[2:])
         given = images.resize(photo, (height, width)).to(self.machine.device)
         names = [name for name, _ in self.task.styles[:most]] or [""]
         self.network.eval()
