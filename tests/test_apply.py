@@ -340,3 +340,29 @@ def test_decoded_by_pillow_encoded_for_pillow(runner):
         assert (image.size, image.mode) == ((34, 21), "RGBA")
         alpha = np.asarray(image)[..., 3] / 255
     np.testing.assert_allclose(alpha, pixels[..., 3], atol=0.003)
+
+
+def test_a_network_that_fails_on_a_picture_does_not_stop_the_others(fake, monkeypatch):
+    engine = fake()
+    run = engine.run
+
+    def limited(*arrays):
+        if arrays[0].shape[2] > 16:
+            raise RuntimeError("out of memory\nand a page of hints")
+        return run(*arrays)
+
+    monkeypatch.setattr(engine, "run", limited)
+    files = {name: file_of(noise(side, 12)) for name, side in (("a", 12), ("b", 20), ("c", 12))}
+    results, saved = collected(engine, files)
+    assert [bool(result.error) for result in results] == [False, True, False]
+    assert "(out of memory): use a smaller --size" in results[1].error
+    assert {name for name, _ in saved} == {"a", "c"}
+
+
+def test_matching_a_histogram_leaves_black_black():
+    """Half of the image is black, and a bit less than half of the target."""
+    image = np.tile(np.linspace(-1, 1, 100, dtype=np.float32).clip(0)[:, None, None], (1, 20, 3))
+    target = np.tile(np.linspace(-0.8, 1.2, 100).clip(0, 1)[:, None, None], (1, 20, 3))
+    found = feedforward.match_histogram(image, target.astype(np.float32))
+    assert found[image == 0].max() < 0.02
+    assert abs(found.mean() - target.mean()) < 0.02

@@ -193,3 +193,14 @@ def test_a_full_disk_behind_stdout_is_one_line(monkeypatch, picture):
         ):
             Output(None).write(Picture(picture(8, 8)))
         full.buffer.raw.close()  # else what is left is written when it is closed, and fails
+
+
+def test_data_stays_on_stdout_beside_a_bar(terminal, capsys):
+    terminal("stderr")
+    with Console().progress() as on_step:
+        on_step(Step("working", 0, 1))
+        Console().result({"output": "a.png"})
+        Console(json=True).failure("in.png", "damaged", "b.png")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a.png"
+    assert json.loads(lines[1]) == {"input": "in.png", "output": "b.png", "error": "damaged"}

@@ -22,6 +22,7 @@ CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     style_size=24,
 )
 MEAN = replace(CONFIG, weighting="mean")
+VOLUME = replace(CONFIG, weighting="volume")
 STRENGTH = {"relu1_1": 1.0, "relu2_1": 3.0}
 
 
@@ -46,7 +47,7 @@ def mean_square(values):
     return np.square(np.asarray(values, np.float64)).reshape(len(values), -1).mean(1)
 
 
-@pytest.mark.parametrize("config", [CONFIG, MEAN])
+@pytest.mark.parametrize("config", [CONFIG, MEAN, VOLUME])
 def test_content_and_style_are_their_formulas(config, batch):
     output, target, styles = batch
     got = feature_losses(plain, output, target, config, grams=style_grams(plain, styles, config))
@@ -54,6 +55,8 @@ def test_content_and_style_are_their_formulas(config, batch):
     style = [
         mean_square(k**2 * (numpy_grams(output) - numpy_grams(torch.cat(styles)))) for k in (1, 3)
     ]
+    if config.weighting == "volume":  # Gram matrices over C·H·W, three maps here
+        style = [values / 3**2 for values in style]
     if config.weighting == "relative":
         content /= mean_square(3 * target)
         scales = [mean_square(k**2 * numpy_grams(torch.cat(styles))) for k in (1, 3)]
