@@ -53,7 +53,7 @@ class OptimizeConfig:
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
-    content_weight: float = 2.1
+    content_weight: float = 2.2
     style_weight: float = 1.0
     tv_weight: float = 5.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS

@@ -131,7 +131,7 @@ def finish(
         output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)
     if strength < 1:
         output = (1 - np.float32(strength)) * rgb + np.float32(strength) * output
-    return np.concatenate([output, base[..., 3:]], axis=2)
+    return np.concatenate([output, base[..., 3:]], axis=2) if base.shape[2] > 3 else output
 
 
 def _loss(about: About) -> str:
