@@ -210,7 +210,7 @@ def test_a_model_without_mixtures_is_refused(refused, net, generator):
 
 
 def test_a_figure_too_large_for_memory_is_refused(stylize, model, photo, monkeypatch):
-    monkeypatch.setattr(command.apply, "room", lambda *_: 2 * 10**8)
+    monkeypatch.setattr(command.runners, "room", lambda *_: 2 * 10**8)
     options = ["--grid", "monet,munch,munch,monet", "--steps", 32]
     ran = stylize("blend", model, photo, *options, "--quiet")
     assert ran.code == 2

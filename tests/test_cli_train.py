@@ -18,7 +18,7 @@ from PIL import Image
 
 import stylize_cli
 from stylize_cli import checkpoints, images, perceptual, sheets
-from stylize_cli.cli import learning
+from stylize_cli.cli import previews
 from stylize_cli.config import TRAIN_PRESETS
 from stylize_cli.methods import add_style
 from stylize_cli.methods import train as method
@@ -390,7 +390,7 @@ def test_a_sheet_is_thinned_out_evenly(most):
     rows = {}
     for step in range(1, 100):
         rows[step] = []
-        learning._thin_out(rows, most)
+        previews._thin_out(rows, most)
         assert len(rows) == min(step, most)
         assert (next(iter(rows)), next(reversed(rows))) == (1, step)
     gaps = np.diff(list(rows))

@@ -217,6 +217,26 @@ _TEXTURE = TrainConfig(
     edges="clean",
 )
 
+# Johnson et al. 2016, sec. 4.1: 256 px, batch 4, Adam 1e-3, 40,000 steps; weights of its released
+# code, that of the total variation per value here: 1e-6 · 256² · 3 · 255² · batch.
+_PAPER = TrainConfig(
+    generator="johnson",
+    width=32,
+    steps=40_000,
+    size=256,
+    zoom=(1.0, 1.0),
+    flip=False,
+    lr=1e-3,
+    decay="constant",
+    weighting="volume",
+    content_weight=1.0,
+    style_weight=5.0,
+    tv_weight=5.1e4,
+    content_layer="relu2_2",
+    style_layers=_JOHNSON_STYLE,
+    style_size=256,
+)
+
 TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("perceptual", "default"): _PERCEPTUAL,
     ("conditional", "default"): replace(_PERCEPTUAL, steps=8000),
@@ -225,41 +245,16 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("texture-style", "default"): replace(
         _TEXTURE, steps=2000, content_weight=0.2, content_layer="relu4_2", levels=6
     ),
-    # Johnson et al. 2016, sec. 4.1: 256 px, batch 4, Adam 1e-3, 40,000 steps; weights and total
-    # variation of its released code, the latter per value here: 1e-6 · 256² · 3 · 255² · batch.
-    ("perceptual", "paper"): TrainConfig(
-        generator="johnson",
-        width=32,
-        steps=40_000,
-        size=256,
-        zoom=(1.0, 1.0),
-        flip=False,
-        lr=1e-3,
-        decay="constant",
-        weighting="volume",
-        content_weight=1.0,
-        style_weight=5.0,
-        tv_weight=5.1e4,
-        content_layer="relu2_2",
-        style_layers=_JOHNSON_STYLE,
-        style_size=256,
-    ),
+    ("perceptual", "paper"): _PAPER,
     # Dumoulin et al. 2017, sec. 3 and appendix: batch 16; Magenta's weights, no total variation.
-    ("conditional", "paper"): TrainConfig(
+    ("conditional", "paper"): replace(
+        _PAPER,
         generator="conditional",
-        width=32,
-        steps=40_000,
         batch_size=16,
-        size=256,
-        zoom=(1.0, 1.0),
-        flip=False,
-        lr=1e-3,
-        decay="constant",
         weighting="mean",
-        content_weight=1.0,
         style_weight=1e-4,
-        style_layers=_JOHNSON_STYLE,
-        style_size=256,
+        tv_weight=0.0,
+        content_layer="relu3_3",
         pool="avg",
     ),
     # Johnson et al. 2016, sec. 4.2: 288 px patches, 200,000 steps.

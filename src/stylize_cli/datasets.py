@@ -17,10 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize_cli import decoders, images
+from stylize_cli import decoders, images, paths
 from stylize_cli.errors import StylizeError
 
-SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 WORKERS = 2  # threads: one decodes while the other reads and cuts
 AHEAD = 4  # batches prepared beside the one in use
 
@@ -107,7 +106,7 @@ def find(folder: Path) -> tuple[Path, ...]:
     """
     if not folder.is_dir():
         raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
-    found = tuple(sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES))
+    found = tuple(paths.pictures_in(folder))
     if not found:
         raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
     return found

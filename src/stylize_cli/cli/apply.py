@@ -4,18 +4,17 @@ import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import batches, inputs, options
+from stylize_cli.cli import batches, inputs, options, runners
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
-    from stylize_cli.encoders import Depth
     from stylize_cli.engines import Engine
     from stylize_cli.methods.apply import Result
 
@@ -82,16 +81,17 @@ def apply(
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
 
-    from stylize_cli import engines, models
+    from stylize_cli import models
     from stylize_cli.methods import apply as method
     from stylize_cli.methods import feedforward
 
-    runner = engines.open_model(
+    runner = runners.opened(
         models.find(model),
         engine=engine,
         device=device,
-        precision=options.exact(precision, depth),
+        precision=precision,
         threads=threads,
+        depth=depth,
     )
     if not runner.about.takes_photo:
         raise StylizeError(f"{model} makes textures of noise: use stylize texture {model}")
@@ -100,7 +100,7 @@ def apply(
     styles: Sequence[str | None] = (
         runner.about.styles if all_styles else [feedforward.choose_style(runner.about, style)]
     )
-    bits: Depth = 16 if depth == "16" else 8
+    bits = options.bits(depth)
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
     planned = batches.plan(sources, output, labels, depth=bits)
     batches.check(planned, depth=bits)  # of all shares: none may overwrite another's input
@@ -113,7 +113,7 @@ def apply(
         runner,
         [outlet.photo() for outlet in outlets],
         method.Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale)),
-        room=room(budget, runner),
+        room=runners.room(budget, runner),
     )
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
     if _report(results, outlets, runner, console, is_batch=is_batch):
@@ -148,56 +148,14 @@ def _report(
                 failed = True
                 continue
             if not told:
-                console.say(f"device: {described(runner)}")
-                if runner.note:
-                    console.say(runner.note)
+                runners.announce(runner, console)
                 told = True
-            if result.note and result.style == outlet.styles[0]:
+            if result.note and style == outlet.styles[0]:
                 console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
-            console.result(record(path, result.size, result.seconds, runner, style))
+            console.result(runners.record(path, result.size, result.seconds, runner, style))
             if outlet.has_sheet and style == outlet.styles[-1]:
                 began = time.perf_counter()
                 size = outlet.save_sheet()
                 seconds = time.perf_counter() - began
-                console.result(record(outlet.path(SHEET), size, seconds, runner, None))
+                console.result(runners.record(outlet.path(SHEET), size, seconds, runner, None))
     return failed
-
-
-def record(
-    path: Path, size: tuple[int, int], seconds: float, runner: "Engine", style: str | None
-) -> dict[str, Any]:
-    """One result as `--json` shows it."""
-    return {
-        "output": str(path),
-        "width": size[1],
-        "height": size[0],
-        "seconds": round(seconds, 3),
-        "device": runner.device,
-        "precision": runner.precision,
-        "engine": runner.name,
-    } | ({} if style is None else {"style": style})
-
-
-def described(runner: "Engine") -> str:
-    """What runs the model, in a line."""
-    from stylize_cli import hardware
-
-    name = f"cpu ({hardware.cpu_name()})" if runner.device == "cpu" else runner.device
-    return f"{name}, {runner.precision}, {runner.name}"
-
-
-def room(budget: int | None, runner: "Engine") -> int:
-    """Bytes that the work may take on the runner's device, beside what the program has already."""
-    import psutil
-
-    from stylize_cli import hardware
-
-    free = hardware.available_memory()
-    if runner.device != "cpu":
-        import torch
-
-        from stylize_cli import devices
-
-        free = min(free, devices.free_memory(torch.device(runner.device)))
-    own = int(psutil.Process().memory_info().rss)
-    return free if budget is None else min(free, budget - own)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stylize_cli.cli import apply, batches, inputs, options
+from stylize_cli.cli import batches, inputs, options, runners
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import Outlet
 from stylize_cli.errors import StylizeError
@@ -129,25 +129,24 @@ def blend(
         raise StylizeError("--cell is for --grid and --steps: use --size for one picture")
     budget = options.parse_bytes(memory)
 
-    from stylize_cli import engines, models
+    from stylize_cli import models
     from stylize_cli.methods import apply as feeding
     from stylize_cli.methods import blend as method
 
-    runner = engines.open_model(
+    runner = runners.opened(
         models.find(model),
         engine=engine,
         device=device,
-        precision=options.exact(precision, depth),
+        precision=precision,
         threads=threads,
+        depth=depth,
     )
     if not runner.about.takes_mix:
         raise StylizeError(f"{model} has no styles to mix: use stylize apply")
     plan = _plan(runner.about, style or [], grid, steps)
-    outlet = _outlet(source, output, plan.label, quality=quality, depth=16 if depth == "16" else 8)
-    console.say(f"device: {apply.described(runner)}")
-    if runner.note:
-        console.say(runner.note)
-    room = apply.room(budget, runner)
+    outlet = _outlet(source, output, plan.label, quality=quality, depth=options.bits(depth))
+    runners.announce(runner, console)
+    room = runners.room(budget, runner)
     began = time.perf_counter()
     if plan.kind != "picture":
         cell = cell or CELL
@@ -168,7 +167,7 @@ def blend(
     outlet.save(plan.label, result)
     shape = result.shape[0], result.shape[1]
     seconds = time.perf_counter() - began
-    record = apply.record(outlet.path(plan.label), shape, seconds, runner, None)
+    record = runners.record(outlet.path(plan.label), shape, seconds, runner, None)
     console.result(record | plan.record())
 
 

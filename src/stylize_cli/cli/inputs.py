@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylize_cli import paths
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from stylize_cli.images import Picture
 
 STDIO = "-"
-# Of the files taken from a folder.
-SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 def read_picture(source: str, console: Console) -> "Picture":
@@ -40,7 +39,7 @@ def expand(sources: Sequence[str]) -> list[str]:
     for source in sources:
         path = Path(source)
         if source and path.is_dir():
-            files = [str(f) for f in sorted(path.rglob("*")) if f.suffix.lower() in SUFFIXES]
+            files = [str(file) for file in paths.pictures_in(path)]
         elif glob.has_magic(source) and not path.exists():
             # Path.glob takes no absolute pattern.
             files = sorted(glob.glob(source, recursive=True))  # noqa: PTH207

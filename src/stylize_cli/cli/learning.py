@@ -1,6 +1,5 @@
 """The course of a training: progress, saves, previews, logs, and how it ends."""
 
-import importlib
 import signal
 import sys
 import time
@@ -9,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stylize_cli.cli import outputs
+from stylize_cli.cli.boards import Board
 from stylize_cli.cli.console import Console
+from stylize_cli.cli.previews import Sheet
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
@@ -20,27 +21,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from stylize_cli.methods.train import Training
-    from stylize_cli.sheets import Cell
     from stylize_cli.training import Update
 
     Show = Callable[[Update], None]
 
 RECENT = 20  # steps that what is shown of losses and speed is the mean of
-CELLS = 12  # most pictures on a contact sheet
-COLUMNS = 4  # of it, and most styles
-
-
-class Board(Protocol):
-    """What is used of TensorBoard's SummaryWriter."""
-
-    def add_scalar(self, tag: str, value: float, step: int) -> object:
-        """Logs a number."""
-
-    def add_image(self, tag: str, image: "Tensor", step: int) -> object:
-        """Logs a picture, (3, H, W) in [0, 1]."""
-
-    def close(self) -> None:
-        """Writes out what is left."""
 
 
 @dataclass(frozen=True)
@@ -120,33 +105,6 @@ def state_file(model: Path) -> Path:
     return model.with_suffix(".state.pt")
 
 
-def sheet_file(model: Path) -> Path:
-    """Where the contact sheet of a model's training is: a.pt -> a-preview.jpg."""
-    return model.with_name(f"{model.stem}-preview.jpg")
-
-
-def open_board(folder: Path, *, first: int) -> Board:
-    """TensorBoard's writer into a folder; what is there from step `first` on is superseded.
-
-    Raises:
-        StylizeError: it is not installed, or cannot write there.
-    """
-    try:
-        writer = importlib.import_module("torch.utils.tensorboard").SummaryWriter
-    except ImportError as error:
-        raise StylizeError(
-            "TensorBoard is not installed: pip install 'stylize-cli[tensorboard]', or leave out "
-            "--tensorboard"
-        ) from error
-    try:
-        board: Board = writer(str(folder), purge_step=first + 1)
-    except OSError as error:
-        raise StylizeError(
-            f"cannot write logs into {folder} ({error.strerror}): give --tensorboard another folder"
-        ) from error
-    return board
-
-
 def follow(training: "Training", plan: Plan, console: Console) -> Course:
     """Runs a training to its end, or to Ctrl-C or SIGTERM, and saves it.
 
@@ -156,7 +114,7 @@ def follow(training: "Training", plan: Plan, console: Console) -> Course:
     from stylize_cli import checkpoints
 
     course = Course(training.step)
-    sheet = None if plan.photo is None else _Sheet(plan, training)
+    sheet = None if plan.photo is None else Sheet(plan.photo, plan.model, plan.board, training)
     pace = _Pace(training)
 
     def write(step: int, state: checkpoints.TrainingState, model: checkpoints.Checkpoint) -> None:
@@ -266,44 +224,3 @@ def _progress(plan: Plan, course: Course, pace: _Pace, console: Console) -> "Ite
                 plan.board.add_scalar("images a second", pace.images, update.step)
 
         yield show
-
-
-class _Sheet:
-    """The contact sheet of what a photo looks like as the network learns."""
-
-    def __init__(self, plan: Plan, training: "Training") -> None:
-        self.plan, self.training = plan, training
-        self.rows: dict[int, list[Cell]] = {}
-
-    def draw(self, step: int) -> None:
-        """Adds the network as it is, and writes the sheet."""
-        from stylize_cli import images, sheets
-
-        assert self.plan.photo is not None
-        if step in self.rows:
-            return
-        shown = self.training.preview(self.plan.photo, most=COLUMNS)
-        several = len(shown) > 1
-        self.rows[step] = [
-            (f"step {step}, {name}" if several else f"step {step}", image)
-            for name, image in shown.items()
-        ]
-        _thin_out(self.rows, CELLS // len(shown))
-        rows = list(self.rows.values())
-        if not several:
-            cells = [cell for row in rows for cell in row]
-            rows = [cells[first : first + COLUMNS] for first in range(0, len(cells), COLUMNS)]
-        height = rows[0][0][1].shape[2]
-        picture = sheets.contact_sheet(rows, height=height)
-        images.write(sheet_file(self.plan.model), images.Picture(picture))
-        if self.plan.board:
-            for name, image in shown.items():
-                self.plan.board.add_image(f"preview {name}".strip(), image[0], step)
-
-
-def _thin_out(rows: "dict[int, list[Cell]]", most: int) -> None:
-    """Takes steps away until so many are left, as evenly spaced as may be, with first and last."""
-    while len(rows) > most:
-        steps = list(rows)
-        gaps = zip(steps, steps[1:], steps[2:], strict=False)
-        del rows[min(gaps, key=lambda three: three[2] - three[0])[1]]

@@ -12,6 +12,7 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.devices import Machine
+    from stylize_cli.encoders import Depth
 
 Config = TypeVar("Config", OptimizeConfig, TrainConfig)
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -107,9 +108,9 @@ def parse_bytes(text: str | None) -> int | None:
     return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
 
 
-def exact(precision: Precision, depth: str) -> Precision:
-    """The precision to compute in: 16 bits a channel are more than bfloat16 holds."""
-    return "float32" if precision == "auto" and depth == "16" else precision
+def bits(depth: str) -> "Depth":
+    """What --depth says, as a number."""
+    return 16 if depth == "16" else 8
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from stylize_cli.cli import options
 from stylize_cli.cli.inputs import STDIO, files
 from stylize_cli.errors import StylizeError
 
@@ -97,7 +98,7 @@ def choose(
     """
     from stylize_cli import images
 
-    bits: Literal[8, 16] = 16 if depth == "16" else 8
+    bits = options.bits(depth)
     if output == STDIO:
         if sys.stdout.isatty():
             raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")

@@ -45,10 +45,11 @@ def tell(training: "Training", course: Course, console: Console) -> None:
 
 def record(training: "Training", course: Course, model: Path, seconds: float) -> dict[str, Any]:
     """The result as `--json` shows it."""
+    base = training.task.base
     return {
         "output": str(model),
         "method": training.task.method,
-        "styles": list(training.checkpoint().styles),
+        "styles": [*(base.styles if base else ()), *training.task.names],
         "steps": training.step,
         "seconds": round(seconds, 3),
         "device": str(training.machine.device),

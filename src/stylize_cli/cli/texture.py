@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import apply, options, outputs
+from stylize_cli.cli import options, outputs, runners
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
@@ -53,31 +53,26 @@ def texture(
     if output == STDIO and count is not None:
         raise StylizeError("-o - is for one result: name a folder for several")
 
-    from stylize_cli import engines, models
+    from stylize_cli import models
     from stylize_cli.methods import texture as method
 
     file = models.find(model)
     name = f"{Path(model).stem}-texture.png"
     out = outputs.choose(output, name, [str(file)], quality=quality, depth=depth)
-    runner = engines.open_model(
-        file,
-        engine=engine,
-        device=device,
-        precision=options.exact(precision, depth),
-        threads=threads,
+    runner = runners.opened(
+        file, engine=engine, device=device, precision=precision, threads=threads, depth=depth
     )
-    method.check(runner, wanted, out.format, depth=out.depth, room=apply.room(budget, runner))
-    console.say(f"device: {apply.described(runner)}")
-    for note in (runner.note, _seam(wanted, runner.about)):
-        if note:
-            console.say(note)
+    method.check(runner, wanted, out.format, depth=out.depth, room=runners.room(budget, runner))
+    runners.announce(runner, console)
+    if note := _seam(wanted, runner.about):
+        console.say(note)
     for index in range(count or 1):
         began = time.perf_counter()
         samples = _samples(method.generate(runner, wanted, seed, index, depth=out.depth), console)
         one = out.numbered(index + 1) if count else out
         one.save(samples)
         seconds = time.perf_counter() - began
-        console.result(apply.record(Path(str(one)), wanted, seconds, runner, None))
+        console.result(runners.record(Path(str(one)), wanted, seconds, runner, None))
 
 
 def parse_size(text: str) -> "Size":

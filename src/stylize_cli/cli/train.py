@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stylize_cli import models
-from stylize_cli.cli import inputs, learning, options, outputs, summary, tasks
+from stylize_cli.cli import boards, inputs, learning, options, outputs, previews, summary, tasks
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainPreset
 from stylize_cli.errors import StylizeError
@@ -184,7 +184,7 @@ def train(
         outputs.check_plot(plot, outputs.Output(model), sources)
     machine = options.machine(device, precision, threads)
     tasks.check(config, factor, descriptor)
-    own = {learning.sheet_file(model), *([plot] if plot else [])}
+    own = {previews.sheet_file(model), *([plot] if plot else [])}
     photos = () if chosen == "texture" else tasks.photos(dataset, own)
     state = _state(model, resume=resume)
     base = tasks.base(to, names[0]) if to else None
@@ -201,9 +201,9 @@ def train(
         model,
         save_every,
         photo,
-        preview_every or max(1, config.steps // learning.CELLS),
+        preview_every or max(1, config.steps // previews.CELLS),
         plot,
-        learning.open_board(tensorboard, first=state.step if state else 0) if tensorboard else None,
+        boards.open_board(tensorboard, first=state.step if state else 0) if tensorboard else None,
     )
     describe, source = tasks.load_descriptor(config, descriptor, weights, machine, console)
     training = Training(
@@ -242,7 +242,7 @@ def _file(output: str | None, name: str, sources: list[str]) -> Path:
         path /= name
     if path.suffix != ".pt":
         raise StylizeError(f"cannot write a model to {path}: its name must end in .pt")
-    for file in (path, learning.state_file(path), learning.sheet_file(path)):
+    for file in (path, learning.state_file(path), previews.sheet_file(path)):
         images.check_place(file, inputs.files(sources))
     return path
 

@@ -59,7 +59,6 @@ class OpenvinoEngine:
         runtime: the package `openvino`.
         precision: of its activations.
         threads: of the CPU.
-        about: the model.
         note: what the user should be told, or "".
     """
 
@@ -68,12 +67,16 @@ class OpenvinoEngine:
     runtime: "ModuleType"
     precision: str
     threads: int
-    about: About
     note: str = ""
     name: str = "openvino"
     device: str = "cpu"
     _core: Any = field(init=False)
     _held: OrderedDict[tuple[Shapes, int], list[Any]] = field(default_factory=OrderedDict)
+
+    @property
+    def about(self) -> About:
+        """The model."""
+        return self.graph.about
 
     def __post_init__(self) -> None:
         self._core = self.runtime.Core()
@@ -177,7 +180,7 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
         graph = _unpack(body)
     chosen = _precision(runtime, precision)
     count = threads or os.cpu_count() or 1
-    return OpenvinoEngine(graph, key, runtime, chosen, count, graph.about, note)
+    return OpenvinoEngine(graph, key, runtime, chosen, count, note)
 
 
 def _runtime() -> "ModuleType":

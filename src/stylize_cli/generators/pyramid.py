@@ -6,12 +6,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import images
+from stylize_cli import images, tiling
 from stylize_cli.generators.layers import Conv, doubled, instance_norm
 
 Norm = Literal["batch", "instance"]
 
-NOISE_MAPS = 3  # at every scale
 SLOPE = 0.01  # of the leaky ReLU below 0
 MOMENTUM = 0.1  # of the statistics that generation uses
 
@@ -79,7 +78,7 @@ class Pyramid(nn.Module):
         super().__init__()
         self.multiple = 2 ** (levels - 1)
         self.normalisation = norm
-        into = NOISE_MAPS + 3 * image
+        into = tiling.MAPS + 3 * image
         self.branches = nn.ModuleList(_block(into, width, norm) for _ in range(levels))
         trunk = [width * (level + 1) for level in range(levels)]
         self.deep = nn.ModuleList(FrozenNorm(maps, norm) for maps in trunk[:-1])
@@ -130,7 +129,7 @@ def draw_noise(
         K tensors (B, 3, H / 2^(K-1-k), W / 2^(K-1-k)).
     """
     shapes = [[side >> level for side in size] for level in reversed(range(levels))]
-    return [torch.rand((batch, NOISE_MAPS, *shape), generator=generator) for shape in shapes]
+    return [torch.rand((batch, tiling.MAPS, *shape), generator=generator) for shape in shapes]
 
 
 def with_image(noise: Sequence[Tensor], image: Tensor) -> list[Tensor]:

@@ -125,6 +125,8 @@ def finish(
     """
     if about.factor > 1 and _loss(about) != "pixel":
         output = match_histogram(output, photo[..., :3])
+    if strength == 1 and not preserve_color and photo.shape[2] == 3:
+        return output
     base = resized(photo, (output.shape[0], output.shape[1]))
     rgb = base[..., :3]
     if preserve_color:

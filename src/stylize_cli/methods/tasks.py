@@ -40,6 +40,11 @@ class Task:
     base: Checkpoint | None = None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the styles."""
+        return tuple(name for name, _ in self.styles)
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """What builds its generator."""
         arguments: dict[str, Any] = {"width": self.config.width}

@@ -109,13 +109,12 @@ class Training:
         self, step: int, batch: Tensor, grams: Mapping[str, Tensor] | None
     ) -> Mapping[str, Tensor]:
         config, count = self.task.config, len(batch)
-        chosen = self._chosen(step, count)
+        chosen, photos = self._chosen(step, count), None if self.crops is None else batch
         output = self._generate(batch, chosen, step)
-        _check_not_blank(output, None if self.crops is None else batch, step)
+        _check_not_blank(output, photos, step)
         if self.describe is None:
             return perceptual.pixel_losses(output, batch)
         own = None if grams is None else {layer: gram[chosen] for layer, gram in grams.items()}
-        photos = None if self.crops is None else batch
         terms = perceptual.feature_losses(self.describe, output, photos, config, grams=own)
         if own is not None:
             self._remember(chosen, terms["style"])
@@ -178,7 +177,7 @@ class Training:
         least = multiple * math.ceil(max(getattr(self.network, "least", 1), LEAST_SIDE) / multiple)
         height, width = (max(least, side // multiple * multiple) for side in photo.shape[2:])
         given = images.resize(photo, (height, width)).to(self.machine.device)
-        names = [name for name, _ in self.task.styles[:most]] or [""]
+        names = self.task.names[:most] or ("",)
         self.network.eval()
         shown = {name: self._generate(given, [index], 0) for index, name in enumerate(names)}
         self.network.train()
@@ -203,13 +202,12 @@ class Training:
             "style losses": dict(self.style_losses),
             "stylize-cli": __version__,
         }
-        names = tuple(name for name, _ in task.styles)
         return Checkpoint(
             task.method,
             task.config.generator,
             task.arguments,
             weights,
-            names,
+            task.names,
             {**known, **self.provenance},
         )
 
@@ -226,7 +224,7 @@ def _resumed(task: Task, state: TrainingState) -> nn.Module:
         made.method == task.method
         and made.generator == task.config.generator
         and dict(made.arguments) == task.arguments
-        and made.styles == tuple(name for name, _ in task.styles)
+        and made.styles == task.names
         and (task.base is None or add_style.same_convolutions(made.weights, task.base.weights))
     )
     if not same:
