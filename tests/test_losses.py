@@ -61,8 +61,9 @@ def test_gram_knows_neither_places_nor_size(change):
         content_of,
         losses.total_variation,
         lambda f: losses.style_loss(f[..., :3], normal(2, 3, 4, 3, seed=1)),
+        lambda f: losses.saturation((5 * f).sigmoid()),
     ],
-    ids=["gram", "style", "content", "tv", "style of any gram"],
+    ids=["gram", "style", "content", "tv", "style of any gram", "saturation"],
 )
 def test_gradients_agree_with_torch_gradcheck(function):
     assert torch.autograd.gradcheck(function, (normal(2, 3, 4, 5).requires_grad_(),))
@@ -171,6 +172,22 @@ def test_total_variation_of_a_ramp():
     ramp = (0.5 + down * y + right * x).double().expand(batch, 3, height, width)
     want = 0.5 * batch * 3 * (down**2 * (height - 1) * width + right**2 * height * (width - 1))
     assert losses.total_variation(ramp).item() == pytest.approx(want, rel=1e-5)
+
+
+def test_saturation_is_of_logits_beyond_three():
+    logits = torch.tensor([[-7.0, -3.0, 0.0], [2.9, 3.0, 5.0]]).repeat(3, 1, 1)
+    batch = torch.stack([logits.sigmoid(), torch.full((3, 2, 3), 0.5)])
+    got = losses.saturation(batch)
+    torch.testing.assert_close(got, torch.tensor([(4**2 + 2**2) / 6, 0.0]), rtol=1e-3, atol=0)
+
+
+def test_saturation_brings_a_gradient_where_the_sigmoids_own_is_gone():
+    logits = torch.full((1, 3, 4, 4), 12.0, requires_grad=True)
+    losses.saturation(logits.sigmoid()).sum().backward()
+    torch.testing.assert_close(logits.grad, torch.full_like(logits, 2 * 9 / 48), rtol=0.05, atol=0)
+    finite = torch.full((1, 3, 4, 4), 40.0, requires_grad=True)  # whose sigmoid rounds to 1
+    losses.saturation(finite.sigmoid()).sum().backward()
+    assert finite.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("weight", [1.0, 1e3])

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     style_size=24,
 )
 MEAN = replace(CONFIG, weighting="mean")
+NORM = replace(CONFIG, weighting="norm")
 VOLUME = replace(CONFIG, weighting="volume")
 STRENGTH = {"relu1_1": 1.0, "relu2_1": 3.0}
 
@@ -47,7 +49,7 @@ def mean_square(values):
     return np.square(np.asarray(values, np.float64)).reshape(len(values), -1).mean(1)
 
 
-@pytest.mark.parametrize("config", [CONFIG, MEAN, VOLUME])
+@pytest.mark.parametrize("config", [CONFIG, NORM, MEAN, VOLUME])
 def test_content_and_style_are_their_formulas(config, batch):
     output, target, styles = batch
     got = feature_losses(plain, output, target, config, grams=style_grams(plain, styles, config))
@@ -57,10 +59,11 @@ def test_content_and_style_are_their_formulas(config, batch):
     ]
     if config.weighting == "volume":  # Gram matrices over C·H·W, three maps here
         style = [values / 3**2 for values in style]
-    if config.weighting == "relative":
+    if config.weighting in ("relative", "norm"):
         content /= mean_square(3 * target)
         scales = [mean_square(k**2 * numpy_grams(torch.cat(styles))) for k in (1, 3)]
-        style = [values / scale / 2 for values, scale in zip(style, scales, strict=True)]
+        shares = [values / scale for values, scale in zip(style, scales, strict=True)]
+        style = [(np.sqrt(s) if config.weighting == "norm" else s) / 2 for s in shares]
     assert set(got) == {"content", "style"}
     np.testing.assert_allclose(got["content"], 0.3 * content, rtol=1e-5)
     np.testing.assert_allclose(got["style"], 2.0 * sum(style), rtol=1e-4)
@@ -161,6 +164,15 @@ def test_total_variation_of_a_ramp_is_that_of_its_steps(batch):
     got = feature_losses(plain, ramp, target[:2], config)["tv"]
     want = 7.0 * 0.5 * 0.02**2 * 31 / 32  # the last column has no neighbour
     torch.testing.assert_close(got, torch.full((2,), want))
+
+
+def test_saturation_is_weighed_a_sample(batch):
+    _, target, _ = batch
+    bright = torch.stack([torch.full((3, 24, 32), value) for value in (0.5, 0.99)])
+    config = replace(CONFIG, saturation_weight=7.0)
+    got = feature_losses(plain, bright, target[:2], config)["saturation"]
+    want = torch.tensor([0.0, 7.0 * (math.log(99) - 3) ** 2])
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize(("size", "shown"), [((48, 48), (24, 24)), ((12, 48), (12, 48))])

@@ -138,11 +138,15 @@ class TrainConfig:
             and after every 200 from there on.
         loss: of features, or of pixels (super-resolution's baseline).
         weighting: what the weights multiply. "relative": each term over the target's own scale, so
-            that one setting serves every style; "mean": mean squares on 0-255; "volume": the same
-            with Gram matrices over C·H·W (Johnson's and Ulyanov's code).
+            that one setting serves every style; "norm": likewise, each style layer by the norm and
+            not by its square, so that no layer drowns the others while they are far away; "mean":
+            mean squares on 0-255; "volume": the same with Gram matrices over C·H·W (Johnson's and
+            Ulyanov's code).
         content_weight: of the content layer.
         style_weight: of the style layers together where relative; of each where not.
         tv_weight: of the total variation per value.
+        saturation_weight: of blacks and whites that a sigmoid's gradient dies in
+            (`losses.saturation`).
         content_layer: whose features are matched with the photo's.
         style_layers: whose Gram matrices are matched with the style's; none for super-resolution.
         style_size: side of the square whose area the style image gets, px.
@@ -164,10 +168,11 @@ class TrainConfig:
     lr: float = 2e-3
     decay: Literal["cosine", "constant", "steps"] = "cosine"
     loss: Loss = "feature"
-    weighting: Literal["relative", "mean", "volume"] = "relative"
-    content_weight: float = 0.2
+    weighting: Literal["relative", "norm", "mean", "volume"] = "relative"
+    content_weight: float = 0.24
     style_weight: float = 1.0
     tv_weight: float = 0.0
+    saturation_weight: float = 0.0
     content_layer: str = "relu3_3"
     style_layers: tuple[str, ...] = STYLE_LAYERS[:4]
     style_size: int = 448
@@ -191,7 +196,9 @@ class TrainConfig:
 
 
 _JOHNSON_STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # Johnson et al. 2016, sec. 4.1
-_PERCEPTUAL = TrainConfig(generator="conditional", width=16, steps=2000, edges="clean")
+_PERCEPTUAL = TrainConfig(
+    generator="conditional", width=16, steps=2000, saturation_weight=1.0, edges="clean"
+)
 _UPSCALER = TrainConfig(
     generator="upscaler",
     width=64,

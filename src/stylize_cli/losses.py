@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 LEAST_NORM = 1e-8  # added to the norm that a gradient is divided by
+BRIGHTEST = 3.0  # logit of a value of 0.95: whites are there, and still feel a gradient
+PRECISION = 1e-7  # of values near 1, as float32 has them
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -128,3 +130,20 @@ def total_variation(image: Tensor) -> Tensor:
     columns = (image[..., 1:] - image[..., :-1]).square().sum()
     half: Tensor = 0.5 * (rows + columns)
     return half
+
+
+def saturation(image: Tensor) -> Tensor:
+    """How far a sigmoid's inputs lie beyond ±3, where hardly any gradient comes back through it.
+
+    A network of instance normalisations learns to draw blobs there, as any style: they cost it
+    nothing that it feels, and their size settles the statistics of all else (seen likewise by
+    Karras et al. 2020, sec. 2).
+
+    Args:
+        image: (B, 3, H, W) in [0, 1], the sigmoid's float32 outputs.
+
+    Returns:
+        (B,) mean squares over the values. Where an output is rounded to 1 there is no gradient.
+    """
+    beyond = (torch.logit(image, eps=PRECISION).abs() - BRIGHTEST).relu()
+    return beyond.square().mean((1, 2, 3))

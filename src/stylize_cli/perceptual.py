@@ -10,6 +10,7 @@ from stylize_cli import images, losses
 from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import Describe, least_side
 
+RELATIVE = ("relative", "norm")  # weightings that compare each term with its target's own scale
 LEAST = 1e-12  # a picture that excites nothing is compared as it is
 
 
@@ -41,7 +42,8 @@ def feature_losses(
     *,
     grams: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Weighted losses of a batch by name: "content", "style", "tv", each one a sample.
+    """Weighted losses of a batch by name: "content", "style", "tv", "saturation", each one a
+    sample.
 
     Args:
         describe: a `Descriptor`.
@@ -59,7 +61,7 @@ def feature_losses(
     if target is not None:
         with torch.no_grad():
             wanted = describe(target, [layer])[layer]
-    relative = config.weighting == "relative"
+    relative = config.weighting in RELATIVE
 
     def compare(name: str, maps: Tensor) -> dict[str, Tensor]:
         terms = {}
@@ -80,6 +82,8 @@ def feature_losses(
         values = output[0].numel()
         tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
         total["tv"] = config.tv_weight * tv
+    if config.saturation_weight:
+        total["saturation"] = config.saturation_weight * losses.saturation(output)
     return total
 
 
@@ -88,9 +92,11 @@ def _style(maps: Tensor, gram: Tensor, config: TrainConfig) -> Tensor:
     if config.gradients == "normalised":
         maps = losses.normalised_gradient(maps, config.style_weight)
     distance = _mean_square(losses.gram_matrix(maps) - gram)
-    if config.weighting == "relative":
-        own = _mean_square(gram).clamp(min=LEAST)
-        return distance / own / len(config.style_layers)
+    if config.weighting in RELATIVE:
+        share = distance / _mean_square(gram).clamp(min=LEAST)
+        if config.weighting == "norm":
+            share = (share + LEAST).sqrt()  # whose slope at 0 is finite
+        return share / len(config.style_layers)
     return distance / maps.shape[1] ** 2 if config.weighting == "volume" else distance
 
 
