@@ -26,7 +26,7 @@ import torch
 from processes import Measured, measure
 from torch import Tensor
 
-from stylize_cli import descriptors, images, metrics, sheets
+from stylize_cli import descriptors, images, losses, metrics, sheets
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.descriptors import Descriptor
 
@@ -91,12 +91,12 @@ class Judge:
 
     def __init__(self, vgg: Descriptor, source: Tensor) -> None:
         self.vgg = vgg
-        self.wanted = vgg(source, STYLE_LAYERS, lambda _, maps: metrics.gram_matrix(maps))
+        self.wanted = vgg(source, STYLE_LAYERS, lambda _, maps: losses.gram_matrix(maps))
 
     @torch.no_grad()
     def error(self, picture: Tensor) -> float:
         """Mean over the layers of ‖G - A‖ / ‖A‖."""
-        found = self.vgg(picture, STYLE_LAYERS, lambda _, maps: metrics.gram_matrix(maps))
+        found = self.vgg(picture, STYLE_LAYERS, lambda _, maps: losses.gram_matrix(maps))
         return fmean(metrics.relative_error(found[k], self.wanted[k]) for k in STYLE_LAYERS)
 
 

@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
-from skimage import exposure, metrics, transform
+from skimage import metrics, transform
 
 from stylize_cli import encoders, engines, images
 from stylize_cli.errors import StylizeError
@@ -172,13 +172,6 @@ def test_alpha_is_kept_and_enlarged(fake):
     np.testing.assert_array_equal(
         finish(noise(6, 7, seed=1), photo, fake().about)[..., 3], photo[..., 3]
     )
-
-
-def test_the_histogram_is_matched_as_skimage_does():
-    image, target = noise(40, 50) ** 2, 0.5 * noise(30, 20, seed=1)
-    found = feedforward.match_histogram(image, target)
-    expected = exposure.match_histograms(image, target, channel_axis=2)
-    assert np.abs(found - expected).max() < 0.01
 
 
 @pytest.mark.parametrize(("loss", "matched"), [("feature", True), ("pixel", False)])
@@ -357,12 +350,3 @@ def test_a_network_that_fails_on_a_picture_does_not_stop_the_others(fake, monkey
     assert [bool(result.error) for result in results] == [False, True, False]
     assert "(out of memory): use a smaller --size" in results[1].error
     assert {name for name, _ in saved} == {"a", "c"}
-
-
-def test_matching_a_histogram_leaves_black_black():
-    """Half of the image is black, and a bit less than half of the target."""
-    image = np.tile(np.linspace(-1, 1, 100, dtype=np.float32).clip(0)[:, None, None], (1, 20, 3))
-    target = np.tile(np.linspace(-0.8, 1.2, 100).clip(0, 1)[:, None, None], (1, 20, 3))
-    found = feedforward.match_histogram(image, target.astype(np.float32))
-    assert found[image == 0].max() < 0.02
-    assert abs(found.mean() - target.mean()) < 0.02

@@ -253,6 +253,14 @@ def test_the_photo_s_colours_are_kept(stylize, pixels, options, kept):
     assert away["kept.png"] < away["plain.png"] / 4
 
 
+def test_a_texture_can_take_over_the_histogram(stylize, pixels):
+    ran = stylize("optimize", "--texture", "style.png", *QUICK, "--match-histogram")
+    assert ran.code == 0
+    at = np.linspace(0, 1, 9)
+    made, wanted = (np.quantile(pixels(name), at, axis=(0, 1)) for name in (ran.line, "style.png"))
+    np.testing.assert_allclose(made, wanted, atol=12)  # the source is resized before
+
+
 def test_a_texture_needs_no_photo(stylize, runs, pixels):
     ran = stylize("optimize", "--texture", "style.png", *QUICK)
     assert (ran.code, ran.line) == (0, "style-texture.png")
@@ -339,6 +347,10 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
     [
         ("", r"give a photo and at least one style: stylize optimize PHOTO STYLE\.\.\."),
         ("photo.png", r"give a photo and at least one style: stylize optimize PHOTO STYLE\.\.\."),
+        (
+            "photo.png style.png --match-histogram",
+            r"--match-histogram is for textures.*",
+        ),
         (
             "photo.png style.png --texture style.png",
             r"--texture takes no photo: leave out CONTENT.*",

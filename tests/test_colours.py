@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage import exposure
 
 from stylize_cli import colours
 
@@ -141,3 +142,20 @@ def test_one_pixel_will_do(match, side):
     one, many = picture(1, 1), picture(8, 9, seed=1)
     result = match(one, many) if side == "image" else match(many, one)
     assert ((result >= 0) & (result <= 1)).all()
+
+
+def test_the_histogram_is_matched_as_skimage_does():
+    image = picture(40, 50)[0].permute(1, 2, 0).numpy() ** 2
+    target = 0.5 * picture(30, 20, seed=1)[0].permute(1, 2, 0).numpy()
+    found = colours.match_histogram(image, target)
+    expected = exposure.match_histograms(image, target, channel_axis=2)
+    assert np.abs(found - expected).max() < 0.01
+
+
+def test_matching_a_histogram_leaves_black_black():
+    """Half of the image is black, and a bit less than half of the target."""
+    image = np.tile(np.linspace(-1, 1, 100, dtype=np.float32).clip(0)[:, None, None], (1, 20, 3))
+    target = np.tile(np.linspace(-0.8, 1.2, 100).clip(0, 1)[:, None, None], (1, 20, 3))
+    found = colours.match_histogram(image, target.astype(np.float32))
+    assert found[image == 0].max() < 0.02
+    assert abs(found.mean() - target.mean()) < 0.02

@@ -1,4 +1,4 @@
-"""Keeping the photo's colours (Gatys et al. 2016, arXiv:1606.05897)."""
+"""Keeping one picture's colours in another (Gatys et al. 2016, arXiv:1606.05897)."""
 
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LUMINANCE = (0.299, 0.587, 0.114)  # Y of YIQ (ibid., sec. 3.2)
+QUANTILES = 1025  # that describe the distribution of a channel
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
 Image = TypeVar("Image", "Tensor", NDArray[np.float32])
@@ -41,6 +42,27 @@ def with_luminance(image: Image, source: Image) -> Image:
         (B, 3, H, W), clamped to [0, 1].
     """
     return (image + luminance(source) - luminance(image)).clip(0, 1)
+
+
+def match_histogram(image: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The image with the distribution of every channel of the target's.
+
+    Args:
+        image: (H, W, 3).
+        target: (H', W', 3).
+
+    Returns:
+        (H, W, 3).
+    """
+    at = np.linspace(0, 1, QUANTILES)
+    matched = np.empty_like(image)
+    for channel in range(3):
+        own, wanted = (np.quantile(pixels[..., channel], at) for pixels in (image, target))
+        # Values that many pixels share get the mean of their share, not its end.
+        levels, where = np.unique(own, return_inverse=True)
+        means = np.bincount(where, wanted) / np.bincount(where)
+        matched[..., channel] = np.interp(image[..., channel], levels, means)
+    return matched
 
 
 def match_luminance(image: "Tensor", target: "Tensor") -> "Tensor":

@@ -42,8 +42,7 @@ def feature_losses(
     *,
     grams: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Weighted losses of a batch by name: "content", "style", "tv", "saturation", each one a
-    sample.
+    """Weighted losses of a batch, each one a sample: "content", "style", "tv", "saturation".
 
     Args:
         describe: a `Descriptor`.

@@ -114,6 +114,10 @@ def optimize(
         Literal["luminance", "covariance"],
         typer.Option("--color-by", help="How --preserve-color keeps them."),
     ] = "luminance",
+    match_histogram: Annotated[
+        bool,
+        typer.Option("--match-histogram", help="Give a texture the colours of IMAGE exactly."),
+    ] = False,
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
     save_every: Annotated[
@@ -143,8 +147,8 @@ def optimize(
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     console = Console(quiet=quiet, json=json)
     content, styles = _roles(pictures or [], texture)
-    if texture is not None and (preset != "default" or preserve_color):
-        raise StylizeError("--texture has no photo and its own settings: leave out the others")
+    of_photos = preset != "default" or preserve_color
+    _check_kind(texture, of_photos=of_photos, of_textures=match_histogram)
     start = init if init not in (None, "content", "noise") else None
     sources = [source for source in (content, *styles, start) if source is not None]
     inputs.check_one_stdin(sources)
@@ -189,6 +193,8 @@ def optimize(
 
     def finished(image: "Tensor") -> images.Picture:
         rgb = method.restore_colours(image.cpu(), given.content, keep)
+        if match_histogram:
+            rgb = method.with_colours_of(given.styles[0][0], rgb)
         fitted = None if alpha is None else images.resize(alpha, images.size_of(rgb))
         return images.Picture(rgb, fitted)
 
@@ -222,6 +228,14 @@ def _roles(pictures: list[str], texture: str | None) -> tuple[str | None, list[s
     if len(pictures) < 2:
         raise StylizeError("give a photo and at least one style: stylize optimize PHOTO STYLE...")
     return pictures[0], pictures[1:]
+
+
+def _check_kind(texture: str | None, *, of_photos: bool, of_textures: bool) -> None:
+    """Refuses options that photos alone take, or textures."""
+    if texture is not None and of_photos:
+        raise StylizeError("--texture has no photo and its own settings: leave out the others")
+    if texture is None and of_textures:
+        raise StylizeError("--match-histogram is for textures: give --texture IMAGE")
 
 
 def _read(

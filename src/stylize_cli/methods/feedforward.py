@@ -12,8 +12,6 @@ from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.tiling import Span
 
-QUANTILES = 1025  # that describe the distribution of a channel
-
 
 @dataclass(frozen=True)
 class Noise:
@@ -124,7 +122,7 @@ def finish(
         (f·H, f·W, C) in [0, 1], with the photo's alpha.
     """
     if about.factor > 1 and _loss(about) != "pixel":
-        output = match_histogram(output, photo[..., :3])
+        output = colours.match_histogram(output, photo[..., :3])
     if strength == 1 and not preserve_color and photo.shape[2] == 3:
         return output
     base = resized(photo, (output.shape[0], output.shape[1]))
@@ -142,27 +140,6 @@ def _loss(about: About) -> str:
 
 def _batch(pixels: Pixels) -> Pixels:
     return pixels.transpose(2, 0, 1)[None]
-
-
-def match_histogram(image: Pixels, target: Pixels) -> Pixels:
-    """The image with the distribution of every channel of the target's.
-
-    Args:
-        image: (H, W, 3).
-        target: (H', W', 3).
-
-    Returns:
-        (H, W, 3).
-    """
-    at = np.linspace(0, 1, QUANTILES)
-    matched = np.empty_like(image)
-    for channel in range(3):
-        own, wanted = (np.quantile(pixels[..., channel], at) for pixels in (image, target))
-        # Values that many pixels share get the mean of their share, not its end.
-        levels, where = np.unique(own, return_inverse=True)
-        means = np.bincount(where, wanted) / np.bincount(where)
-        matched[..., channel] = np.interp(image[..., channel], levels, means)
-    return matched
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:

@@ -233,3 +233,18 @@ def restore_colours(image: Tensor, content: Tensor | None, by: KeepColours | Non
     if by != "luminance" or content is None:
         return image
     return colours.with_luminance(images.resize(content, (image.shape[2], image.shape[3])), image)
+
+
+def with_colours_of(style: Tensor, image: Tensor) -> Tensor:
+    """A texture with the histogram of its source in every channel (Gatys et al. 2015, code).
+
+    Args:
+        style: (1, 3, H', W') RGB in [0, 1].
+        image: (1, 3, H, W) likewise.
+
+    Returns:
+        (1, 3, H, W).
+    """
+    pixels, wanted = (one[0].permute(1, 2, 0).numpy() for one in (image, style))
+    matched = colours.match_histogram(pixels, wanted)
+    return torch.from_numpy(matched).permute(2, 0, 1)[None]
