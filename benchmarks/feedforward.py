@@ -52,13 +52,13 @@ class Yardstick:
         dtype = devices.choose_precision("auto", torch.device("cpu"))
         options = {"pool": config.pool, "edges": config.edges, "layers": config.layers}
         self.describe = descriptors.load(dtype=dtype, **options)
-        self.grams = perceptual.style_grams(self.describe, [style], config)
+        self.grams = perceptual.style_targets(self.describe, [style], config)
         self.vgg = descriptors.load()
 
     def evaluate(self, image: Tensor, photo: Tensor) -> minimizer.Evaluation:
         """The loss of a picture and its gradient."""
         x = image.detach().requires_grad_()
-        terms = perceptual.feature_losses(self.describe, x, photo, self.config, grams=self.grams)
+        terms = perceptual.feature_losses(self.describe, x, photo, self.config, styles=self.grams)
         total = torch.stack([values.sum() for values in terms.values()]).sum()
         (gradient,) = torch.autograd.grad(total, x)
         return minimizer.Evaluation(total.item(), gradient)

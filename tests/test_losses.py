@@ -61,9 +61,9 @@ def test_gram_knows_neither_places_nor_size(change):
         content_of,
         losses.total_variation,
         lambda f: losses.style_loss(f[..., :3], normal(2, 3, 4, 3, seed=1)),
-        lambda f: losses.saturation((5 * f).sigmoid()),
+        lambda f: losses.out_of_range(f.sigmoid(), sigmoid(-1, -1, -1), sigmoid(0.2, 0.1, 0)),
     ],
-    ids=["gram", "style", "content", "tv", "style of any gram", "saturation"],
+    ids=["gram", "style", "content", "tv", "style of any gram", "range"],
 )
 def test_gradients_agree_with_torch_gradcheck(function):
     assert torch.autograd.gradcheck(function, (normal(2, 3, 4, 5).requires_grad_(),))
@@ -174,19 +174,27 @@ def test_total_variation_of_a_ramp():
     assert losses.total_variation(ramp).item() == pytest.approx(want, rel=1e-5)
 
 
-def test_saturation_is_of_logits_beyond_three():
-    logits = torch.tensor([[-7.0, -3.0, 0.0], [2.9, 3.0, 5.0]]).repeat(3, 1, 1)
-    batch = torch.stack([logits.sigmoid(), torch.full((3, 2, 3), 0.5)])
-    got = losses.saturation(batch)
-    torch.testing.assert_close(got, torch.tensor([(4**2 + 2**2) / 6, 0.0]), rtol=1e-3, atol=0)
+def sigmoid(*logits):
+    return torch.tensor(logits).sigmoid()
 
 
-def test_saturation_brings_a_gradient_where_the_sigmoids_own_is_gone():
-    logits = torch.full((1, 3, 4, 4), 12.0, requires_grad=True)
-    losses.saturation(logits.sigmoid()).sum().backward()
-    torch.testing.assert_close(logits.grad, torch.full_like(logits, 2 * 9 / 48), rtol=0.05, atol=0)
+def test_what_lies_beyond_a_range_counts_by_its_logit():
+    values = torch.tensor([[-7.0, -2.0, 0.0], [0.9, 1.0, 5.0]]).repeat(3, 1, 1)
+    batch = torch.stack([values.sigmoid(), torch.full((3, 2, 3), 0.5)])
+    got = losses.out_of_range(
+        batch, sigmoid(-1, -2, -7).repeat(2, 1), sigmoid(1, 5, 2).repeat(2, 1)
+    )
+    channels = [6**2 + 1 + 4**2, 5**2 + 2**2, 4**2 + 3**2]  # no range ends farther out than ±3
+    torch.testing.assert_close(got, torch.tensor([sum(channels) / 18, 0.0]), rtol=1e-3, atol=1e-6)
+
+
+def test_beyond_a_range_there_is_a_gradient_where_the_sigmoids_own_is_gone():
+    ends = torch.zeros(1, 3), torch.ones(1, 3)
+    values = torch.full((1, 3, 4, 4), 12.0, requires_grad=True)
+    losses.out_of_range(values.sigmoid(), *ends).sum().backward()
+    torch.testing.assert_close(values.grad, torch.full_like(values, 2 * 9 / 48), rtol=0.05, atol=0)
     finite = torch.full((1, 3, 4, 4), 40.0, requires_grad=True)  # whose sigmoid rounds to 1
-    losses.saturation(finite.sigmoid()).sum().backward()
+    losses.out_of_range(finite.sigmoid(), *ends).sum().backward()
     assert finite.grad.isfinite().all()
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import itself
-from stylize_cli.perceptual import feature_losses, pixel_losses, style_grams
+from stylize_cli.perceptual import feature_losses, pixel_losses, style_targets
 
 CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     generator="conditional",
@@ -52,7 +52,7 @@ def mean_square(values):
 @pytest.mark.parametrize("config", [CONFIG, NORM, MEAN, VOLUME])
 def test_content_and_style_are_their_formulas(config, batch):
     output, target, styles = batch
-    got = feature_losses(plain, output, target, config, grams=style_grams(plain, styles, config))
+    got = feature_losses(plain, output, target, config, styles=style_targets(plain, styles, config))
     content = mean_square(3 * (output - target))
     style = [
         mean_square(k**2 * (numpy_grams(output) - numpy_grams(torch.cat(styles)))) for k in (1, 3)
@@ -71,17 +71,17 @@ def test_content_and_style_are_their_formulas(config, batch):
 
 def test_a_picture_that_shows_nothing_costs_the_weights(batch):
     output, target, styles = batch
-    grams = style_grams(plain, styles, CONFIG)
-    got = feature_losses(plain, 0 * output, target, CONFIG, grams=grams)
+    grams = style_targets(plain, styles, CONFIG)
+    got = feature_losses(plain, 0 * output, target, CONFIG, styles=grams)
     torch.testing.assert_close(got["content"], torch.full((3,), 0.3))
     torch.testing.assert_close(got["style"], torch.full((3,), 2.0))
 
 
 def test_targets_that_show_nothing_are_no_division_by_zero(batch):
     output, target, styles = batch
-    grams = style_grams(plain, [0 * style for style in styles], CONFIG)
+    grams = style_targets(plain, [0 * style for style in styles], CONFIG)
     output.requires_grad_()
-    got = feature_losses(plain, output, 0 * target, CONFIG, grams=grams)
+    got = feature_losses(plain, output, 0 * target, CONFIG, styles=grams)
     (gradient,) = torch.autograd.grad(sum(values.sum() for values in got.values()), output)
     assert all(values.isfinite().all() for values in (*got.values(), gradient))
 
@@ -95,8 +95,8 @@ def test_relative_losses_know_no_scale_of_the_features(factor, batch):
 
     found = []
     for describe in (plain, stronger):
-        grams = style_grams(describe, styles, CONFIG)
-        found.append(feature_losses(describe, output, target, CONFIG, grams=grams))
+        grams = style_targets(describe, styles, CONFIG)
+        found.append(feature_losses(describe, output, target, CONFIG, styles=grams))
     for name, want in found[0].items():
         torch.testing.assert_close(found[1][name], want)
 
@@ -105,21 +105,21 @@ def test_relative_losses_know_no_scale_of_the_features(factor, batch):
 def test_a_picture_met_exactly_costs_nothing(config, narrow, batch):
     _, target, styles = batch
     pictures = torch.cat(styles)
-    grams = style_grams(narrow, styles, config)
+    grams = style_targets(narrow, styles, config)
     assert feature_losses(narrow, target, target, config)["content"].tolist() == [0, 0, 0]
-    style = feature_losses(narrow, pictures, pictures, config, grams=grams)["style"]
+    style = feature_losses(narrow, pictures, pictures, config, styles=grams)["style"]
     torch.testing.assert_close(style, torch.zeros(3), atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize("config", [replace(CONFIG, tv_weight=5.0), MEAN])
 def test_a_sample_costs_the_same_alone_and_in_a_batch(config, narrow, batch):
     output, target, styles = batch
-    grams = style_grams(narrow, styles, config)
-    together = feature_losses(narrow, output, target, config, grams=grams)
+    grams = style_targets(narrow, styles, config)
+    together = feature_losses(narrow, output, target, config, styles=grams)
     for k in range(3):
         one = slice(k, k + 1)
         own = {layer: gram[one] for layer, gram in grams.items()}
-        alone = feature_losses(narrow, output[one], target[one], config, grams=own)
+        alone = feature_losses(narrow, output[one], target[one], config, styles=own)
         assert set(alone) == set(together)
         for name, value in alone.items():
             torch.testing.assert_close(together[name][one], value)
@@ -132,11 +132,11 @@ def test_gradients_flow_to_the_output_and_are_those_of_finite_differences(make_n
     output, target = (
         values[:2, :, :6, :7].double().requires_grad_() for values in (output, target)
     )
-    grams = style_grams(describe, [style.double() for style in styles[:2]], config)
+    grams = style_targets(describe, [style.double() for style in styles[:2]], config)
     assert not any(gram.requires_grad for gram in grams.values())
 
     def total(output):
-        losses = feature_losses(describe, output, target, config, grams=grams)
+        losses = feature_losses(describe, output, target, config, styles=grams)
         return torch.stack(list(losses.values())).sum(0)
 
     assert torch.autograd.gradcheck(total, output, atol=1e-6)
@@ -150,8 +150,8 @@ def test_a_bfloat16_descriptor_gives_nearly_the_same(make_narrow, batch):
     found = []
     for dtype in (torch.float32, torch.bfloat16):
         describe = make_narrow(dtype=dtype)
-        grams = style_grams(describe, styles, CONFIG)
-        found.append(feature_losses(describe, output, target, CONFIG, grams=grams))
+        grams = style_targets(describe, styles, CONFIG)
+        found.append(feature_losses(describe, output, target, CONFIG, styles=grams))
     for name, want in found[0].items():
         assert found[1][name].dtype == torch.float32
         torch.testing.assert_close(found[1][name], want, rtol=0.05, atol=0)
@@ -166,13 +166,18 @@ def test_total_variation_of_a_ramp_is_that_of_its_steps(batch):
     torch.testing.assert_close(got, torch.full((2,), want))
 
 
-def test_saturation_is_weighed_a_sample(batch):
+def test_colours_beyond_the_style_s_own_are_weighed_a_sample(batch):
     _, target, _ = batch
-    bright = torch.stack([torch.full((3, 24, 32), value) for value in (0.5, 0.99)])
-    config = replace(CONFIG, saturation_weight=7.0)
-    got = feature_losses(plain, bright, target[:2], config)["saturation"]
-    want = torch.tensor([0.0, 7.0 * (math.log(99) - 3) ** 2])
-    torch.testing.assert_close(got, want, rtol=1e-4, atol=0)
+    ramp = torch.linspace(0.2, 0.6, 1001).expand(1, 3, 40, 1001)  # its ends are 0.202 and 0.598
+    config = replace(CONFIG, range_weight=7.0)
+    own = style_targets(plain, [ramp, 0.5 * ramp], config)
+    output = torch.stack([torch.full((3, 24, 32), value) for value in (0.9, 0.3)])
+    got = feature_losses(plain, output, target[:2], config, styles=own)["range"]
+    over = [
+        math.log(0.9 / 0.1) - math.log(0.598 / 0.402),
+        math.log(0.3 / 0.7) - math.log(0.299 / 0.701),
+    ]
+    torch.testing.assert_close(got, torch.tensor([7.0 * o**2 for o in over]), rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.parametrize(("size", "shown"), [((48, 48), (24, 24)), ((12, 48), (12, 48))])
@@ -184,17 +189,17 @@ def test_style_images_are_shown_at_the_configs_area(size, shown, picture):
         seen.append(image)
         return plain(image, layers, use)
 
-    style_grams(watch, [style], CONFIG)
+    style_targets(watch, [style], CONFIG)
     want = F.interpolate(style, size=shown, mode="bicubic", antialias=True).clamp(0, 1)
     torch.testing.assert_close(seen[0], want if shown != size else style)
 
 
 def test_grams_of_the_styles_are_stacked_in_their_order(narrow, batch):
     _, _, styles = batch
-    together = style_grams(narrow, styles, CONFIG)
+    together = style_targets(narrow, styles, CONFIG)
     assert set(together) == set(CONFIG.style_layers)
     for k, style in enumerate(styles):
-        for layer, gram in style_grams(narrow, [style], CONFIG).items():
+        for layer, gram in style_targets(narrow, [style], CONFIG).items():
             assert torch.equal(together[layer][k], gram[0])
 
 

@@ -201,9 +201,9 @@ def test_each_sample_is_compared_with_its_own_style(task, training):
     ((photos, mix, output),) = calls_of(now, 1)
     for k, row in enumerate(mix):
         name, style = now.task.styles[int(row.argmax())]
-        grams = perceptual.style_grams(now.describe, [style], CONFIG)
+        grams = perceptual.style_targets(now.describe, [style], CONFIG)
         one = output[k : k + 1], photos[k : k + 1]
-        losses = perceptual.feature_losses(now.describe, *one, CONFIG, grams=grams)
+        losses = perceptual.feature_losses(now.describe, *one, CONFIG, styles=grams)
         assert now.style_losses[name] == pytest.approx(losses["style"].item(), rel=1e-4)
     assert len(now.style_losses) == 2
 
@@ -354,13 +354,13 @@ def test_the_layers_of_a_config_are_those_of_its_loss():
 def fixed_noise_loss(training, network):
     """Of a network as it generates, on the noise of step 0; computed apart from the training."""
     config, (_, style) = training.task.config, training.task.styles[0]
-    grams = perceptual.style_grams(training.describe, [style], config)
+    grams = perceptual.style_targets(training.describe, [style], config)
     inputs = training.task.inputs(
         torch.zeros(config.batch_size, 3, config.size, config.size), [], 0
     )
     with torch.no_grad():
         output = network.eval()(*inputs)
-        terms = perceptual.feature_losses(training.describe, output, None, config, grams=grams)
+        terms = perceptual.feature_losses(training.describe, output, None, config, styles=grams)
     return terms["style"].mean().item()
 
 

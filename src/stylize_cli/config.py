@@ -145,8 +145,8 @@ class TrainConfig:
         content_weight: of the content layer.
         style_weight: of the style layers together where relative; of each where not.
         tv_weight: of the total variation per value.
-        saturation_weight: of blacks and whites that a sigmoid's gradient dies in
-            (`losses.saturation`).
+        range_weight: of values beyond the style's own, which a sigmoid's gradient dies in
+            (`losses.out_of_range`).
         content_layer: whose features are matched with the photo's.
         style_layers: whose Gram matrices are matched with the style's; none for super-resolution.
         style_size: side of the square whose area the style image gets, px.
@@ -169,10 +169,10 @@ class TrainConfig:
     decay: Literal["cosine", "constant", "steps"] = "cosine"
     loss: Loss = "feature"
     weighting: Literal["relative", "norm", "mean", "volume"] = "relative"
-    content_weight: float = 0.24
+    content_weight: float = 0.2
     style_weight: float = 1.0
     tv_weight: float = 0.0
-    saturation_weight: float = 0.0
+    range_weight: float = 0.0
     content_layer: str = "relu3_3"
     style_layers: tuple[str, ...] = STYLE_LAYERS[:4]
     style_size: int = 448
@@ -197,7 +197,13 @@ class TrainConfig:
 
 _JOHNSON_STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # Johnson et al. 2016, sec. 4.1
 _PERCEPTUAL = TrainConfig(
-    generator="conditional", width=16, steps=2000, saturation_weight=1.0, edges="clean"
+    generator="conditional",
+    width=16,
+    steps=2000,
+    weighting="norm",
+    content_weight=0.4,
+    range_weight=1.0,
+    edges="clean",
 )
 _UPSCALER = TrainConfig(
     generator="upscaler",

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 LEAST_NORM = 1e-8  # added to the norm that a gradient is divided by
-BRIGHTEST = 3.0  # logit of a value of 0.95: whites are there, and still feel a gradient
+FARTHEST = 3.0  # logit of a value of 0.95: white, and still with a gradient
 PRECISION = 1e-7  # of values near 1, as float32 has them
 
 
@@ -132,18 +132,25 @@ def total_variation(image: Tensor) -> Tensor:
     return half
 
 
-def saturation(image: Tensor) -> Tensor:
-    """How far a sigmoid's inputs lie beyond ±3, where hardly any gradient comes back through it.
+def out_of_range(image: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+    """How far a sigmoid's inputs lie beyond a range: where hardly any gradient comes back.
 
-    A network of instance normalisations learns to draw blobs there, as any style: they cost it
-    nothing that it feels, and their size settles the statistics of all else (seen likewise by
-    Karras et al. 2020, sec. 2).
+    A network of instance normalisations learns to draw white blobs, as any style does (Karras et
+    al. 2020, sec. 2): their size settles the statistics of all else, and behind the sigmoid they
+    cost nothing that it feels.
 
     Args:
         image: (B, 3, H, W) in [0, 1], the sigmoid's float32 outputs.
+        lowest: (B, 3) in [0, 1], of each channel.
+        highest: the same; both are taken as no farther out than ±3 before the sigmoid.
 
     Returns:
         (B,) mean squares over the values. Where an output is rounded to 1 there is no gradient.
     """
-    beyond = (torch.logit(image, eps=PRECISION).abs() - BRIGHTEST).relu()
+    logits = torch.logit(image, eps=PRECISION)
+    low, high = (
+        torch.logit(end, eps=PRECISION).clamp(-FARTHEST, FARTHEST)[..., None, None]
+        for end in (lowest, highest)
+    )
+    beyond = (logits - high).relu() + (low - logits).relu()
     return beyond.square().mean((1, 2, 3))

@@ -11,19 +11,25 @@ from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import Describe, least_side
 
 RELATIVE = ("relative", "norm")  # weightings that compare each term with its target's own scale
+RANGE = "range"  # among the layers of a style's targets
+ENDS = (0.005, 0.995)  # quantiles of a style's values: a few of them are specks of dust
 LEAST = 1e-12  # a picture that excites nothing is compared as it is
 
 
 @torch.no_grad()
-def style_grams(
+def style_targets(
     describe: Describe, styles: Sequence[Tensor], config: TrainConfig
 ) -> dict[str, Tensor]:
-    """Gram matrices of every style image, {layer: (N, C, C)}.
+    """What every style image asks of a picture.
 
     Args:
         describe: a `Descriptor`.
         styles: (1, 3, H, W) RGB in [0, 1] each, of any size.
         config: its style layers, and the area at which it shows them.
+
+    Returns:
+        {layer: (N, C, C) Gram matrices}, and at `RANGE` (N, 2, 3), the darkest and the brightest
+        of its colours by channel, if that counts.
     """
     found = []
     for style in styles:
@@ -31,7 +37,12 @@ def style_grams(
         size = images.same_area(images.size_of(style), config.style_size**2, least=least)
         shown = images.resize(style, size)
         found.append(describe(shown, config.style_layers, lambda _, maps: losses.gram_matrix(maps)))
-    return {layer: torch.cat([grams[layer] for grams in found]) for layer in config.style_layers}
+    targets = {layer: torch.cat([grams[layer] for grams in found]) for layer in config.style_layers}
+    if config.range_weight:
+        ends = torch.tensor(ENDS, device=styles[0].device)
+        ranges = [style[0].flatten(1).float().quantile(ends, dim=1) for style in styles]
+        targets[RANGE] = torch.stack(ranges)
+    return targets
 
 
 def feature_losses(
@@ -40,9 +51,9 @@ def feature_losses(
     target: Tensor | None,
     config: TrainConfig,
     *,
-    grams: Mapping[str, Tensor] | None = None,
+    styles: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Weighted losses of a batch, each one a sample: "content", "style", "tv", "saturation".
+    """Weighted losses of a batch, each one a sample: "content", "style", "tv", "range".
 
     Args:
         describe: a `Descriptor`.
@@ -50,7 +61,7 @@ def feature_losses(
         target: (B, 3, H, W) RGB in [0, 1]: the photos whose content it should show; None for
             textures, which have none.
         config: layers and weights.
-        grams: {style layer: (B, C, C)}, of each sample's own style.
+        styles: what `style_targets` returns, of each sample's own style.
 
     Returns:
         {name: (B,)}, float32 or wider.
@@ -68,8 +79,8 @@ def feature_losses(
             distance = _mean_square(maps - wanted)
             scale = _mean_square(wanted).clamp(min=LEAST) if relative else 1.0
             terms["content"] = config.content_weight * distance / scale
-        if grams is not None and name in grams:
-            style = _style(maps, grams[name], config)
+        if styles is not None and name in styles:
+            style = _style(maps, styles[name], config)
             terms["style"] = config.style_weight * style
         return terms
 
@@ -81,8 +92,9 @@ def feature_losses(
         values = output[0].numel()
         tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
         total["tv"] = config.tv_weight * tv
-    if config.saturation_weight:
-        total["saturation"] = config.saturation_weight * losses.saturation(output)
+    if styles is not None and RANGE in styles:
+        lowest, highest = styles[RANGE].unbind(1)
+        total["range"] = config.range_weight * losses.out_of_range(output, lowest, highest)
     return total
 
 

@@ -82,20 +82,20 @@ class Training:
             StylizeError: the loss explodes, or the generator's output is blank.
         """
         config = self.task.config
-        grams = None
+        targets = None
         if self.describe is not None and self.task.styles:
             styles = [image.to(self.machine.device) for _, image in self.task.styles]
-            grams = perceptual.style_grams(self.describe, styles, config)
+            targets = perceptual.style_targets(self.describe, styles, config)
         with closing(self._batches()) as batches:
 
             def losses(step: int) -> Mapping[str, Tensor]:
-                return self._losses(step, next(batches).to(self.machine.device), grams)
+                return self._losses(step, next(batches).to(self.machine.device), targets)
 
             for update in training.fit(losses, self.optimizer, config, first=self.step):
                 self.step = update.step
                 due = update.step % RATED == 0 or update.step == config.steps
                 if config.generator == "pyramid" and due:
-                    self._rate(grams or {})
+                    self._rate(targets or {})
                 yield update
 
     def _batches(self) -> Generator[Tensor, None, None]:
@@ -106,7 +106,7 @@ class Training:
             yield torch.zeros(config.batch_size, 3, config.size, config.size)
 
     def _losses(
-        self, step: int, batch: Tensor, grams: Mapping[str, Tensor] | None
+        self, step: int, batch: Tensor, targets: Mapping[str, Tensor] | None
     ) -> Mapping[str, Tensor]:
         config, count = self.task.config, len(batch)
         chosen, photos = self._chosen(step, count), None if self.crops is None else batch
@@ -114,8 +114,8 @@ class Training:
         _check_not_blank(output, photos, step)
         if self.describe is None:
             return perceptual.pixel_losses(output, batch)
-        own = None if grams is None else {layer: gram[chosen] for layer, gram in grams.items()}
-        terms = perceptual.feature_losses(self.describe, output, photos, config, grams=own)
+        own = None if targets is None else {name: of[chosen] for name, of in targets.items()}
+        terms = perceptual.feature_losses(self.describe, output, photos, config, styles=own)
         if own is not None:
             self._remember(chosen, terms["style"])
         return terms
@@ -142,7 +142,7 @@ class Training:
             self.style_losses[name] = MEMORY_OF_STYLES * old + (1 - MEMORY_OF_STYLES) * value
 
     @torch.no_grad()
-    def _rate(self, grams: Mapping[str, Tensor]) -> None:
+    def _rate(self, targets: Mapping[str, Tensor]) -> None:
         """Keeps the model if its loss on fixed inputs, generated as they will be, is the least."""
         config, count = self.task.config, self.task.config.batch_size
         photos = torch.zeros(count, 3, config.size, config.size)
@@ -154,7 +154,7 @@ class Training:
         self.network.train()
         target = None if self.crops is None else photos
         assert self.describe is not None
-        terms = perceptual.feature_losses(self.describe, output, target, config, grams=grams)
+        terms = perceptual.feature_losses(self.describe, output, target, config, styles=targets)
         loss = sum(values.mean().item() for values in terms.values())
         if self.best is None or loss < self.best.provenance[RATING]:
             made = self._checkpoint()
