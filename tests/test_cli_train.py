@@ -127,7 +127,7 @@ def test_json_is_one_object_and_quiet_is_quiet(stylize):
     assert (record["device"], record["precision"], record["skipped"]) == ("cpu", "float32", [])
     losses = record["losses"]
     assert losses.pop("total") == pytest.approx(sum(losses.values()), rel=1e-4)
-    assert set(losses) == {"content", "style"}
+    assert set(losses) == {"content", "style", "range"}
 
 
 def test_without_a_terminal_every_save_is_a_line(stylize):
