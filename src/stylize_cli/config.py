@@ -221,10 +221,12 @@ _UPSCALER = TrainConfig(
 _TEXTURE = TrainConfig(
     generator="pyramid",
     width=8,
-    steps=1000,
-    size=256,
+    steps=700,
+    batch_size=2,
     lr=1e-2,
+    weighting="norm",
     content_weight=0.0,
+    tv_weight=4.0,  # or else flat parts are hatched pixel by pixel
     style_layers=STYLE_LAYERS,
     style_size=256,
     edges="clean",
@@ -256,7 +258,7 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("super-resolution", "default"): _UPSCALER,
     ("texture", "default"): _TEXTURE,
     ("texture-style", "default"): replace(
-        _TEXTURE, steps=2000, content_weight=0.2, content_layer="relu4_2", levels=6
+        _TEXTURE, steps=2000, content_weight=0.4, content_layer="relu4_2", levels=6
     ),
     ("perceptual", "paper"): _PAPER,
     # Dumoulin et al. 2017, sec. 3 and appendix: batch 16; Magenta's weights, no total variation.
@@ -288,9 +290,11 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         _TEXTURE,
         steps=2000,
         batch_size=16,
+        size=256,
         lr=0.1,
         decay="steps",
         weighting="volume",
+        tv_weight=0.0,
         edges="trained",
         gradients="normalised",
         norm="batch",
@@ -299,11 +303,14 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("texture-style", "paper"): replace(
         _TEXTURE,
         steps=3000,
+        batch_size=4,
+        size=256,
         lr=0.1,
         decay="steps",
         zoom=(1.0, 1.0),
         flip=False,
         weighting="volume",
+        tv_weight=0.0,
         content_weight=0.6,
         style_weight=1e3,
         content_layer="relu4_2",
