@@ -490,6 +490,30 @@ def test_a_style_is_added_and_the_others_stay_bit_by_bit(trained, pair, picture)
     assert made.provenance["added"]["new"]["steps"] == 4
 
 
+@pytest.mark.parametrize(
+    ("options", "content_weight", "weighting"),
+    [("", 0.7, "norm"), ("--content-weight 0.1", 0.1, "norm"), ("--preset paper", 1.0, "mean")],
+)
+@pytest.mark.usefixtures("photo")
+def test_an_added_style_is_compared_as_the_others_were(
+    trained, picture_file, options, content_weight, weighting
+):
+    for seed, name in enumerate(("other.png", "new.png")):
+        picture_file(32, 32, seed=seed, name=name)
+    own = ["--content-weight", 0.7, "--style-layers", "relu1_1", "-o", "pair.pt"]
+    trained(*ONE, "--style", "other.png", *own)
+    config = trained(*ADD, *options.split()).provenance["added"]["new"]["config"]
+    assert (config["content_weight"], config["weighting"]) == (content_weight, weighting)
+    assert (tuple(config["style_layers"]) == ("relu1_1",)) is (weighting == "norm")
+
+
+@pytest.mark.parametrize("noted", [{}, {"style_weight": "all of it"}, {"levels": 9}])
+def test_an_added_style_passes_over_what_a_model_does_not_say(pair, noted):
+    told = replace(pair, provenance={"config": noted})
+    config = TRAIN_PRESETS["conditional", "default"]
+    assert add_style.with_losses_of(told, config) == config
+
+
 @pytest.mark.usefixtures("pair")
 def test_an_added_style_can_be_stopped_and_go_on(stylize, trained, during):
     whole = trained(*ADD, "-o", "whole.pt")

@@ -10,11 +10,11 @@ import typer
 from stylize_cli import models
 from stylize_cli.cli import boards, inputs, learning, options, outputs, previews, summary, tasks
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainPreset
+from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainConfig, TrainPreset
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize_cli.checkpoints import TrainingState
+    from stylize_cli.checkpoints import Checkpoint, TrainingState
 
 SAVE_EVERY = 100  # steps
 SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al. 2017, sec. 3.3)
@@ -154,9 +154,10 @@ def train(
     chosen: Method = "conditional"
     if to is None:
         chosen = tasks.choose_method(method, len(paintings), factor, photos=dataset is not None)
-    config = TRAIN_PRESETS[chosen, preset]
+    names = tasks.unique([inputs.stem(painting) for painting in paintings])
+    base = tasks.base(to, names[0]) if to else None
     config = options.override(
-        replace(config, steps=config.steps // SHARE_OF_ADDED) if to else config,
+        _settings(chosen, preset, base),
         loss=loss,
         steps=steps,
         batch_size=batch_size,
@@ -176,7 +177,6 @@ def train(
         raise StylizeError("a texture needs no photo: leave out --preview")
     sources = [source for source in (*paintings, preview) if source is not None]
     inputs.check_one_stdin(sources)
-    names = tasks.unique([inputs.stem(painting) for painting in paintings])
     kept = [*sources, *(str(file) for file in (to, weights) if file)]
     name = tasks.stem(given, names, factor)
     model = _file(output, f"{to.stem}-{name}.pt" if to else f"{name}.pt", kept)
@@ -187,9 +187,6 @@ def train(
     own = {previews.sheet_file(model), *([plot] if plot else [])}
     photos = () if chosen == "texture" else tasks.photos(dataset, own)
     state = _state(model, resume=resume)
-    base = tasks.base(to, names[0]) if to else None
-    if base is not None:
-        config = replace(config, width=base.arguments.get("width", 32))
     styles = tasks.read_styles(paintings, names, config, console)
     photo = None if preview is None else tasks.read_preview(preview, console)
 
@@ -221,6 +218,19 @@ def train(
     console.result(summary.record(training, course, model, time.perf_counter() - began))
     if course.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _settings(method: Method, preset: TrainPreset, base: "Checkpoint | None") -> TrainConfig:
+    """The preset's; for a style that is to be added, fewer steps on the model's own losses."""
+    config = TRAIN_PRESETS[method, preset]
+    if base is None:
+        return config
+    from stylize_cli.methods import add_style
+
+    config = replace(
+        config, steps=config.steps // SHARE_OF_ADDED, width=base.arguments.get("width", 32)
+    )
+    return add_style.with_losses_of(base, config) if preset == "default" else config
 
 
 def _one(layers: tuple[str, ...] | None) -> str | None:

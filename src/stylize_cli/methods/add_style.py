@@ -12,8 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
 
+LOSSES = (
+    *("weighting", "content_weight", "style_weight", "tv_weight", "range_weight"),
+    *("content_layer", "style_layers", "style_size", "pool", "edges", "gradients"),
+)
 ROWS = (".gamma", ".beta")  # ends of the names of what there is a row a style of
 
 
@@ -42,6 +47,14 @@ def alone(base: Checkpoint, name: str) -> Checkpoint:
     }
     arguments = {**base.arguments, "styles": 1}
     return replace(base, arguments=arguments, weights=weights, styles=(name,))
+
+
+def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:
+    """The settings, with the losses that a model was trained with: one look for all its styles."""
+    noted = base.provenance.get("config", {})
+    own = {name: noted[name] for name in LOSSES if name in noted}
+    sound = {name: v for name, v in own.items() if isinstance(v, type(getattr(config, name)))}
+    return replace(config, **sound)
 
 
 def freeze(network: nn.Module) -> None:
