@@ -649,3 +649,9 @@ def test_a_style_without_photos_is_a_texture(stylize):
     assert "the best on fixed noise" in ran.err
     made = checkpoints.load(Path("style.pt"))
     assert made.arguments == {"levels": 2, "norm": "instance", "image": False, "width": 8}
+
+
+def test_a_training_that_memory_will_not_do_for_is_not_started(refused, tmp_path):
+    said = refused(*ONE, "--batch-size", 4096, "--memory", "1GB")
+    assert re.search(r"a step of 4096 samples of 32 px needs about .* --memory more", said)
+    assert not list(tmp_path.glob("*.pt"))

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from stylize_cli import descriptors, devices, images, limits
-from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS, OptimizeConfig
+from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS, TRAIN_PRESETS, OptimizeConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
+from stylize_cli.methods.tasks import Task
 
 CONFIG = OptimizeConfig(
     content_layers=CONTENT_LAYERS,
@@ -132,3 +133,76 @@ def test_a_budget_does_not_make_memory(free):
     free(0)
     with pytest.raises(StylizeError, match="free some memory"):
         limits.check((64, 64), CONFIG, CPU, 10**12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_generator_keeps_what_autograd_really_keeps(dtype):
+    config = replace(TRAIN_PRESETS["conditional", "default"], width=4, size=64)
+    task = Task("conditional", config, (("a", torch.rand(1, 3, 64, 64)),))
+    told = limits.kept_bytes(*task.outline(config, dtype))
+    network, kept = task.network(), {}
+    own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    inputs = task.inputs(torch.rand(1, 3, 64, 64), [0], 0)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = network(inputs[0].to(dtype), inputs[1])
+    assert output.shape == (1, 3, 64, 64)
+    assert told == pytest.approx(sum(kept.values()), rel=0.02)
+
+
+def outline_of(method, config, factor=None):
+    styles = () if factor else (("a", torch.rand(1, 3, 32, 32)),)
+    task = Task(method, config, styles, factor)
+    return lambda other: task.outline(other, torch.float32)
+
+
+TRAINING = replace(TRAIN_PRESETS["perceptual", "default"], width=4, size=128, batch_size=6)
+
+
+def test_a_training_grows_with_its_samples_and_without_a_descriptor_takes_less():
+    own = limits.measure(outline_of("perceptual", TRAINING), TRAINING)
+
+    def need(**changes):
+        return limits.estimate_training(own, replace(TRAINING, **changes), torch.float32)
+
+    one, two, three = (need(batch_size=count) for count in (1, 2, 3))
+    assert three - two == pytest.approx(two - one) > 0
+    assert need(size=256) > need() > need(style_layers=("relu1_1",)) > need(loss="pixel")
+
+
+@pytest.mark.parametrize(
+    ("method", "factor"), [("perceptual", None), ("texture", None), ("super-resolution", 4)]
+)
+def test_every_kind_of_generator_is_measured(method, factor):
+    config = replace(TRAIN_PRESETS[method, "default"], size=256)
+    outline = outline_of(method, config, factor)
+    own = limits.measure(outline, config)
+    kept = limits.kept_bytes(*outline(config))
+    assert 256**2 * own.pixel == pytest.approx(kept, rel=0.05)
+    network, _ = outline(config)
+    assert own.weights == 4 * sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("least", "fix"),
+    [
+        ({"batch_size": 3}, r"use --batch-size 3$"),
+        ({"batch_size": 1, "size": 64}, r"use --batch-size 1 --size 64$"),
+        ({"batch_size": 1, "size": 8}, r"free some memory$"),
+    ],
+)
+def test_a_training_that_does_not_fit_is_told_what_would(free, least, fix):
+    outline = outline_of("perceptual", TRAINING)
+    own = limits.measure(outline, TRAINING)
+    free(limits.estimate_training(own, replace(TRAINING, **least), torch.float32))
+    with pytest.raises(StylizeError, match=fix) as refused:
+        limits.check_training(outline, TRAINING, CPU, None)
+    assert "a step of 6 samples of 128 px needs about" in str(refused.value)
+    free(limits.estimate_training(own, TRAINING, torch.float32))
+    limits.check_training(outline, TRAINING, CPU, None)

@@ -1,10 +1,14 @@
-"""How much memory an optimisation takes, said before it starts."""
+"""How much memory an optimisation or a training takes, said before it starts."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import psutil
 import torch
+from torch import Tensor, nn
 
 from stylize_cli import descriptors, devices, images
-from stylize_cli.config import OptimizeConfig
+from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 
@@ -14,23 +18,49 @@ from stylize_cli.errors import StylizeError
 GRADIENTS = 4
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
 INDEX = 8  # bytes: where max pooling took each value from
+COPIES = 8  # of the weights: gradients, Adam's two moments, and what a save copies of all
+# Of training; chosen like GRADIENTS, over four sizes, both presets and all kinds of generators.
+PASSES = 2  # times what a generator's forward pass keeps: its backward pass has gradients as large
+HEAP = 280_000_000  # bytes: photos in the making, workspaces, and what cannot be used again
+SMALL = 64  # px: of the samples that a generator is measured by
+STEP = 32  # px between the sizes that are tried
 LOADING = 120_000_000  # bytes: of the descriptor while it is read and converted
+
+# A generator with such settings and one sample of its inputs, both on the "meta" device.
+Outline = Callable[[TrainConfig], tuple[nn.Module, Sequence[Tensor]]]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """What a generator takes.
+
+    Attributes:
+        pixel: bytes that are kept for the backward pass, for every pixel of a sample.
+        weights: bytes of its parameters.
+    """
+
+    pixel: float
+    weights: int
 
 
 def bytes_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
+    vectors = 3 * torch.float32.itemsize * (2 * config.history + VECTORS)
+    return maps_per_pixel(config.layers, config.pool, dtype) + vectors
+
+
+def maps_per_pixel(layers: Collection[str], pool: str, dtype: torch.dtype) -> float:
+    """Bytes of VGG's maps and of their gradients, for every pixel it is shown."""
     order = descriptors.layer_names(descriptors.SOURCES["vgg19"])
     kept = 0.0
-    for layer in order[: 1 + max(order.index(layer) for layer in config.layers)]:
+    for layer in order[: 1 + max(order.index(layer) for layer in layers)]:
         kind, block = (layer[:4], int(layer[4]))
         values = descriptors.MAPS[block - 1] / 4 ** (block - 1)  # a pixel
         if kind == "relu":
             kept += values * dtype.itemsize
         else:
-            kept += values / 4 * (dtype.itemsize + (INDEX if config.pool == "max" else 0))
-    gradients = GRADIENTS * descriptors.MAPS[0] * dtype.itemsize
-    vectors = 3 * torch.float32.itemsize * (2 * config.history + VECTORS)
-    return kept + gradients + vectors
+            kept += values / 4 * (dtype.itemsize + (INDEX if pool == "max" else 0))
+    return kept + GRADIENTS * descriptors.MAPS[0] * dtype.itemsize
 
 
 def estimate(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
@@ -54,22 +84,117 @@ def check(
     Raises:
         StylizeError: it does not fit.
     """
-    there = devices.free_memory(machine.device)
-    own = psutil.Process().memory_info().rss
-    free = there if budget is None else min(there, budget - own)
+    free, own, there = _free(machine, budget)
     need = estimate(size, config, machine.dtype)
     if need <= free:
         return
     long = max(size)
     while long > 0 and estimate(images.fitted(size, long), config, machine.dtype) > free:
         long -= 16
-    if long >= 16:
-        fix = f"use --size {long}"
-    elif budget is not None and budget - own < there:
-        fix = f"give --memory more (the program itself takes {own / 1e9:.1f} GB)"
-    else:
-        fix = "free some memory"
-    raise StylizeError(
-        f"{size[1]}x{size[0]} px needs about {need / 1e9:.1f} GB, {max(0, free) / 1e9:.1f} GB is "
-        f"free; {fix}"
+    fix = f"use --size {long}" if long >= 16 else _more(budget, own, there)
+    raise _too_little(f"{size[1]}x{size[0]} px", need, free, fix)
+
+
+def kept_bytes(network: nn.Module, inputs: Sequence[Tensor]) -> int:
+    """Bytes that a network's forward pass keeps for its backward pass, its weights apart.
+
+    Args:
+        network: on the "meta" device, where nothing is computed, and nothing kept in fact.
+        inputs: likewise.
+    """
+    own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
+    kept: dict[int, Tensor] = {}  # by storage, and held: or else another may get its address
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()._cdata
+        if storage not in own:
+            kept[storage] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = network(*inputs)
+    del output
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def measure(outline: Outline, config: TrainConfig) -> Generator:
+    """What a generator takes, by two sizes of a sample: neither is one that could be too large."""
+    least = max(SMALL, config.multiple)
+    kept, areas = [], []
+    for side in (least, 2 * least):
+        network, sample = outline(replace(config, size=side))
+        kept.append(kept_bytes(network, sample))
+        areas.append(side**2)
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    return Generator((kept[1] - kept[0]) / (areas[1] - areas[0]), weights)
+
+
+def estimate_training(own: Generator, config: TrainConfig, dtype: torch.dtype) -> int:
+    """Bytes that training takes, beside the program itself.
+
+    Args:
+        own: what its generator takes.
+        config: batch size, size of a sample, and the layers it is judged by.
+        dtype: of the descriptor.
+    """
+    kept = PASSES * config.batch_size * config.size**2 * own.pixel
+    need = HEAP + int(kept) + COPIES * own.weights
+    if not config.layers:
+        return need
+    margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
+    area = config.batch_size * (config.size + margin) ** 2
+    return need + LOADING + int(area * maps_per_pixel(config.layers, config.pool, dtype))
+
+
+def check_training(
+    outline: Outline, config: TrainConfig, machine: Machine, budget: int | None
+) -> None:
+    """Refuses a training for which memory will not do, and says what would.
+
+    Args:
+        outline: the generator.
+        config: what is to run.
+        machine: where.
+        budget: most bytes the whole program may take; None for what is free on the device.
+
+    Raises:
+        StylizeError: it does not fit.
+    """
+    free, own, there = _free(machine, budget)
+    generator = measure(outline, config)
+
+    def need(other: TrainConfig) -> int:
+        return estimate_training(generator, other, machine.dtype)
+
+    if need(config) <= free:
+        return
+    batches = (replace(config, batch_size=count) for count in range(config.batch_size - 1, 0, -1))
+    sizes = range(config.size - STEP, 0, -STEP)
+    lesser = (*batches, *(replace(config, batch_size=1, size=size) for size in sizes))
+    fitting = next((other for other in lesser if need(other) <= free), None)
+    fix = _more(budget, own, there)
+    if fitting is not None:
+        fix = f"use --batch-size {fitting.batch_size}"
+        fix += f" --size {fitting.size}" if fitting.size < config.size else ""
+    what = f"a step of {config.batch_size} samples of {config.size} px"
+    raise _too_little(what, need(config), free, fix)
+
+
+def _free(machine: Machine, budget: int | None) -> tuple[int, int, int]:
+    """Bytes that may be taken, that the program takes, and that the device has free."""
+    there = devices.free_memory(machine.device)
+    own = psutil.Process().memory_info().rss
+    return there if budget is None else min(there, budget - own), own, there
+
+
+def _more(budget: int | None, own: int, there: int) -> str:
+    """What helps where nothing smaller will do."""
+    if budget is not None and budget - own < there:
+        return f"give --memory more (the program itself takes {own / 1e9:.1f} GB)"
+    return "free some memory"
+
+
+def _too_little(what: str, need: int, free: int, fix: str) -> StylizeError:
+    return StylizeError(
+        f"{what} needs about {need / 1e9:.1f} GB, {max(0, free) / 1e9:.1f} GB is free; {fix}"
     )

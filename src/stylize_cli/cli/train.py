@@ -116,6 +116,7 @@ def train(
     ] = None,
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
+    memory: options.MemoryOption = None,
     save_every: Annotated[int, _number("--save-every", "Steps between saves.")] = SAVE_EVERY,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the training of this model stopped.")
@@ -139,7 +140,7 @@ def train(
 ) -> None:
     """Teach a network a style, many styles or super-resolution, to be run in one pass."""
     console = Console(quiet=quiet, json=json)
-    factor = int(upscale) if upscale else None
+    factor, budget = int(upscale) if upscale else None, options.parse_bytes(memory)
     if (add_style is None) != (to is None):
         raise StylizeError("--add-style IMAGE and --to MODEL.pt go together: give both")
     if to and (style or upscale or width or method not in ("auto", "conditional")):
@@ -190,10 +191,13 @@ def train(
     styles = tasks.read_styles(paintings, names, config, console)
     photo = None if preview is None else tasks.read_preview(preview, console)
 
+    from stylize_cli import limits
     from stylize_cli.datasets import Crops
     from stylize_cli.methods.tasks import Task
     from stylize_cli.methods.train import Training
 
+    task = Task(chosen, config, styles, factor, seed, base)
+    limits.check_training(lambda other: task.outline(other, machine.dtype), config, machine, budget)
     plan = learning.Plan(
         model,
         save_every,
@@ -204,7 +208,7 @@ def train(
     )
     describe, source = tasks.load_descriptor(config, descriptor, weights, machine, console)
     training = Training(
-        Task(chosen, config, styles, factor, seed, base),
+        task,
         Crops(photos, config.size, config.zoom, config.flip, seed) if photos else None,
         describe,
         machine,

@@ -1,7 +1,7 @@
 """What a generator is to learn, and what it is given while it does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,13 @@ class Task:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
             return BUILDERS[self.config.generator](**self.arguments)
+
+    def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:
+        """Its generator with other settings, and what it is given for one sample, without data."""
+        own = replace(self, config=config)
+        blank = torch.zeros(1, 3, config.size, config.size)
+        sample = [x.to("meta", dtype if x.dim() == 4 else None) for x in own.inputs(blank, [0], 0)]
+        return own.network().to("meta").train(), sample
 
     def inputs(self, photos: Tensor, chosen: Sequence[int], step: int) -> list[Tensor]:
         """What its generator is given.
