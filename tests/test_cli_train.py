@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import checkpoints, images, perceptual, sheets
+from stylize_cli import checkpoints, devices, images, perceptual, sheets
 from stylize_cli.cli import previews
 from stylize_cli.config import TRAIN_PRESETS
 from stylize_cli.methods import add_style
@@ -652,6 +652,24 @@ def test_a_style_without_photos_is_a_texture(stylize):
 
 
 def test_a_training_that_memory_will_not_do_for_is_not_started(refused, tmp_path):
-    said = refused(*ONE, "--batch-size", 4096, "--memory", "1GB")
+    said = refused(*ONE, "--batch-size", 4096, "--memory", "4MB")
     assert re.search(r"a step of 4096 samples of 32 px needs about .* --memory more", said)
     assert not list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+@pytest.mark.parametrize("options", ["--style style.png --dataset photos", "--style style.png"])
+def test_the_batch_that_is_told_to_fit_is_accepted(stylize, refused, monkeypatch, preset, options):
+    monkeypatch.setattr(devices, "free_memory", lambda _device: 3_000_000_000)
+    command = ["train", *options.split(), "--size", 2048, "--batch-size", 9, "--preset", preset]
+    found = re.search(r"use (--batch-size \d+ --size \d+)$", refused(*command))
+    monkeypatch.setattr(method.Training, "run", lambda _self: iter(()))
+    command = ["train", *options.split(), "--preset", preset, *found[1].split()]
+    assert stylize(*command).code == 0
+
+
+def test_what_is_resumed_keeps_its_batch(stylize, refused, monkeypatch):
+    assert stylize(*ONE).code == 0
+    monkeypatch.setattr(devices, "free_memory", lambda _device: 1_000_000)
+    assert refused(*ONE, "--resume", "--steps", 9).strip().endswith("free some memory")
+    assert stylize(*ONE, "--resume").code == 0  # all is done: nothing is taken

@@ -1,7 +1,8 @@
 """How much memory an optimisation or a training takes, said before it starts."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import psutil
 import torch
@@ -22,11 +23,10 @@ COPIES = 8  # of the weights: gradients, Adam's two moments, and what a save cop
 # Of training; chosen like GRADIENTS, over four sizes, both presets and all kinds of generators.
 PASSES = 2  # times what a generator's forward pass keeps: its backward pass has gradients as large
 HEAP = 280_000_000  # bytes: photos in the making, workspaces, and what cannot be used again
-SMALL = 64  # px: of the samples that a generator is measured by
-STEP = 32  # px between the sizes that are tried
+LOOKING = 3  # copies of the first block's maps of a style image
 LOADING = 120_000_000  # bytes: of the descriptor while it is read and converted
 
-# A generator with such settings and one sample of its inputs, both on the "meta" device.
+# A generator with such settings and a batch of its inputs, all on the "meta" device.
 Outline = Callable[[TrainConfig], tuple[nn.Module, Sequence[Tensor]]]
 
 
@@ -35,11 +35,11 @@ class Generator:
     """What a generator takes.
 
     Attributes:
-        pixel: bytes that are kept for the backward pass, for every pixel of a sample.
+        kept: bytes of one sample that the forward pass keeps for the backward pass.
         weights: bytes of its parameters.
     """
 
-    pixel: float
+    kept: int
     weights: int
 
 
@@ -118,15 +118,10 @@ def kept_bytes(network: nn.Module, inputs: Sequence[Tensor]) -> int:
 
 
 def measure(outline: Outline, config: TrainConfig) -> Generator:
-    """What a generator takes, by two sizes of a sample: neither is one that could be too large."""
-    least = max(SMALL, config.multiple)
-    kept, areas = [], []
-    for side in (least, 2 * least):
-        network, sample = outline(replace(config, size=side))
-        kept.append(kept_bytes(network, sample))
-        areas.append(side**2)
+    """What a generator of such settings takes."""
+    network, samples = outline(config)
     weights = sum(parameter.nbytes for parameter in network.parameters())
-    return Generator((kept[1] - kept[0]) / (areas[1] - areas[0]), weights)
+    return Generator(kept_bytes(network, samples) // len(samples[0]), weights)
 
 
 def estimate_training(own: Generator, config: TrainConfig, dtype: torch.dtype) -> int:
@@ -137,23 +132,31 @@ def estimate_training(own: Generator, config: TrainConfig, dtype: torch.dtype) -
         config: batch size, size of a sample, and the layers it is judged by.
         dtype: of the descriptor.
     """
-    kept = PASSES * config.batch_size * config.size**2 * own.pixel
-    need = HEAP + int(kept) + COPIES * own.weights
+    need = HEAP + PASSES * config.batch_size * own.kept + COPIES * own.weights
     if not config.layers:
         return need
     margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
     area = config.batch_size * (config.size + margin) ** 2
-    return need + LOADING + int(area * maps_per_pixel(config.layers, config.pool, dtype))
+    judged = int(area * maps_per_pixel(config.layers, config.pool, dtype))
+    # Before the first step the styles are looked at, one by one and without a backward pass.
+    shown = (config.style_size + margin) ** 2 if config.style_layers else 0
+    styles = shown * LOOKING * descriptors.MAPS[0] * dtype.itemsize
+    return LOADING + max(need + judged, HEAP + styles)
 
 
 def check_training(
-    outline: Outline, config: TrainConfig, machine: Machine, budget: int | None
+    outline: Outline,
+    config: TrainConfig,
+    lesser: Iterable[TrainConfig],
+    machine: Machine,
+    budget: int | None,
 ) -> None:
     """Refuses a training for which memory will not do, and says what would.
 
     Args:
         outline: the generator.
         config: what is to run.
+        lesser: what could run instead, with fewer or smaller samples, the best first.
         machine: where.
         budget: most bytes the whole program may take; None for what is free on the device.
 
@@ -161,18 +164,18 @@ def check_training(
         StylizeError: it does not fit.
     """
     free, own, there = _free(machine, budget)
-    generator = measure(outline, config)
+
+    @cache
+    def generator(size: int) -> Generator:
+        return measure(outline, replace(config, size=size))
 
     def need(other: TrainConfig) -> int:
-        return estimate_training(generator, other, machine.dtype)
+        return estimate_training(generator(other.size), other, machine.dtype)
 
     if need(config) <= free:
         return
-    batches = (replace(config, batch_size=count) for count in range(config.batch_size - 1, 0, -1))
-    sizes = range(config.size - STEP, 0, -STEP)
-    lesser = (*batches, *(replace(config, batch_size=1, size=size) for size in sizes))
-    fitting = next((other for other in lesser if need(other) <= free), None)
     fix = _more(budget, own, there)
+    fitting = next((other for other in lesser if need(other) <= free), None)
     if fitting is not None:
         fix = f"use --batch-size {fitting.batch_size}"
         fix += f" --size {fitting.size}" if fitting.size < config.size else ""

@@ -1,6 +1,7 @@
 """What a training is asked to learn, out of its options."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Wanted = Literal["auto", Method]
 
 PREVIEW = 512  # px, long side
+LEAST_SIZE = 32  # px, of a sample
 
 NEEDS = {
     "perceptual": "one --style",
@@ -64,7 +66,6 @@ def choose_method(wanted: Wanted, styles: int, factor: int | None, *, photos: bo
 def check(config: TrainConfig, factor: int | None, name: Descriptor) -> None:
     """Raises `StylizeError` for settings with which no step could be done."""
     from stylize_cli import descriptors
-    from stylize_cli.generators import johnson
 
     if config.loss == "pixel" and not factor:
         raise StylizeError("--loss pixel is for --upscale: leave it out")
@@ -72,15 +73,34 @@ def check(config: TrainConfig, factor: int | None, name: Descriptor) -> None:
     if config.loss == "feature" and not config.content_weight and not style:
         raise StylizeError("both weights are 0: give --content-weight or --style-weight")
     descriptors.check_layers(config.layers, descriptors.SOURCES[name])
+    least, multiple = _sizes(config, factor)
+    if config.size < least or config.size % multiple:
+        least = -(-max(least, config.size) // multiple) * multiple
+        raise StylizeError(
+            f"--size {config.size} does not suit the network and its layers: use --size {least}"
+        )
+
+
+def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
+    """The least side of a sample, and what sides must be multiples of."""
+    from stylize_cli import descriptors
+    from stylize_cli.generators import johnson
+
     least = descriptors.least_side(config.layers) if config.layers else 0
     if config.generator == "johnson":
         least = max(least, johnson.MARGIN + 1)
     multiple = max(config.multiple, factor or 0)
-    if config.size < least or config.size % multiple:
-        least = max(multiple, -(-max(least, config.size) // multiple) * multiple)
-        raise StylizeError(
-            f"--size {config.size} does not suit the network and its layers: use --size {least}"
-        )
+    return -(-max(least, LEAST_SIZE, multiple) // multiple) * multiple, multiple
+
+
+def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
+    """What to try where memory will not do: fewer samples, then a single one ever smaller."""
+    for count in reversed(range(1, config.batch_size)):
+        yield replace(config, batch_size=count)
+    least, multiple = _sizes(config, factor)
+    size = config.size
+    while (size := (size - max(multiple, size // 8)) // multiple * multiple) >= least:
+        yield replace(config, batch_size=1, size=size)
 
 
 def unique(names: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -81,7 +82,7 @@ def train(
     steps: Annotated[int | None, _number("--steps", f"Updates of the weights. {STEPS}")] = None,
     batch_size: Annotated[int | None, _number("--batch-size", "Photos a step.")] = None,
     size: Annotated[
-        int | None, _number("--size", "Side of the crops.", metavar="PX", least=32)
+        int | None, _number("--size", "Side of the crops.", metavar="PX", least=tasks.LEAST_SIZE)
     ] = None,
     width: Annotated[int | None, _number("--width", "Maps of the first convolution.")] = None,
     lr: Annotated[float | None, _number("--lr", "Step size of Adam.", metavar="X", least=0)] = None,
@@ -112,7 +113,12 @@ def train(
     levels: Annotated[int | None, _number("--levels", "Scales of a texture network, K.")] = None,
     style_size: Annotated[
         int | None,
-        _number("--style-size", "Side of a square style; smaller: finer.", metavar="PX", least=32),
+        _number(
+            "--style-size",
+            "Side of a square style; smaller: finer.",
+            metavar="PX",
+            least=tasks.LEAST_SIZE,
+        ),
     ] = None,
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
@@ -197,7 +203,11 @@ def train(
     from stylize_cli.methods.train import Training
 
     task = Task(chosen, config, styles, factor, seed, base)
-    limits.check_training(lambda other: task.outline(other, machine.dtype), config, machine, budget)
+    if state is None or state.step < config.steps:
+        # What is resumed keeps its batch and size.
+        instead = tasks.lesser(config, factor) if state is None else ()
+        outline = partial(task.outline, dtype=machine.dtype)
+        limits.check_training(outline, config, instead, machine, budget)
     plan = learning.Plan(
         model,
         save_every,

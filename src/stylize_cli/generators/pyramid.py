@@ -115,7 +115,7 @@ def _fill(module: Conv, value: float) -> None:
 
 
 def draw_noise(
-    size: tuple[int, int], levels: int, batch: int, generator: torch.Generator
+    size: tuple[int, int], levels: int, batch: int, generator: torch.Generator | None
 ) -> list[Tensor]:
     """Uniform noise in [0, 1) at every scale, from coarse to fine (ibid., sec. 3.1).
 
@@ -123,7 +123,7 @@ def draw_noise(
         size: (H, W) of the texture, multiples of 2^(K-1).
         levels: K.
         batch: B.
-        generator: draws it.
+        generator: draws it; None is torch's own.
 
     Returns:
         K tensors (B, 3, H / 2^(K-1-k), W / 2^(K-1-k)).

@@ -16,6 +16,8 @@ from stylize_cli.generators.pyramid import draw_noise, with_image
 from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style
 
+OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
+
 Style = tuple[str, Tensor]  # name, (1, 3, H, W) RGB in [0, 1]
 
 
@@ -68,11 +70,17 @@ class Task:
             return BUILDERS[self.config.generator](**self.arguments)
 
     def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:
-        """Its generator with other settings, and what it is given for one sample, without data."""
+        """Its generator with other settings and a batch of inputs, neither with any memory."""
         own = replace(self, config=config)
-        blank = torch.zeros(1, 3, config.size, config.size)
-        sample = [x.to("meta", dtype if x.dim() == 4 else None) for x in own.inputs(blank, [0], 0)]
-        return own.network().to("meta").train(), sample
+        with torch.device("meta"):
+            network = BUILDERS[config.generator](**own.arguments)
+            photos = torch.empty(OUTLINED, 3, config.size, config.size)
+            if config.generator == "pyramid":
+                noise = draw_noise(images.size_of(photos), config.levels, OUTLINED, None)
+                batch = with_image(noise, photos) if self.method == "texture-style" else noise
+            else:
+                batch = own.inputs(photos, [0] * OUTLINED, 0)
+        return network.train(), [x.to(dtype) if x.dim() == 4 else x for x in batch]
 
     def inputs(self, photos: Tensor, chosen: Sequence[int], step: int) -> list[Tensor]:
         """What its generator is given.
