@@ -5,8 +5,8 @@
 
 Trains one network of all styles, one network for each style alone, and one of all styles but the
 last, to which the last is added; every training has as many steps as the others, but for the added
-style's. Each network's pictures of the photos, which none has seen, are judged at 256 px. A model
-that is in the folder already is not trained again.
+style's. Each network's pictures of the photos, which none has seen, are judged at 256 px. What is
+in the folder already is not trained again.
 """
 
 import argparse
@@ -32,10 +32,10 @@ def stylize(*arguments: str) -> float:
 
 
 def train(model: Path, options: Sequence[str]) -> Path:
-    """The model, trained now if it is not there."""
-    if not model.exists():
-        seconds = stylize("train", "-o", str(model), *options)
-        print(f"{model.name}: {seconds:.0f} s", file=sys.stderr, flush=True)
+    """The model, trained to its end if it is not."""
+    going = ["--resume"] if model.with_suffix(".state.pt").exists() else []
+    seconds = stylize("train", "-o", str(model), *options, *going)
+    print(f"{model.name}: {seconds:.0f} s", file=sys.stderr, flush=True)
     return model
 
 

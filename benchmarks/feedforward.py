@@ -40,7 +40,7 @@ HEADER = "| made by | loss | style error | content error | seconds |\n|---|---|-
 
 
 def read_config(model: checkpoints.Checkpoint) -> TrainConfig:
-    """What the model was trained with."""
+    """What the model was trained with, but for the range."""
     known = {field.name for field in fields(TrainConfig)}
     noted = {key: value for key, value in model.provenance["config"].items() if key in known}
     # A range concerns the sigmoid that a network ends in: a picture has none.

@@ -507,11 +507,19 @@ def test_an_added_style_is_compared_as_the_others_were(
     assert (tuple(config["style_layers"]) == ("relu1_1",)) is (weighting == "norm")
 
 
-@pytest.mark.parametrize("noted", [{}, {"style_weight": "all of it"}, {"levels": 9}])
+@pytest.mark.parametrize("noted", [None, "?", [1]])
 def test_an_added_style_passes_over_what_a_model_does_not_say(pair, noted):
-    told = replace(pair, provenance={"config": noted})
     config = TRAIN_PRESETS["conditional", "default"]
-    assert add_style.with_losses_of(told, config) == config
+    assert add_style.with_losses_of(replace(pair, provenance={}), config) == config
+    assert add_style.with_losses_of(replace(pair, provenance={"config": noted}), config) == config
+
+
+def test_what_an_older_model_did_not_note_it_did_not_weigh(pair):
+    told = replace(pair, provenance={"config": {"content_weight": 0.3, "style_weight": "?"}})
+    config = TRAIN_PRESETS["conditional", "default"]
+    found = add_style.with_losses_of(told, config)
+    assert (found.content_weight, found.range_weight) == (0.3, 0.0)
+    assert found.style_weight == config.style_weight  # nonsense is passed over
 
 
 @pytest.mark.usefixtures("pair")

@@ -145,7 +145,7 @@ def out_of_range(image: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
         highest: the same; both are taken as no farther out than ±3 before the sigmoid.
 
     Returns:
-        (B,) mean squares over the values. Where an output is rounded to 1 there is no gradient.
+        (B,) mean squares over the values. Within 1e-7 of black and white there is no gradient.
     """
     logits = torch.logit(image, eps=PRECISION)
     low, high = (

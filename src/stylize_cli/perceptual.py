@@ -31,17 +31,19 @@ def style_targets(
         {layer: (N, C, C) Gram matrices}, and at `RANGE` (N, 2, 3), the darkest and the brightest
         of its colours by channel, if that counts.
     """
-    found = []
-    for style in styles:
-        least = least_side(config.style_layers)
-        size = images.same_area(images.size_of(style), config.style_size**2, least=least)
-        shown = images.resize(style, size)
-        found.append(describe(shown, config.style_layers, lambda _, maps: losses.gram_matrix(maps)))
+    least = least_side(config.style_layers)
+    shown = [
+        images.resize(one, images.same_area(images.size_of(one), config.style_size**2, least=least))
+        for one in styles
+    ]
+    found = [
+        describe(one, config.style_layers, lambda _, maps: losses.gram_matrix(maps))
+        for one in shown
+    ]
     targets = {layer: torch.cat([grams[layer] for grams in found]) for layer in config.style_layers}
     if config.range_weight:
-        ends = torch.tensor(ENDS, device=styles[0].device)
-        ranges = [style[0].flatten(1).float().quantile(ends, dim=1) for style in styles]
-        targets[RANGE] = torch.stack(ranges)
+        ends = torch.tensor(ENDS, device=shown[0].device)
+        targets[RANGE] = torch.stack([one[0].flatten(1).quantile(ends, dim=1) for one in shown])
     return targets
 
 

@@ -6,7 +6,8 @@ by bit.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,11 +51,19 @@ def alone(base: Checkpoint, name: str) -> Checkpoint:
 
 
 def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:
-    """The settings, with the losses that a model was trained with: one look for all its styles."""
-    noted = base.provenance.get("config", {})
-    own = {name: noted[name] for name in LOSSES if name in noted}
-    sound = {name: v for name, v in own.items() if isinstance(v, type(getattr(config, name)))}
-    return replace(config, **sound)
+    """The settings, with the losses that a model was trained with: one look for all its styles.
+
+    What an older version did not note had no weight yet: that is the default of its field.
+    """
+    noted = base.provenance.get("config")
+    if not isinstance(noted, Mapping):
+        return config
+    own: dict[str, Any] = {}
+    for field in fields(config):
+        value = noted.get(field.name, field.default)
+        if field.name in LOSSES and isinstance(value, type(field.default)):
+            own[field.name] = value
+    return replace(config, **own)
 
 
 def freeze(network: nn.Module) -> None:

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -239,13 +239,15 @@ def _resumed(task: Task, state: TrainingState) -> nn.Module:
 def _check_settings(task: Task, state: TrainingState) -> None:
     """Refuses other settings than the training began with; more steps are none."""
     now = {**asdict(task.config), "seed": task.seed}
-    then = {"seed": state.checkpoint.provenance.get("seed", task.seed), **state.config}
-    # What one of two versions does not know yet is passed over.
+    # What an older version did not know yet was as a field's default is.
+    usual = {f.name: f.default for f in fields(task.config) if f.default is not MISSING}
+    seed = state.checkpoint.provenance.get("seed", task.seed)
+    then = {**usual, "seed": seed, **state.config}
     for name in sorted((now.keys() & then.keys()) - {"steps"}):
         if now[name] != then[name]:
             raise StylizeError(
                 f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
-                f"{now[name]}; give the same options, or leave out --resume"
+                f"{now[name]}; give the same options, to the same version, or leave out --resume"
             )
 
 
