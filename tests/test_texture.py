@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import stylize_cli
-from stylize_cli import checkpoints, engines, tiling
+from stylize_cli import checkpoints, engines, models, tiling
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators.pyramid import with_image
 from stylize_cli.methods import feedforward, texture
@@ -250,3 +250,18 @@ def test_noise_has_a_scale_and_a_seed_and_is_the_same_for_every_photo(pyramid):
     assert away == sorted(away)
     (other,) = styled(engine, one, noise=Noise(1))
     assert np.abs(first - other).mean() > 0.01
+
+
+def test_the_shipped_textures_are_textures_whose_copies_join():
+    shipped = [model for model in models.bundled().values() if model.method == "texture"]
+    assert len(shipped) >= 3
+    for model in shipped:
+        engine = opened(model.path, "torch")
+        one, other = (made(engine, (128, 160), seed) for seed in (0, 1))
+        assert one.std((0, 1)).min() > 0.04  # no plain colour
+        apart = np.sqrt(np.square(one - other).mean())
+        assert apart > np.sqrt(one.var((0, 1)).mean())  # no picture learnt by heart
+        for axis in (0, 1):
+            within = np.abs(np.diff(one, axis=axis)).mean()
+            border = np.abs(one.take(0, axis) - one.take(-1, axis)).mean()
+            assert border < 1.3 * within
