@@ -1,6 +1,6 @@
 """Texture networks beside optimisation, tiles and shuffled patches: style error, diversity, cost.
 
-    python benchmarks/texture.py SOURCE... [--models FOLDER] [--steps N] [--seed 0] [-o sheet.jpg]
+    python benchmarks/texture.py SOURCE... [--models FOLDER] [--train OPTIONS] [-o sheet.jpg]
     python benchmarks/texture.py SOURCE... --models FOLDER --costs [--sizes 256 1024 2048]
 
 SOURCE is a picture of a texture. Its network is FOLDER/NAME.pt, trained first where there is none.
@@ -16,6 +16,7 @@ without the start, of one more picture or of the optimisation alone.
 import argparse
 import json
 import math
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from stylize_cli.descriptors import Descriptor
 SIDE = 256  # px, of the square whose area the source is shown at
 LARGE = 1024  # px, of the large sample
 PATCH = 32  # px, of what is shuffled
-SAMPLES = 4  # of every network, from one seed
+SAMPLES = 4  # of every network
 MORE = 8  # pictures, to tell one picture's time from the start's
 HEADER = (
     "| texture | optimised | one pass, 256² | of it | one pass, 1024² | tiled | shuffled "
@@ -114,7 +115,7 @@ def trained(source: Path, folder: Path, options: Sequence[str]) -> Path:
 
 
 def compare(
-    vgg: Descriptor, source: Path, model: Path, scratch: Path, seed: int
+    vgg: Descriptor, source: Path, model: Path, scratch: Path
 ) -> tuple[list[float], list[tuple[str, Tensor]]]:
     """Figures of one texture, in the order of the table, and pictures for the sheet."""
     picture = shown(source)
@@ -123,10 +124,9 @@ def compare(
     stylize("optimize", "--texture", str(source), "--size", str(SIDE), "-o", str(optimised))
     made = scratch / source.stem
     made.mkdir()
-    seeded = ["--seed", str(seed)]
     size = ["--size", str(SIDE), "--count", str(SAMPLES)]
-    stylize("texture", str(model), *size, *seeded, "-o", f"{made}/")
-    stylize("texture", str(model), "--size", str(LARGE), *seeded, "-o", str(large))
+    stylize("texture", str(model), *size, "-o", f"{made}/")
+    stylize("texture", str(model), "--size", str(LARGE), "-o", str(large))
     samples = [images.read(file).rgb for file in sorted(made.iterdir())]
     best, most = images.read(optimised).rgb, images.read(large).rgb
     passed = fmean(judge.error(sample) for sample in samples)
@@ -160,15 +160,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sources", type=Path, nargs="+")
     parser.add_argument("--models", type=Path, default=Path("textures"))
-    parser.add_argument("--steps", help="of a training, where not the default")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples")
+    parser.add_argument("--train", default="", help='options of stylize train, as "--seed 1"')
     parser.add_argument("--costs", action="store_true", help="time and memory of the first source")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
     args.models.mkdir(exist_ok=True)
-    options = ["--steps", args.steps] if args.steps else []
-    models = [trained(source, args.models, options) for source in args.sources]
+    models = [trained(one, args.models, shlex.split(args.train)) for one in args.sources]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if args.costs:
@@ -177,7 +175,7 @@ def main() -> None:
         vgg, table, rows = descriptors.load(), [], []
         print(HEADER)
         for source, model in zip(args.sources, models, strict=True):
-            figures, cells = compare(vgg, source, model, scratch, args.seed)
+            figures, cells = compare(vgg, source, model, scratch)
             table.append(figures)
             rows.append(cells)
             _print(source.stem, figures)
