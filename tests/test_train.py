@@ -366,7 +366,7 @@ def fixed_noise_loss(training, network):
 
 def test_a_textures_model_is_the_best_on_fixed_noise_not_the_last(task, training, monkeypatch):
     monkeypatch.setattr(method, "RATED", 1)
-    course = training(task(replace(TEXTURE, lr=0.3, decay="constant", steps=8)))
+    course = training(task(replace(TEXTURE, lr=0.1, decay="constant", steps=8)))
     seen = []
     for _ in course.run():
         seen.append(fixed_noise_loss(course, course.state().checkpoint.build()))

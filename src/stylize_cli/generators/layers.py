@@ -4,7 +4,7 @@ Weights stay float32; every layer computes in the type of what it is given, so t
 trains in bfloat16 and is saved in float32.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,13 +41,18 @@ class Conv(nn.Conv2d):
         bias: bool = False,
     ) -> None:
         margin = 0 if padding == "none" else kernel // 2
-        mode: Literal["reflect", "zeros", "circular"] = "zeros" if padding == "none" else padding
+        mode: Literal["reflect", "zeros", "circular"] = "zeros"
+        if padding != "none" and margin:
+            mode = padding
         super().__init__(into, out, kernel, stride, margin, bias=bias, padding_mode=mode)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, into, H, W) -> (B, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
-        bias = None if self.bias is None else self.bias.to(x.dtype)
-        out: Tensor = self._conv_forward(x, self.weight.to(x.dtype), bias)
+        weight, bias = self.weight.to(x.dtype), self.bias
+        bias = None if bias is None else bias.to(x.dtype)
+        if self.padding_mode == "circular":
+            return F.conv2d(wrapped(x, cast(int, self.padding[0])), weight, bias, self.stride)
+        out: Tensor = self._conv_forward(x, weight, bias)
         return out
 
 
@@ -144,53 +149,64 @@ class ConditionalInstanceNorm(nn.Module):
 
 
 def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tensor:
-    """γ (x - μ)/σ + β and its ReLU or none, with one backward for all.
+    """γ (x - μ)/σ + β, and its ReLU or none.
 
-    Left to autograd, the broadcast products cost four times the convolution beside them at 192 px,
-    and keep three tensors of the size of x where one will do.
+    Batch normalisation does the same to a batch of one, and its kernel takes bfloat16 and
+    channels-last as they come: a tenth of the formula's time at four samples of 256 px.
 
     Args:
-        x: (B, C, H, W).
+        x: (B, C, H, W), of more than one position.
         gamma: (B, C).
         beta: (B, C).
         relu: whether to take the ReLU.
 
     Returns:
-        The shape and type of x; it can be differentiated once.
+        The shape and type of x.
     """
-    out: Tensor = _InstanceNorm.apply(x, gamma, beta, relu)
+    rows = zip(x.chunk(len(x)), gamma, beta, strict=True)
+    each = [F.batch_norm(one, None, None, g, b, training=True, eps=EPSILON) for one, g, b in rows]
+    out = torch.cat(each)
+    return out.relu_() if relu else out
+
+
+def wrapped(x: Tensor, margin: int) -> Tensor:
+    """Circular padding that keeps channels-last, there and back, which torch's own does not.
+
+    Args:
+        x: (B, C, H, W), sides of at least the margin.
+        margin: positions added to each side.
+
+    Returns:
+        (B, C, H + 2·margin, W + 2·margin); it can be differentiated once.
+    """
+    if not torch.is_grad_enabled():  # an engine's converter does not know the other
+        return _wrapped(x, margin)
+    out: Tensor = _Wrapped.apply(x, margin)
     return out
 
 
-class _InstanceNorm(torch.autograd.Function):
+def _wrapped(x: Tensor, margin: int) -> Tensor:
+    x = torch.cat([x[..., -margin:, :], x, x[..., :margin, :]], dim=2)
+    return torch.cat([x[..., -margin:], x, x[..., :margin]], dim=3)
+
+
+class _Wrapped(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gamma: Tensor, beta: Tensor, relu: bool) -> Tensor:  # noqa: ANN401, FBT001
-        wide = torch.promote_types(x.dtype, torch.float32)
-        centred = x - x.mean((2, 3), keepdim=True, dtype=wide).to(x.dtype)
-        variance = centred.square().mean((2, 3), keepdim=True, dtype=wide)
-        deviation = (variance + EPSILON).sqrt()
-        normal = centred.mul_((1 / deviation).to(x.dtype))
-        gamma, beta = gamma[:, :, None, None].to(x.dtype), beta[:, :, None, None].to(x.dtype)
-        out = torch.addcmul(beta, normal, gamma)
-        ctx.save_for_backward(normal, gamma, beta, deviation)
-        ctx.relu = relu
-        return out.relu_() if relu else out
+    def forward(ctx: Any, x: Tensor, margin: int) -> Tensor:  # noqa: ANN401
+        ctx.margin = margin
+        return _wrapped(x, margin)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # noqa: ANN401
-        normal, gamma, beta, deviation = ctx.saved_tensors
-        wide = deviation.dtype
-        grad = grad.contiguous(memory_format=torch.channels_last)
-        if ctx.relu:
-            grad = torch.where(torch.addcmul(beta, normal, gamma) > 0, grad, 0)
-        sums = grad.sum((2, 3), keepdim=True, dtype=wide)
-        products = (grad * normal).sum((2, 3), keepdim=True, dtype=wide)
-        positions = grad.shape[2] * grad.shape[3]
-        down = grad - (sums / positions).to(grad.dtype)
-        down = torch.addcmul(down, normal, (-products / positions).to(grad.dtype))
-        down = down.mul_((gamma / deviation).to(grad.dtype))
-        return down, products[:, :, 0, 0], sums[:, :, 0, 0], None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        margin = ctx.margin
+        for dim in (3, 2):
+            side = grad.shape[dim] - 2 * margin
+            before, after = grad.narrow(dim, 0, margin), grad.narrow(dim, margin + side, margin)
+            grad = grad.narrow(dim, margin, side).clone(memory_format=torch.channels_last)
+            grad.narrow(dim, side - margin, margin).add_(before)
+            grad.narrow(dim, 0, margin).add_(after)
+        return grad, None
 
 
 def doubled(x: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from stylize_cli import images, tiling
-from stylize_cli.generators.layers import Conv, doubled, instance_norm
+from stylize_cli.generators.layers import Conv, doubled
 
 Norm = Literal["batch", "instance"]
 
@@ -34,17 +35,12 @@ class FrozenNorm(nn.BatchNorm2d):
         """(B, C, H, W) -> the same."""
         if not self.training or self.norm == "batch":
             return super().forward(x)
-        self._remember(x.detach())
-        rows = (parameter.expand(len(x), -1) for parameter in (self.weight, self.bias))
-        return instance_norm(x, *rows, relu=False)
-
-    @torch.no_grad()
-    def _remember(self, x: Tensor) -> None:
-        mean = x.mean((2, 3), keepdim=True, dtype=torch.float32)
-        variance = (x - mean.to(x.dtype)).square().mean((0, 2, 3), dtype=torch.float32)
-        for kept, now in ((self.running_mean, mean.mean((0, 2, 3))), (self.running_var, variance)):
-            assert kept is not None
-            kept.lerp_(now, MOMENTUM)
+        kept = self.running_mean, self.running_var, self.weight, self.bias
+        each = [
+            F.batch_norm(one, *kept, training=True, momentum=MOMENTUM / len(x), eps=self.eps)
+            for one in x.chunk(len(x))
+        ]
+        return torch.cat(each)
 
 
 def _block(into: int, out: int, norm: Norm) -> nn.Sequential:
@@ -135,6 +131,5 @@ def draw_noise(
 def with_image(noise: Sequence[Tensor], image: Tensor) -> list[Tensor]:
     """A texture-style net's inputs: the photo, average-pooled to every scale, and the noise."""
     return [
-        torch.cat([nn.functional.adaptive_avg_pool2d(image, images.size_of(one)), one], dim=1)
-        for one in noise
+        torch.cat([F.adaptive_avg_pool2d(image, images.size_of(one)), one], dim=1) for one in noise
     ]
