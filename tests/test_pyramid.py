@@ -6,7 +6,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from stylize_cli.generators import BUILDERS
-from stylize_cli.generators.pyramid import FrozenNorm, Pyramid, draw_noise, with_image
+from stylize_cli.generators.pyramid import (
+    MOMENTUM,
+    FrozenNorm,
+    Pyramid,
+    draw_noise,
+    with_image,
+)
 
 
 def noise(size=(64, 32), levels=3, *, batch=1, seed=0):
@@ -22,7 +28,7 @@ def trained(norm="batch", **arguments):
         if parameter.ndim == 1:
             nn.init.normal_(parameter, mean=0.5, std=0.3)
     with torch.no_grad():
-        for step in range(60):
+        for step in range(200):
             given = noise((64, 64), settings["levels"], batch=4, seed=step)
             network(*(with_image(given, given[-1]) if "image" in arguments else given))
     return network.eval()
@@ -124,8 +130,8 @@ def test_remembered_statistics_are_means_over_what_was_seen(norm):
         layer(x)
         seen = [x] if norm == "batch" else x.split(1)
         for one in seen:
-            mean = mean.lerp(one.mean((0, 2, 3)), 0.1 / len(seen))
-            variance = variance.lerp(one.var((0, 2, 3)), 0.1 / len(seen))
+            mean = mean.lerp(one.mean((0, 2, 3)), MOMENTUM / len(seen))
+            variance = variance.lerp(one.var((0, 2, 3)), MOMENTUM / len(seen))
     torch.testing.assert_close(layer.running_mean, mean)
     torch.testing.assert_close(layer.running_var, variance)
     before = layer.running_mean.clone()

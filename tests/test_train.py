@@ -3,7 +3,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import torch
@@ -355,9 +355,8 @@ def fixed_noise_loss(training, network):
     """Of a network as it generates, on the noise of step 0; computed apart from the training."""
     config, (_, style) = training.task.config, training.task.styles[0]
     grams = perceptual.style_targets(training.describe, [style], config)
-    inputs = training.task.inputs(
-        torch.zeros(config.batch_size, 3, config.size, config.size), [], 0
-    )
+    noise = torch.zeros(method.RATED_SAMPLES, 3, config.size, config.size)
+    inputs = training.task.inputs(noise, [], 0)
     with torch.no_grad():
         output = network.eval()(*inputs)
         terms = perceptual.feature_losses(training.describe, output, None, config, styles=grams)
@@ -375,6 +374,18 @@ def test_a_textures_model_is_the_best_on_fixed_noise_not_the_last(task, training
     assert best.provenance["steps"] == 1 + seen.index(min(seen))
     assert fixed_noise_loss(course, best.build()) == pytest.approx(min(seen), rel=1e-5)
     assert best.provenance[method.RATING] == pytest.approx(min(seen), rel=1e-5)
+
+
+def test_the_last_steps_of_a_texture_run_with_frozen_statistics_and_still_learn(task, training):
+    course = training(task(replace(TEXTURE, steps=4, frozen=0.5)))
+    collected, learnt = [], []
+    for _ in course.run():
+        state = course.network.state_dict()
+        collected.append(torch.cat([v.clone() for k, v in state.items() if "running" in k]))
+        learnt.append(state["head.weight"].clone())
+    changed = [not one.equal(two) for one, two in pairwise(collected)]
+    assert changed == [True, False, False]
+    assert all(not one.equal(two) for one, two in pairwise(learnt))
 
 
 def test_noise_is_drawn_anew_at_every_step_and_by_the_seed(task):

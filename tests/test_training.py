@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from stylize_cli import training
 from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
-from stylize_cli.training import SETTLED, adam, fit, learning_rate
+from stylize_cli.training import SETTLED, fit, learning_rate
 
 CONFIG = TrainConfig(generator="conditional", width=1, steps=300, lr=0.1, decay="cosine")
 
@@ -23,7 +24,7 @@ class Point(nn.Module):
 
 
 def run(point, losses, config=CONFIG, **options):
-    return list(fit(losses, adam(point, config), config, **options))
+    return list(fit(losses, training.optimizer(point, config), config, **options))
 
 
 def given(point, losses):
@@ -57,7 +58,7 @@ def test_the_sum_of_the_losses_means_is_minimised_and_told():
 @pytest.mark.parametrize("decay", ["cosine", "constant"])
 def test_step_sizes_follow_the_decay(decay):
     config, point, rates = replace(CONFIG, steps=8, decay=decay), Point(1.0), []
-    optimizer = adam(point, config)
+    optimizer = training.optimizer(point, config)
     for _ in fit(lambda _: {"a": point.place.square()}, optimizer, config):
         rates.append(optimizer.param_groups[0]["lr"])
     want = [0.1 * (math.cos(math.pi * k / 16) ** 2 if decay == "cosine" else 1) for k in range(8)]
@@ -77,7 +78,7 @@ def test_the_cosine_ends_at_nothing():
 
 def test_what_is_frozen_is_neither_trained_nor_remembered():
     point = Point(1.0)
-    optimizer = adam(point, CONFIG)
+    optimizer = training.optimizer(point, CONFIG)
     assert [len(group["params"]) for group in optimizer.param_groups] == [1]
     next(fit(lambda _: {"a": (point.place * point.frozen).square()}, optimizer, CONFIG))
     assert point.frozen.tolist() == [1, 1]
@@ -92,7 +93,7 @@ def test_a_loss_that_explodes_stops_before_the_update(bad, step):
         factor = bad if now == step else 1.0
         return {"a": (1 + 0.01 * point.place) * factor}
 
-    course = fit(losses, adam(point, CONFIG), CONFIG)
+    course = fit(losses, training.optimizer(point, CONFIG), CONFIG)
     for _ in range(step):
         next(course)
         places.append(point.place.item())
@@ -131,12 +132,12 @@ def test_first_goes_on_as_if_it_had_never_stopped():
     whole, losses = made()
     want = run(whole, losses, config)
     half, losses = made()
-    optimizer = adam(half, config)
+    optimizer = training.optimizer(half, config)
     course = fit(losses, optimizer, config)
     got = [next(course) for _ in range(15)]
     again, losses = made()
     again.load_state_dict(half.state_dict())
-    resumed = adam(again, config)
+    resumed = training.optimizer(again, config)
     resumed.load_state_dict(optimizer.state_dict())
     got += fit(losses, resumed, config, first=15)
     assert got == want

@@ -133,7 +133,8 @@ class TrainConfig:
         zoom: how much larger than the crop a photo's short side may be before it is cropped, least
             and most; None crops every photo as it is.
         flip: mirror every other crop.
-        lr: Adam's step size at the start.
+        optimizer: "adam", or "muon" (`muon.Muon`).
+        lr: its step size at the start.
         decay: "cosine" to nothing at the end, "constant", or in "steps": by 0.7 after 1000 updates
             and after every 200 from there on.
         loss: of features, or of pixels (super-resolution's baseline).
@@ -156,6 +157,8 @@ class TrainConfig:
             (`losses.normalised_gradient`).
         levels: K of a pyramid, its scales.
         norm: of a pyramid.
+        frozen: share of the steps, the last, in which a pyramid's normalisations use the means that
+            they have collected, as generation will.
     """
 
     generator: str
@@ -165,6 +168,7 @@ class TrainConfig:
     size: int = 192
     zoom: tuple[float, float] | None = (1.0, 2.0)
     flip: bool = True
+    optimizer: Literal["adam", "muon"] = "adam"
     lr: float = 2e-3
     decay: Literal["cosine", "constant", "steps"] = "cosine"
     loss: Loss = "feature"
@@ -181,6 +185,7 @@ class TrainConfig:
     gradients: Literal["plain", "normalised"] = "plain"
     levels: int = 5
     norm: Literal["batch", "instance"] = "instance"
+    frozen: float = 0.0
 
     @property
     def multiple(self) -> int:
@@ -221,15 +226,17 @@ _UPSCALER = TrainConfig(
 _TEXTURE = TrainConfig(
     generator="pyramid",
     width=8,
-    steps=700,
-    batch_size=2,
+    steps=1500,
+    batch_size=1,
+    size=256,
+    optimizer="muon",
     lr=1e-2,
     weighting="norm",
     content_weight=0.0,
     tv_weight=4.0,  # or else flat parts are hatched pixel by pixel
     style_layers=STYLE_LAYERS,
     style_size=256,
-    edges="clean",
+    frozen=0.5,
 )
 
 # Johnson et al. 2016, sec. 4.1: 256 px, batch 4, Adam 1e-3, 40,000 steps; weights of its released
@@ -290,21 +297,21 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         _TEXTURE,
         steps=2000,
         batch_size=16,
-        size=256,
+        optimizer="adam",
         lr=0.1,
         decay="steps",
         weighting="volume",
         tv_weight=0.0,
-        edges="trained",
         gradients="normalised",
         norm="batch",
+        frozen=0.0,
     ),
     # Likewise; batch 4 and content 0.6 beside style 1e3 as in the released code.
     ("texture-style", "paper"): replace(
         _TEXTURE,
         steps=3000,
         batch_size=4,
-        size=256,
+        optimizer="adam",
         lr=0.1,
         decay="steps",
         zoom=(1.0, 1.0),
@@ -314,9 +321,9 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         content_weight=0.6,
         style_weight=1e3,
         content_layer="relu4_2",
-        edges="trained",
         gradients="normalised",
         levels=6,
         norm="batch",
+        frozen=0.0,
     ),
 }

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
+from stylize_cli.muon import Muon
 
 EXPLODED = 100.0  # times the mean loss of the first steps
 SETTLED = 20  # how many those are
@@ -33,14 +34,18 @@ class Update:
     losses: Mapping[str, float]
 
 
-def adam(network: nn.Module, config: TrainConfig) -> torch.optim.Adam:
-    """Adam over what of a network can be trained (Kingma & Ba 2015; all four papers use it)."""
+def optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The config's optimiser over what of a network can be trained.
+
+    All four papers use Adam (Kingma & Ba 2015).
+    """
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return torch.optim.Adam(trained, lr=config.lr)
+    kind = Muon if config.optimizer == "muon" else torch.optim.Adam
+    return kind(trained, lr=config.lr)
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Adam's step size before the update of that number (from 0)."""
+    """The step size before the update of that number (from 0)."""
     if config.decay == "constant":
         return config.lr
     if config.decay == "steps":

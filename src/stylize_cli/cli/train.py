@@ -85,7 +85,9 @@ def train(
         int | None, _number("--size", "Side of the crops.", metavar="PX", least=tasks.LEAST_SIZE)
     ] = None,
     width: Annotated[int | None, _number("--width", "Maps of the first convolution.")] = None,
-    lr: Annotated[float | None, _number("--lr", "Step size of Adam.", metavar="X", least=0)] = None,
+    lr: Annotated[
+        float | None, _number("--lr", "Step size of the optimiser.", metavar="X", least=0)
+    ] = None,
     content_weight: Annotated[
         float | None, _number("--content-weight", "Of the photo.", metavar="X", least=0)
     ] = None,

@@ -13,7 +13,7 @@ from stylize_cli.generators.layers import Conv, doubled
 Norm = Literal["batch", "instance"]
 
 SLOPE = 0.01  # of the leaky ReLU below 0
-MOMENTUM = 0.1  # of the statistics that generation uses
+MOMENTUM = 0.03  # of the statistics that generation uses, by batch
 
 
 class FrozenNorm(nn.BatchNorm2d):

@@ -23,6 +23,7 @@ from stylize_cli.training import Update
 
 MEMORY_OF_STYLES = 0.95  # share of a style's mean loss that one more sample leaves
 RATED = 50  # updates from one look at a pyramid's fixed noise to the next
+RATED_SAMPLES = 4  # of that noise, at least
 RATING = "loss on fixed noise"
 LEAST_SIDE = 32  # px, of a preview
 BLANK = 1 / 255  # deviation of the pixels of one map, below which nothing is shown
@@ -63,8 +64,8 @@ class Training:
         self.network = task.network() if state is None else _resumed(task, state)
         if task.base is not None:
             add_style.freeze(self.network)
-        self.network.to(machine.device).train()
-        self.optimizer = training.adam(self.network, task.config)
+        self.network.to(machine.device)
+        self.optimizer = training.optimizer(self.network, task.config)
         if state is not None:
             self.step = state.step
             self.style_losses.update(state.checkpoint.provenance["style losses"])
@@ -110,6 +111,7 @@ class Training:
     ) -> Mapping[str, Tensor]:
         config, count = self.task.config, len(batch)
         chosen, photos = self._chosen(step, count), None if self.crops is None else batch
+        self.network.train(step < (1 - config.frozen) * config.steps)
         output = self._generate(batch, chosen, step)
         _check_not_blank(output, photos, step)
         if self.describe is None:
@@ -144,14 +146,13 @@ class Training:
     @torch.no_grad()
     def _rate(self, targets: Mapping[str, Tensor]) -> None:
         """Keeps the model if its loss on fixed inputs, generated as they will be, is the least."""
-        config, count = self.task.config, self.task.config.batch_size
+        config, count = self.task.config, max(RATED_SAMPLES, self.task.config.batch_size)
         photos = torch.zeros(count, 3, config.size, config.size)
         if self.crops is not None:
             photos = torch.stack([self.crops.crop(number) for number in range(count)])
         photos = photos.to(self.machine.device)
         self.network.eval()
         output = self._generate(photos, [0] * count, 0)
-        self.network.train()
         target = None if self.crops is None else photos
         assert self.describe is not None
         terms = perceptual.feature_losses(self.describe, output, target, config, styles=targets)
@@ -180,7 +181,6 @@ class Training:
         names = self.task.names[:most] or ("",)
         self.network.eval()
         shown = {name: self._generate(given, [index], 0) for index, name in enumerate(names)}
-        self.network.train()
         return {name: output.clamp(0, 1).cpu() for name, output in shown.items()}
 
     def checkpoint(self) -> Checkpoint:
