@@ -491,6 +491,24 @@ def test_a_style_is_added_and_the_others_stay_bit_by_bit(trained, pair, picture)
 
 
 @pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ("vgg16-torchvision, downloaded", True),
+        ("vgg19, original, bundled", False),
+        ("of another package", False),
+        (None, False),
+    ],
+)
+def test_adding_with_another_descriptor_than_the_models_is_said(stylize, pair, known, told):
+    noted = replace(pair, provenance={**pair.provenance, "descriptor": known})
+    checkpoints.save(Path("pair.pt"), noted)
+    result = stylize(*ADD)
+    assert result.code == 0
+    note = "the model's other styles were trained with --descriptor vgg16-torchvision"
+    assert (note in result.err) is told
+
+
+@pytest.mark.parametrize(
     ("options", "content_weight", "weighting"),
     [("", 0.7, "norm"), ("--content-weight 0.1", 0.1, "norm"), ("--preset paper", 1.0, "mean")],
 )

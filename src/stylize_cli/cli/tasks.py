@@ -176,6 +176,15 @@ def read_preview(source: str, console: Console) -> "Tensor":
     return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW))
 
 
+def compare_descriptors(base: "Checkpoint", name: Descriptor, console: Console) -> None:
+    """Says so where a model was trained with another descriptor than its new style will be."""
+    from stylize_cli import descriptors
+
+    used = str(base.provenance.get("descriptor")).partition(",")[0]
+    if used in descriptors.SOURCES and used != name:
+        console.say(f"the model's other styles were trained with --descriptor {used}")
+
+
 def load_descriptor(
     config: TrainConfig, name: Descriptor, file: Path | None, machine: "Machine", console: Console
 ) -> "tuple[Network | None, dict[str, Any]]":

@@ -193,6 +193,8 @@ def train(
         outputs.check_plot(plot, outputs.Output(model), sources)
     machine = options.machine(device, precision, threads)
     tasks.check(config, factor, descriptor)
+    if base is not None:
+        tasks.compare_descriptors(base, descriptor, console)
     own = {previews.sheet_file(model), *([plot] if plot else [])}
     photos = () if chosen == "texture" else tasks.photos(dataset, own)
     state = _state(model, resume=resume)
