@@ -604,6 +604,10 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
         ("--style style.png --style-layers relu9_9", r"no layer 'relu9_9'; use one of: .*"),
         ("--style style.png --content-layer relu1_1,relu2_1", r"--content-layer is one layer: .*"),
         ("--style style.png --size 90", r"--size 90 does not suit .*: use --size 92"),
+        (
+            "--style style.png --method texture-style --levels 6 --size 32",
+            r"--size 32 .*: use --size 64",
+        ),
         ("--upscale 8 --size 36", r"--size 36 does not suit .*: use --size 40"),
         ("--style style.png --preset paper --size 32", r"--size 32 does not suit .* --size 44"),
         ("--style style.png --content-layer pool5 --size 32 --method conditional --pool max", None),

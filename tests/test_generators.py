@@ -16,6 +16,7 @@ from stylize_cli.generators.layers import (
     Residual,
     Tanh,
     doubled,
+    wrapped,
 )
 from stylize_cli.generators.superres import JohnsonUpscaler, Upscaler, degraded
 
@@ -148,6 +149,29 @@ def test_the_paper_head_spans_150_levels_around_the_mean_colour():
     mean = np.array([123.68, 116.779, 103.939])
     for x, want in ((far, mean + 150), (-far, mean - 150), (0 * far, mean)):
         np.testing.assert_allclose(255 * Tanh()(x).flatten(), want, rtol=1e-5)
+
+
+# Circular padding.
+
+
+@pytest.mark.parametrize("margin", [1, 3])
+def test_values_and_gradients_are_those_of_torchs_circular_padding(margin):
+    x = normal(2, 3, 5, 4).requires_grad_()
+    got, want = wrapped(x, margin), F.pad(x, (margin,) * 4, mode="circular")
+    assert got.equal(want)
+    up = normal(*want.shape, seed=1)
+    found, expected = (torch.autograd.grad(out, x, up)[0] for out in (got, want))
+    torch.testing.assert_close(found, expected)
+    with torch.no_grad():
+        assert wrapped(x, margin).equal(want)
+
+
+def test_circular_padding_keeps_channels_last_there_and_back():
+    x = normal(2, 3, 5, 4).contiguous(memory_format=torch.channels_last).requires_grad_()
+    out = wrapped(x, 1)
+    out.sum().backward()
+    for maps in (out, x.grad):
+        assert maps.is_contiguous(memory_format=torch.channels_last)
 
 
 # Conditional instance normalisation.

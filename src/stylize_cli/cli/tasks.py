@@ -89,6 +89,8 @@ def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
     least = descriptors.least_side(config.layers) if config.layers else 0
     if config.generator == "johnson":
         least = max(least, johnson.MARGIN + 1)
+    if config.generator == "pyramid":  # at the coarsest scale too there is a deviation to divide by
+        least = max(least, 2 * config.multiple)
     multiple = max(config.multiple, factor or 0)
     return -(-max(least, LEAST_SIZE, multiple) // multiple) * multiple, multiple
 

@@ -20,7 +20,7 @@ class FrozenNorm(nn.BatchNorm2d):
     """Normalises by the batch or image at hand in training, and by the means of these afterwards.
 
     Frozen, a pixel depends on the noise around it alone: a texture can be computed tile by tile.
-    (The authors use the batch at hand then too; over a stationary texture the two hardly differ.)
+    (The authors use the batch at hand then too.)
 
     Args:
         maps: C.
