@@ -43,6 +43,7 @@ JOHNSON = replace(CONFIG, generator="johnson", size=44)
 UPSCALER = replace(CONFIG, generator="upscaler", zoom=None, style_layers=())
 PIXEL = replace(UPSCALER, generator="johnson-upscaler", loss="pixel")
 TEXTURE = replace(CONFIG, generator="pyramid", levels=3, content_weight=0.0)
+MUON = replace(TEXTURE, optimizer="muon", frozen=0.6)  # frozen from step 3 of 6 on
 PAINTED = replace(TEXTURE, content_weight=0.2, gradients="normalised", norm="batch")
 CPU = Machine(torch.device("cpu"), torch.float32)
 
@@ -97,8 +98,8 @@ def same(a, b):
 
 @pytest.mark.parametrize(
     "config",
-    [CONFIG, JOHNSON, UPSCALER, PIXEL, TEXTURE, PAINTED],
-    ids=lambda c: f"{c.generator} {c.norm}",
+    [CONFIG, JOHNSON, UPSCALER, PIXEL, TEXTURE, MUON, PAINTED],
+    ids=lambda c: f"{c.generator} {c.norm} {c.optimizer}",
 )
 def test_a_resumed_training_equals_one_that_never_stopped(config, task, training, tmp_path):
     whole = training(task(config))
@@ -162,14 +163,16 @@ def test_a_resumed_training_may_be_longer_and_nothing_else(task, training):
 # What it learns.
 
 
-@pytest.mark.parametrize("config", [CONFIG, JOHNSON, UPSCALER, PIXEL], ids=lambda c: c.generator)
+@pytest.mark.parametrize(
+    "config", [CONFIG, JOHNSON, UPSCALER, PIXEL, MUON], ids=lambda c: c.generator
+)
 def test_training_lowers_the_loss(config, task, training):
     course = list(training(task(replace(config, steps=30, decay="constant"))).run())
     totals = [update.losses["total"] for update in course]
     assert sum(totals[-5:]) < 0.95 * sum(totals[:5])
 
 
-@pytest.mark.parametrize("config", [CONFIG, JOHNSON, UPSCALER], ids=lambda c: c.generator)
+@pytest.mark.parametrize("config", [CONFIG, JOHNSON, UPSCALER, MUON], ids=lambda c: c.generator)
 def test_bfloat16_trains_weights_of_float32(config, task, training):
     machine = Machine(torch.device("cpu"), torch.bfloat16)
     now = training(task(replace(config, steps=2)), machine=machine)

@@ -19,7 +19,7 @@ from stylize_cli.errors import StylizeError
 GRADIENTS = 4
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
 INDEX = 8  # bytes: where max pooling took each value from
-COPIES = 8  # of the weights: gradients, Adam's two moments, and what a save copies of all
+COPIES = 8  # of the weights: gradients, the optimiser's moments, and what a save copies of all
 # Of training; chosen like GRADIENTS, over four sizes, both presets and all kinds of generators.
 PASSES = 2  # times what a generator's forward pass keeps: its backward pass has gradients as large
 HEAP = 280_000_000  # bytes: photos in the making, workspaces, and what cannot be used again

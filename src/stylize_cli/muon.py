@@ -33,7 +33,7 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    update = _orthogonal_step if parameter.dim() > 1 else _adam_step
+                    update = _orthogonal_step if parameter.dim() == 4 else _adam_step
                     update(parameter, parameter.grad, self.state[parameter], group["lr"])
 
 

@@ -137,7 +137,7 @@ class ConditionalInstanceNorm(nn.Module):
             x: (B, C, H, W).
             mix: (B, N) convex weights of the styles: one 1 in a row picks a style, more than one
                 blend them (ibid., sec. 3.4).
-            relu: whether a ReLU follows, which is cheaper here than behind.
+            relu: whether a ReLU follows.
         """
         gamma, beta = mix @ self.gamma, mix @ self.beta
         if torch.is_grad_enabled():
@@ -165,7 +165,7 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tens
     """
     rows = zip(x.chunk(len(x)), gamma, beta, strict=True)
     each = [F.batch_norm(one, None, None, g, b, training=True, eps=EPSILON) for one, g, b in rows]
-    out = torch.cat(each)
+    out = each[0] if len(each) == 1 else torch.cat(each)
     return out.relu_() if relu else out
 
 

@@ -40,7 +40,7 @@ class FrozenNorm(nn.BatchNorm2d):
             F.batch_norm(one, *kept, training=True, momentum=MOMENTUM / len(x), eps=self.eps)
             for one in x.chunk(len(x))
         ]
-        return torch.cat(each)
+        return each[0] if len(each) == 1 else torch.cat(each)
 
 
 def _block(into: int, out: int, norm: Norm) -> nn.Sequential:

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -112,7 +113,7 @@ class Training:
         config, count = self.task.config, len(batch)
         chosen, photos = self._chosen(step, count), None if self.crops is None else batch
         self.network.train(step < (1 - config.frozen) * config.steps)
-        output = self._generate(batch, chosen, step)
+        output = self._generate(self.task.inputs(batch, chosen, step))
         _check_not_blank(output, photos, step)
         if self.describe is None:
             return perceptual.pixel_losses(output, batch)
@@ -129,11 +130,10 @@ class Training:
         # Another seed than the crops': as many styles as photos would meet in fixed pairs.
         return [datasets.shuffled(draw, styles, self.task.seed + 1) for draw in draws]
 
-    def _generate(self, photos: Tensor, chosen: Sequence[int], step: int) -> Tensor:
+    def _generate(self, inputs: Sequence[Tensor]) -> Tensor:
         def cast(x: Tensor) -> Tensor:
             return x.to(self.machine.dtype, memory_format=torch.channels_last)
 
-        inputs = self.task.inputs(photos, chosen, step)
         output: Tensor = self.network(*(cast(x) if x.dim() == 4 else x for x in inputs))
         return output
 
@@ -151,15 +151,25 @@ class Training:
         if self.crops is not None:
             photos = torch.stack([self.crops.crop(number) for number in range(count)])
         photos = photos.to(self.machine.device)
+        inputs = self.task.inputs(photos, [0] * count, 0)
         self.network.eval()
-        output = self._generate(photos, [0] * count, 0)
-        target = None if self.crops is None else photos
-        assert self.describe is not None
-        terms = perceptual.feature_losses(self.describe, output, target, config, styles=targets)
-        loss = sum(values.mean().item() for values in terms.values())
+        loss = fmean(
+            self._rating([x[k : k + 1] for x in inputs], photos[k : k + 1], targets)
+            for k in range(count)  # each by itself, to take no more memory than training does
+        )
         if self.best is None or loss < self.best.provenance[RATING]:
             made = self._checkpoint()
             self.best = replace(made, provenance={**made.provenance, RATING: loss})
+
+    def _rating(
+        self, inputs: Sequence[Tensor], photo: Tensor, targets: Mapping[str, Tensor]
+    ) -> float:
+        assert self.describe is not None
+        target = None if self.crops is None else photo
+        terms = perceptual.feature_losses(
+            self.describe, self._generate(inputs), target, self.task.config, styles=targets
+        )
+        return sum(values.item() for values in terms.values())
 
     @torch.no_grad()
     def preview(self, photo: Tensor, *, most: int) -> dict[str, Tensor]:
@@ -180,7 +190,10 @@ class Training:
         given = images.resize(photo, (height, width)).to(self.machine.device)
         names = self.task.names[:most] or ("",)
         self.network.eval()
-        shown = {name: self._generate(given, [index], 0) for index, name in enumerate(names)}
+        shown = {
+            name: self._generate(self.task.inputs(given, [index], 0))
+            for index, name in enumerate(names)
+        }
         return {name: output.clamp(0, 1).cpu() for name, output in shown.items()}
 
     def checkpoint(self) -> Checkpoint:
