@@ -56,7 +56,8 @@ def pyramid(tmp_path):
     """
 
     def save(levels=3, *, image=False, name="brick.pt"):
-        arguments = {"levels": levels, "norm": "batch", "image": image, "width": 4}
+        norm = "instance" if image else "batch"  # the one that is not frozen, and one that is
+        arguments = {"levels": levels, "norm": norm, "image": image, "width": 4}
         network, generator = _seeded("pyramid", arguments), torch.Generator()
         with torch.no_grad():
             for step in range(31):

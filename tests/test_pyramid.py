@@ -103,6 +103,19 @@ def test_over_a_stationary_texture_frozen_statistics_are_those_at_hand(norm):
     assert (frozen - at_hand).std() < 0.1 * frozen.std()
 
 
+def test_on_photos_the_instance_variant_normalises_by_the_photo_at_hand_once_trained_too():
+    torch.manual_seed(0)
+    network = Pyramid(levels=3, width=4, norm="instance", image=True)
+    drawn = noise(batch=2)
+    given = with_image(drawn, torch.rand(2, 3, *drawn[-1].shape[2:]))
+    expected = network.train()(*given).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(*given), expected, atol=1e-4, rtol=0)
+        alone = network(*(one[:1] for one in given))
+        torch.testing.assert_close(alone, expected[:1], atol=1e-4, rtol=0)
+    assert expected.std() > 0.05
+
+
 def test_in_training_the_instance_variant_is_torch_s_instance_norm():
     norm, oracle = FrozenNorm(3, "instance"), nn.InstanceNorm2d(3, affine=True)
     for layer in (norm, oracle):

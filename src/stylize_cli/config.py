@@ -265,7 +265,13 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("super-resolution", "default"): _UPSCALER,
     ("texture", "default"): _TEXTURE,
     ("texture-style", "default"): replace(
-        _TEXTURE, steps=2000, content_weight=0.4, content_layer="relu4_2", levels=6
+        _TEXTURE,
+        steps=2000,
+        content_weight=0.15,
+        range_weight=1.0,
+        content_layer="relu4_2",
+        levels=6,
+        frozen=0.0,
     ),
     ("perceptual", "paper"): _PAPER,
     # Dumoulin et al. 2017, sec. 3 and appendix: batch 16; Magenta's weights, no total variation.

@@ -139,13 +139,7 @@ class ConditionalInstanceNorm(nn.Module):
                 blend them (ibid., sec. 3.4).
             relu: whether a ReLU follows.
         """
-        gamma, beta = mix @ self.gamma, mix @ self.beta
-        if torch.is_grad_enabled():
-            return instance_norm(x, gamma, beta, relu=relu)
-        # What an engine's converter knows as one operation.
-        out: Tensor = F.instance_norm(x, eps=EPSILON) * gamma.to(x.dtype)[:, :, None, None]
-        out = out + beta.to(x.dtype)[:, :, None, None]
-        return out.relu() if relu else out
+        return instance_norm(x, mix @ self.gamma, mix @ self.beta, relu=relu)
 
 
 def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tensor:
@@ -156,13 +150,18 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tens
 
     Args:
         x: (B, C, H, W), of more than one position.
-        gamma: (B, C).
-        beta: (B, C).
+        gamma: (B, C), or (1, C) for all.
+        beta: likewise.
         relu: whether to take the ReLU.
 
     Returns:
         The shape and type of x.
     """
+    if not torch.is_grad_enabled():  # what an engine's converter knows as one operation
+        out = F.instance_norm(x, eps=EPSILON) * gamma.to(x.dtype)[:, :, None, None]
+        out = out + beta.to(x.dtype)[:, :, None, None]
+        return out.relu() if relu else out
+    gamma, beta = gamma.expand(len(x), -1), beta.expand(len(x), -1)
     rows = zip(x.chunk(len(x)), gamma, beta, strict=True)
     each = [F.batch_norm(one, None, None, g, b, training=True, eps=EPSILON) for one, g, b in rows]
     out = each[0] if len(each) == 1 else torch.cat(each)

@@ -1,6 +1,7 @@
 """Texture networks (Ulyanov, Lebedev, Vedaldi, Lempitsky 2016, sec. 3): noise at K scales."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -8,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylize_cli import images, tiling
-from stylize_cli.generators.layers import Conv, doubled
+from stylize_cli.generators.layers import Conv, doubled, instance_norm
 
 Norm = Literal["batch", "instance"]
+NormLayer = Callable[[int], nn.Module]
 
 SLOPE = 0.01  # of the leaky ReLU below 0
 MOMENTUM = 0.03  # of the statistics that generation uses, by batch
@@ -43,13 +45,30 @@ class FrozenNorm(nn.BatchNorm2d):
         return each[0] if len(each) == 1 else torch.cat(each)
 
 
-def _block(into: int, out: int, norm: Norm) -> nn.Sequential:
+class AtHandNorm(nn.Module):
+    """Normalises every image by itself, also once trained: photos differ as one texture does not.
+
+    Args:
+        maps: C.
+    """
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(maps))
+        self.bias = nn.Parameter(torch.zeros(maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        return instance_norm(x, self.weight[None], self.bias[None], relu=False)
+
+
+def _block(into: int, out: int, norm: NormLayer) -> nn.Sequential:
     """3×3, 3×3 and 1×1 convolutions, each with a normalisation and a leaky ReLU."""
     layers: list[nn.Module] = []
     for kernel in (3, 3, 1):
         layers += [
             Conv(into, out, kernel, padding="circular", bias=True),
-            FrozenNorm(out, norm),
+            norm(out),
             nn.LeakyReLU(SLOPE, inplace=True),
         ]
         into = out
@@ -63,7 +82,7 @@ class Pyramid(nn.Module):
 
     Args:
         levels: K; the coarsest works at 1/2^(K-1) of the size.
-        norm: see `FrozenNorm`.
+        norm: see `FrozenNorm`; with photos, "instance" is never frozen (`AtHandNorm`).
         image: the input holds a photo's colours beside the noise (118,211 parameters at K = 6).
         width: maps of every branch, and what each join adds to the trunk.
     """
@@ -75,11 +94,12 @@ class Pyramid(nn.Module):
         self.multiple = 2 ** (levels - 1)
         self.normalisation = norm
         into = tiling.MAPS + 3 * image
-        self.branches = nn.ModuleList(_block(into, width, norm) for _ in range(levels))
+        layer = AtHandNorm if image and norm == "instance" else partial(FrozenNorm, norm=norm)
+        self.branches = nn.ModuleList(_block(into, width, layer) for _ in range(levels))
         trunk = [width * (level + 1) for level in range(levels)]
-        self.deep = nn.ModuleList(FrozenNorm(maps, norm) for maps in trunk[:-1])
-        self.shallow = nn.ModuleList(FrozenNorm(width, norm) for _ in trunk[1:])
-        self.joined = nn.ModuleList(_block(maps, maps, norm) for maps in trunk[1:])
+        self.deep = nn.ModuleList(layer(maps) for maps in trunk[:-1])
+        self.shallow = nn.ModuleList(layer(width) for _ in trunk[1:])
+        self.joined = nn.ModuleList(_block(maps, maps, layer) for maps in trunk[1:])
         self.head = Conv(trunk[-1], 3, 1, bias=True)
         for module in self.modules():
             if isinstance(module, Conv):
