@@ -267,7 +267,7 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("texture-style", "default"): replace(
         _TEXTURE,
         steps=2000,
-        content_weight=0.15,
+        content_weight=0.35,
         range_weight=1.0,
         content_layer="relu4_2",
         levels=6,
