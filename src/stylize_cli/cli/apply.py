@@ -50,7 +50,7 @@ def apply(
             "--noise-scale",
             metavar="X",
             min=0,
-            help="Of texture-style models: the more noise, the more style.",
+            help="Of texture-style models: the less noise, the more of the photo.",
         ),
     ] = 1.0,
     seed: options.SeedOption = 0,
