@@ -259,6 +259,20 @@ _PAPER = TrainConfig(
     style_size=256,
 )
 
+# Ulyanov et al. 2016, sec. 4, and its released code: batch 16, Adam 0.1, ×0.7 at 1000 and then
+# every 200, 2000 iterations; every layer's gradient normalised.
+_ULYANOV = replace(
+    _TEXTURE,
+    optimizer="adam",
+    lr=0.1,
+    decay="steps",
+    weighting="volume",
+    tv_weight=0.0,
+    gradients="normalised",
+    norm="batch",
+    frozen=0.0,
+)
+
 TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("perceptual", "default"): _PERCEPTUAL,
     ("conditional", "default"): replace(_PERCEPTUAL, steps=8000),
@@ -297,39 +311,17 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         decay="constant",
         weighting="mean",
     ),
-    # Ulyanov et al. 2016, sec. 4, and its released code: batch 16, Adam 0.1, ×0.7 at 1000 and then
-    # every 200, 2000 iterations; every layer's gradient normalised.
-    ("texture", "paper"): replace(
-        _TEXTURE,
-        steps=2000,
-        batch_size=16,
-        optimizer="adam",
-        lr=0.1,
-        decay="steps",
-        weighting="volume",
-        tv_weight=0.0,
-        gradients="normalised",
-        norm="batch",
-        frozen=0.0,
-    ),
+    ("texture", "paper"): replace(_ULYANOV, steps=2000, batch_size=16),
     # Likewise; batch 4 and content 0.6 beside style 1e3 as in the released code.
     ("texture-style", "paper"): replace(
-        _TEXTURE,
+        _ULYANOV,
         steps=3000,
         batch_size=4,
-        optimizer="adam",
-        lr=0.1,
-        decay="steps",
         zoom=(1.0, 1.0),
         flip=False,
-        weighting="volume",
-        tv_weight=0.0,
         content_weight=0.6,
         style_weight=1e3,
         content_layer="relu4_2",
-        gradients="normalised",
         levels=6,
-        norm="batch",
-        frozen=0.0,
     ),
 }

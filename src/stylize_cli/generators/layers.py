@@ -41,9 +41,7 @@ class Conv(nn.Conv2d):
         bias: bool = False,
     ) -> None:
         margin = 0 if padding == "none" else kernel // 2
-        mode: Literal["reflect", "zeros", "circular"] = "zeros"
-        if padding != "none" and margin:
-            mode = padding
+        mode = "zeros" if padding == "none" or not margin else padding
         super().__init__(into, out, kernel, stride, margin, bias=bias, padding_mode=mode)
 
     def forward(self, x: Tensor) -> Tensor:
