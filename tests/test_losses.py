@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -37,6 +38,16 @@ def test_gram_entry_is_the_mean_product_of_two_maps(layout):
         torch.testing.assert_close(gram[b, i, j], want)
 
 
+def test_moments_are_those_of_numpy():
+    features = normal(2, 3, 4, 5).relu()
+    found = losses.moments(features).numpy()
+    for one, maps in zip(found, features.flatten(2).numpy(), strict=True):
+        np.testing.assert_allclose(one[:, 3], maps.mean(1))
+        np.testing.assert_allclose(
+            one[:, :3] - np.outer(one[:, 3], one[:, 3]), np.cov(maps, bias=True)
+        )
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -57,13 +68,14 @@ def test_gram_knows_neither_places_nor_size(change):
     "function",
     [
         losses.gram_matrix,
+        losses.moments,
         style_of,
         content_of,
         losses.total_variation,
         lambda f: losses.style_loss(f[..., :3], normal(2, 3, 4, 3, seed=1)),
         lambda f: losses.out_of_range(f.sigmoid(), sigmoid(-1, -1, -1), sigmoid(0.2, 0.1, 0)),
     ],
-    ids=["gram", "style", "content", "tv", "style of any gram", "range"],
+    ids=["gram", "moments", "style", "content", "tv", "style of any gram", "range"],
 )
 def test_gradients_agree_with_torch_gradcheck(function):
     assert torch.autograd.gradcheck(function, (normal(2, 3, 4, 5).requires_grad_(),))
@@ -112,14 +124,15 @@ def test_content_loss_of_a_large_layer_is_accurate():
     assert loss == pytest.approx(0.37**2, rel=1e-5)
 
 
+@pytest.mark.parametrize("statistic", [losses.gram_matrix, losses.moments])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("batch", [1, 2])
-def test_gram_gradient_has_the_layout_and_type_of_channels_last_features(batch, dtype):
+def test_gram_gradient_has_the_layout_and_type_of_channels_last_features(batch, dtype, statistic):
     features = channels_last(normal(batch, 3, 4, 5, dtype=dtype)).requires_grad_()
     seen = []
     inner = features * 1
     inner.register_hook(seen.append)  # sees what backward returned; .grad may be laid out anew
-    losses.gram_matrix(inner).square().sum().backward()
+    statistic(inner).square().sum().backward()
     (gradient,) = seen
     assert gradient.dtype == dtype
     assert gradient.shape == features.shape

@@ -22,6 +22,7 @@ CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     style_layers=("relu1_1", "relu2_1"),
     style_size=24,
 )
+GAUSSIAN = replace(CONFIG, weighting="norm", statistic="gaussian")
 MEAN = replace(CONFIG, weighting="mean")
 NORM = replace(CONFIG, weighting="norm")
 VOLUME = replace(CONFIG, weighting="volume")
@@ -77,11 +78,12 @@ def test_a_picture_that_shows_nothing_costs_the_weights(batch):
     torch.testing.assert_close(got["style"], torch.full((3,), 2.0))
 
 
-def test_targets_that_show_nothing_are_no_division_by_zero(batch):
+@pytest.mark.parametrize("config", [CONFIG, GAUSSIAN])
+def test_targets_that_show_nothing_are_no_division_by_zero(config, batch):
     output, target, styles = batch
-    grams = style_targets(plain, [0 * style for style in styles], CONFIG)
+    grams = style_targets(plain, [0 * style for style in styles], config)
     output.requires_grad_()
-    got = feature_losses(plain, output, 0 * target, CONFIG, styles=grams)
+    got = feature_losses(plain, output, 0 * target, config, styles=grams)
     (gradient,) = torch.autograd.grad(sum(values.sum() for values in got.values()), output)
     assert all(values.isfinite().all() for values in (*got.values(), gradient))
 
@@ -101,7 +103,7 @@ def test_relative_losses_know_no_scale_of_the_features(factor, batch):
         torch.testing.assert_close(found[1][name], want)
 
 
-@pytest.mark.parametrize("config", [CONFIG, NORM, MEAN])
+@pytest.mark.parametrize("config", [CONFIG, NORM, MEAN, GAUSSIAN])
 def test_a_picture_met_exactly_costs_nothing(config, narrow, batch):
     _, target, styles = batch
     pictures = torch.cat(styles).requires_grad_()
@@ -113,7 +115,7 @@ def test_a_picture_met_exactly_costs_nothing(config, narrow, batch):
     assert gradient.isfinite().all()  # also where it is a norm's
 
 
-@pytest.mark.parametrize("config", [replace(CONFIG, tv_weight=5.0), NORM, MEAN])
+@pytest.mark.parametrize("config", [replace(CONFIG, tv_weight=5.0), NORM, MEAN, GAUSSIAN])
 def test_a_sample_costs_the_same_alone_and_in_a_batch(config, narrow, batch):
     output, target, styles = batch
     grams = style_targets(narrow, styles, config)
@@ -127,10 +129,11 @@ def test_a_sample_costs_the_same_alone_and_in_a_batch(config, narrow, batch):
             torch.testing.assert_close(together[name][one], value)
 
 
+@pytest.mark.parametrize("statistic", ["gram", "gaussian"])
 @pytest.mark.parametrize("weighting", ["relative", "norm", "mean", "volume"])
-def test_gradients_are_those_of_finite_differences(weighting, make_narrow, batch):
+def test_gradients_are_those_of_finite_differences(weighting, statistic, make_narrow, batch):
     describe = make_narrow(dtype=torch.float64)
-    config = replace(CONFIG, tv_weight=5.0, weighting=weighting)
+    config = replace(CONFIG, tv_weight=5.0, weighting=weighting, statistic=statistic)
     output, target, styles = batch
     output, target = (
         values[:2, :, :6, :7].double().requires_grad_() for values in (output, target)

@@ -7,6 +7,7 @@ from typing import Literal
 Optimizer = Literal["lbfgs", "adam"]
 Init = Literal["content", "noise"]
 Weighting = Literal["relative", "mean", "paper"]
+StatisticName = Literal["gram", "gaussian"]
 BlockWeights = tuple[float, float, float, float, float]
 PresetName = Literal["default", "paper", "notebook"]
 Method = Literal["perceptual", "conditional", "texture", "texture-style", "super-resolution"]
@@ -36,7 +37,9 @@ class OptimizeConfig:
         style_weight: of the style layers together.
         tv_weight: of the total variation per value.
         content_layers: layers whose features are matched.
-        style_layers: layers whose Gram matrices are matched.
+        style_layers: layers whose statistics are matched.
+        statistic: of the style's features: their Gram matrix, or their mean and covariance, as
+            Gaussians by their Wasserstein-2 distance (`statistics`).
         block_weights: of the style layers, by the VGG block they are in. Shallow layers hold the
             palette and the grain of the brush; a picture can match them nearly exactly, and does
             only where they weigh more.
@@ -58,6 +61,7 @@ class OptimizeConfig:
     tv_weight: float = 5.0
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     style_layers: tuple[str, ...] = STYLE_LAYERS
+    statistic: StatisticName = "gram"
     block_weights: BlockWeights = (64.0, 16.0, 4.0, 2.0, 1.0)
     style_scale: float = 1.0
     pool: Literal["max", "avg"] = "max"
@@ -149,7 +153,8 @@ class TrainConfig:
         range_weight: of values beyond the style's own, which a sigmoid's gradient dies in
             (`losses.out_of_range`).
         content_layer: whose features are matched with the photo's.
-        style_layers: whose Gram matrices are matched with the style's; none for super-resolution.
+        style_layers: whose statistics are matched with the style's; none for super-resolution.
+        statistic: as in `OptimizeConfig`.
         style_size: side of the square whose area the style image gets, px.
         pool: VGG's, max as trained or average.
         edges: how VGG treats the border of a crop.
@@ -179,6 +184,7 @@ class TrainConfig:
     range_weight: float = 0.0
     content_layer: str = "relu3_3"
     style_layers: tuple[str, ...] = STYLE_LAYERS[:4]
+    statistic: StatisticName = "gram"
     style_size: int = 448
     pool: Literal["max", "avg"] = "max"
     edges: Literal["trained", "clean"] = "trained"

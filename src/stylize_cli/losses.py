@@ -37,9 +37,7 @@ class _Gram(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor) -> Tensor:  # noqa: ANN401 - torch's own signature
         ctx.save_for_backward(features)
         rows = _rows(features)
-        # One by one: a batched product first copies the transposed maps, and takes five times as
-        # long for the largest of them.
-        gram = torch.stack([one.T @ one for one in rows])
+        gram = _products(rows)
         return gram.to(torch.promote_types(gram.dtype, torch.float32)) / rows.shape[1]
 
     @staticmethod
@@ -47,10 +45,41 @@ class _Gram(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ANN401
         (features,) = ctx.saved_tensors
         rows = _rows(features)
-        out = rows @ ((grad + grad.mT) / rows.shape[1]).to(rows.dtype)
-        batch, channels, height, width = features.shape
-        gradient: Tensor = out.view(batch, height, width, channels).permute(0, 3, 1, 2)
-        return gradient
+        return _maps(rows @ ((grad + grad.mT) / rows.shape[1]).to(rows.dtype), features)
+
+
+def moments(features: Tensor) -> Tensor:
+    """First and second moments of feature vectors over all positions, with the Gram's backward.
+
+    Args:
+        features: (B, C, H, W), any floating type.
+
+    Returns:
+        (B, C, C + 1), float32 (float64 for float64 features): the means of f·fᵀ, which are the Gram
+        matrix, and in the last column those of f. It can be differentiated once.
+    """
+    found: Tensor = _Moments.apply(features)
+    return found
+
+
+class _Moments(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(features)
+        # Wide first: a covariance is what is left of a second moment, whose rounding would show.
+        rows = _rows(features)
+        rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
+        return torch.cat([_products(rows) / rows.shape[1], rows.mean(1)[..., None]], dim=-1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ANN401
+        (features,) = ctx.saved_tensors
+        rows = _rows(features)
+        grad = grad / rows.shape[1]
+        second, first = grad[..., :-1], grad[..., -1]
+        second, first = (second + second.mT).to(rows.dtype), first[:, None].to(rows.dtype)
+        return _maps(torch.baddbmm(first, rows, second), features)
 
 
 def normalised_gradient(features: Tensor, weight: float) -> Tensor:
@@ -83,6 +112,21 @@ class _NormalisedGradient(torch.autograd.Function):
 def _rows(features: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, H·W, C); a view where the features are channels-last."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _maps(rows: Tensor, like: Tensor) -> Tensor:
+    """(B, H·W, C) -> (B, C, H, W), channels-last, for the H and W of `like`."""
+    batch, channels, height, width = like.shape
+    return rows.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _products(rows: Tensor) -> Tensor:
+    """(B, H·W, C) -> (B, C, C), sums over positions.
+
+    One by one: a batched product first copies the transposed maps, and takes five times as long for
+    the largest of them.
+    """
+    return torch.stack([one.T @ one for one in rows])
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:

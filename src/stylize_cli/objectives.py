@@ -1,22 +1,23 @@
 """What a picture is optimised towards, and how far it still is from that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from stylize_cli import losses
-from stylize_cli.config import BlockWeights, Weighting
+from stylize_cli.config import BlockWeights, StatisticName, Weighting
 from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation
+from stylize_cli.statistics import STATISTICS
 
 LEAST_DISTANCE = 0.01  # of the style's own square: a photo nearer than that has the style already
 
 
 @dataclass(frozen=True)
 class Target:
-    """What one layer should show, and the weight of its mean square difference from that."""
+    """What one layer should show, and the weight of its distance from that."""
 
     layer: str
     value: Tensor
@@ -25,11 +26,19 @@ class Target:
 
 @dataclass(frozen=True)
 class Targets:
-    """All that a picture of one size is optimised towards."""
+    """All that a picture of one size is optimised towards.
+
+    Attributes:
+        content: features, compared by their mean square difference.
+        style: statistics of features, compared by their distance.
+        tv_weight: of the total variation per value.
+        statistic: the style's.
+    """
 
     content: tuple[Target, ...] = ()
     style: tuple[Target, ...] = ()
     tv_weight: float = 0.0
+    statistic: StatisticName = "gram"
 
     @property
     def layers(self) -> set[str]:
@@ -43,9 +52,10 @@ class Targets:
             if target.layer == layer:
                 loss = losses.content_loss(features, target.value)
                 terms[f"content {layer}"] = target.weight * loss
+        statistic = STATISTICS[self.statistic]
         for target in self.style:
             if target.layer == layer:
-                loss = losses.style_loss(losses.gram_matrix(features), target.value)
+                loss = statistic.distance(statistic.of(features), target.value).mean()
                 terms[f"style {layer}"] = target.weight * loss
         return terms
 
@@ -83,13 +93,14 @@ def style_targets(
     weighting: Weighting,
     block_weights: BlockWeights,
     content: Tensor | None = None,
+    statistic: StatisticName = "gram",
 ) -> tuple[Target, ...]:
-    """Gram matrices of the style, with the weight each layer's mean square gets.
+    """Statistics of the style, with the weight each layer's distance gets.
 
-    Several styles become their weighted mean, which has the same gradient as the weighted sum of
-    their losses. "relative" divides each layer by the mean square between the photo's Gram matrix
-    and the style's, so that every layer starts at 1 and ends at the share of the way not gone;
-    "mean" divides by N² (Gatys' notebook); "paper" is w_l/4 (Gatys et al. 2016, eq. 4).
+    Several styles become their weighted mean, which for Gram matrices has the same gradient as the
+    weighted sum of their losses. "relative" divides each layer by the distance between the photo's
+    statistic and the style's, so that every layer starts at 1 and ends at the share of the way not
+    gone; "mean" divides by N² (Gatys' notebook); "paper" is w_l/4 (Gatys et al. 2016, eq. 4).
 
     Args:
         describe: a `Descriptor`.
@@ -99,18 +110,24 @@ def style_targets(
         weighting: see above.
         block_weights: factors of the layers, by their VGG block.
         content: (1, 3, H, W), where there is a photo.
+        statistic: which.
     """
+    kind = STATISTICS[statistic]
+
+    def known(image: Tensor) -> Mapping[str, Tensor]:
+        return describe(image, layers, lambda _, features: kind.of(features))
+
     blend: dict[str, Tensor] = {}
     for image, share in images:
-        for layer, gram in describe(image, layers, _gram).items():
-            gram = share * gram
-            blend[layer] = blend[layer] + gram if layer in blend else gram
-    start = {} if content is None else describe(content, layers, _gram)
+        for layer, value in known(image).items():
+            value = share * value
+            blend[layer] = blend[layer] + value if layer in blend else value
+    start = {} if content is None else known(content)
     targets = []
     for layer in layers:
         value = blend[layer]
-        own = value.square().mean().item()
-        way = losses.style_loss(start[layer], value).item() if start else own
+        own = kind.scale(value).item()
+        way = kind.distance(start[layer], value).item() if start else own
         factor = {
             "relative": 1 / max(way, LEAST_DISTANCE * own, 1e-12) / len(layers),
             "mean": 1 / value.shape[-1] ** 2,
@@ -119,10 +136,6 @@ def style_targets(
         block = int(layer[4]) - 1  # of relu3_1 and of pool3 alike
         targets.append(Target(layer, value, weight * factor * block_weights[block]))
     return tuple(targets)
-
-
-def _gram(_layer: str, features: Tensor) -> Tensor:
-    return losses.gram_matrix(features)
 
 
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:

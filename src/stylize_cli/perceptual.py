@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from stylize_cli import images, losses
 from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import Describe, least_side
+from stylize_cli.statistics import STATISTICS
 
 RELATIVE = ("relative", "norm")  # weightings that compare each term with its target's own scale
 RANGE = "range"  # among the layers of a style's targets
@@ -28,19 +29,19 @@ def style_targets(
         config: its style layers, and the area at which it shows them.
 
     Returns:
-        {layer: (N, C, C) Gram matrices}, and at `RANGE` (N, 2, 3), the darkest and the brightest
-        of its colours by channel, if that counts.
+        {layer: (N, …) statistics}, and at `RANGE` (N, 2, 3), the darkest and the brightest of its
+        colours by channel, if that counts.
     """
+    statistic = STATISTICS[config.statistic]
     least = least_side(config.style_layers)
     shown = [
         images.resize(one, images.same_area(images.size_of(one), config.style_size**2, least=least))
         for one in styles
     ]
     found = [
-        describe(one, config.style_layers, lambda _, maps: losses.gram_matrix(maps))
-        for one in shown
+        describe(one, config.style_layers, lambda _, maps: statistic.of(maps)) for one in shown
     ]
-    targets = {layer: torch.cat([grams[layer] for grams in found]) for layer in config.style_layers}
+    targets = {layer: torch.cat([one[layer] for one in found]) for layer in config.style_layers}
     if config.range_weight:
         ends = torch.tensor(ENDS, device=shown[0].device)
         targets[RANGE] = torch.stack([one[0].flatten(1).quantile(ends, dim=1) for one in shown])
@@ -100,13 +101,14 @@ def feature_losses(
     return total
 
 
-def _style(maps: Tensor, gram: Tensor, config: TrainConfig) -> Tensor:
-    """How far maps (B, C, H, W) are from Gram matrices (B, C, C): (B,), as the config weighs it."""
+def _style(maps: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
+    """How far maps (B, C, H, W) are from statistics (B, …): (B,), as the config weighs it."""
     if config.gradients == "normalised":
         maps = losses.normalised_gradient(maps, config.style_weight)
-    distance = _mean_square(losses.gram_matrix(maps) - gram)
+    statistic = STATISTICS[config.statistic]
+    distance = statistic.distance(statistic.of(maps), target)
     if config.weighting in RELATIVE:
-        share = distance / _mean_square(gram).clamp(min=LEAST)
+        share = distance / statistic.scale(target).clamp(min=LEAST)
         if config.weighting == "norm":
             share = (share + LEAST).sqrt()  # whose slope at 0 is finite
         return share / len(config.style_layers)

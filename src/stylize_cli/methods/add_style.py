@@ -18,7 +18,7 @@ from stylize_cli.errors import StylizeError
 
 LOSSES = (
     *("weighting", "content_weight", "style_weight", "tv_weight", "range_weight"),
-    *("content_layer", "style_layers", "style_size", "pool", "edges", "gradients"),
+    *("content_layer", "style_layers", "statistic", "style_size", "pool", "edges", "gradients"),
 )
 ROWS = (".gamma", ".beta")  # ends of the names of what there is a row a style of
 

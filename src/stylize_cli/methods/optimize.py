@@ -178,8 +178,9 @@ def targets(
             weighting=config.weighting,
             block_weights=config.block_weights,
             content=photo,
+            statistic=config.statistic,
         )
-    return Targets(content, style, config.tv_weight)
+    return Targets(content, style, config.tv_weight, config.statistic)
 
 
 def _shown(style: Tensor, pixels: int, config: OptimizeConfig) -> Tensor:
