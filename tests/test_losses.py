@@ -227,3 +227,30 @@ def test_a_normalised_gradient_of_nothing_is_nothing():
     features = torch.ones(1, 2, 3, 3, requires_grad=True)
     (0 * losses.normalised_gradient(features, 1.0)).sum().backward()
     assert not features.grad.any()
+
+
+@pytest.fixture
+def luminances():
+    random = np.random.default_rng(0)
+    return random.random((2, 24, 32)), random.random((2, 24, 32))
+
+
+def test_tonal_layout_is_one_less_numpys_correlation_of_the_cells(luminances):
+    pictures = [torch.from_numpy(one)[:, None].expand(-1, 3, -1, -1) for one in luminances]
+    cells = [one.reshape(2, 3, 8, 4, 8).mean((2, 4)).reshape(2, -1) for one in luminances]
+    expected = [1 - np.corrcoef(a, b)[0, 1] for a, b in zip(*cells, strict=True)]
+    np.testing.assert_allclose(losses.tonal_layout(*pictures), expected, atol=1e-3)
+
+
+def test_tonal_layout_knows_no_brightness_contrast_or_hue(luminances):
+    photo = torch.from_numpy(luminances[0])[:, None].expand(-1, 3, -1, -1)
+    dyed = 0.1 + photo * torch.tensor([0.5, 0.2, 0.1]).view(1, 3, 1, 1)
+    assert losses.tonal_layout(dyed, photo).abs().max() < 1e-3
+    assert (losses.tonal_layout(1 - photo, photo) - 2).abs().max() < 1e-2
+
+
+def test_tonal_layout_of_a_flat_picture_has_a_gradient():
+    photo = torch.full((1, 3, 16, 16), 0.5)
+    image = photo.clone().requires_grad_()
+    losses.tonal_layout(image, photo).sum().backward()
+    assert image.grad.isfinite().all()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from stylize_cli import losses
 from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import itself
 from stylize_cli.perceptual import feature_losses, pixel_losses, style_targets
@@ -226,3 +227,26 @@ def test_nothing_is_computed_above_the_layers_asked_for(batch):
 
     feature_losses(watch, output, target, replace(CONFIG, style_layers=()))
     assert asked == [{"relu2_1"}, {"relu2_1"}]
+
+
+def test_style_layers_count_by_their_blocks(batch):
+    output, target, styles = batch
+    even = [replace(NORM, style_layers=(layer,)) for layer in NORM.style_layers]
+    alone = [
+        feature_losses(plain, output, target, one, styles=style_targets(plain, styles, one))[
+            "style"
+        ]
+        for one in even
+    ]
+    config = replace(NORM, block_weights=(1.0, 3.0, 9.0, 9.0, 9.0))
+    got = feature_losses(plain, output, target, config, styles=style_targets(plain, styles, config))
+    torch.testing.assert_close(got["style"], 0.25 * alone[0] + 0.75 * alone[1])
+
+
+def test_the_layout_of_light_and_dark_counts_where_there_is_a_photo(batch):
+    output, target, _ = batch
+    config = replace(CONFIG, layout_weight=2.0)
+    got = feature_losses(plain, output, target, config)["layout"]
+    torch.testing.assert_close(got, 2 * losses.tonal_layout(output, target))
+    assert feature_losses(plain, target, target, config)["layout"].abs().max() < 1e-3
+    assert "layout" not in feature_losses(plain, output, None, config)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize_cli.config import LUMINANCE
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-LUMINANCE = (0.299, 0.587, 0.114)  # Y of YIQ (ibid., sec. 3.2)
 QUANTILES = 1025  # that describe the distribution of a channel
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 

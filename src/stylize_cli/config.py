@@ -17,6 +17,12 @@ Loss = Literal["feature", "pixel"]
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2
 EVEN: BlockWeights = (1.0, 1.0, 1.0, 1.0, 1.0)
 CONTENT_LAYERS = ("relu4_2",)
+LUMINANCE = (0.299, 0.587, 0.114)  # of RGB: Y of YIQ (Gatys et al. 2016, "Preserving Color", 3.2)
+
+
+def block_of(layer: str) -> int:
+    """The VGG block, 1 to 5, of a layer's name: 3 of relu3_1 and of pool3 alike."""
+    return int(layer[4])
 
 
 @dataclass(frozen=True)
@@ -150,10 +156,15 @@ class TrainConfig:
         content_weight: of the content layer.
         style_weight: of the style layers together where relative; of each where not.
         tv_weight: of the total variation per value.
+        layout_weight: of light and dark where the photo has them (`losses.tonal_layout`): what
+            keeps halos, glows and vignettes away.
         range_weight: of values beyond the style's own, which a sigmoid's gradient dies in
             (`losses.out_of_range`).
         content_layer: whose features are matched with the photo's.
         style_layers: whose statistics are matched with the style's; none for super-resolution.
+        block_weights: of the style layers where they are relative, by the VGG block they are in;
+            their shares count. Shallow layers are met by any fine hatching, deep ones by the
+            painter's strokes and planes alone.
         statistic: as in `OptimizeConfig`.
         style_size: side of the square whose area the style image gets, px.
         pool: VGG's, max as trained or average.
@@ -181,9 +192,11 @@ class TrainConfig:
     content_weight: float = 0.2
     style_weight: float = 1.0
     tv_weight: float = 0.0
+    layout_weight: float = 0.0
     range_weight: float = 0.0
     content_layer: str = "relu3_3"
     style_layers: tuple[str, ...] = STYLE_LAYERS[:4]
+    block_weights: BlockWeights = EVEN
     statistic: StatisticName = "gram"
     style_size: int = 448
     pool: Literal["max", "avg"] = "max"
@@ -209,11 +222,17 @@ class TrainConfig:
 _JOHNSON_STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # Johnson et al. 2016, sec. 4.1
 _PERCEPTUAL = TrainConfig(
     generator="conditional",
-    width=16,
+    width=24,
     steps=2000,
+    zoom=(1.0, 2.3),
+    optimizer="muon",
+    lr=1e-2,
     weighting="norm",
-    content_weight=0.4,
+    content_weight=0.5,
+    layout_weight=1.0,
     range_weight=1.0,
+    style_size=640,  # strokes as large as in a reproduction of 640 px a side
+    block_weights=(0.25, 0.5, 1.0, 1.0, 1.0),
     edges="clean",
 )
 _UPSCALER = TrainConfig(

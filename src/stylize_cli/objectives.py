@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import losses
-from stylize_cli.config import BlockWeights, StatisticName, Weighting
+from stylize_cli.config import BlockWeights, StatisticName, Weighting, block_of
 from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation
 from stylize_cli.statistics import STATISTICS
@@ -133,8 +133,7 @@ def style_targets(
             "mean": 1 / value.shape[-1] ** 2,
             "paper": 0.25 / len(layers),
         }[weighting]
-        block = int(layer[4]) - 1  # of relu3_1 and of pool3 alike
-        targets.append(Target(layer, value, weight * factor * block_weights[block]))
+        targets.append(Target(layer, value, weight * factor * block_weights[block_of(layer) - 1]))
     return tuple(targets)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylize_cli import images, losses
-from stylize_cli.config import TrainConfig
+from stylize_cli.config import TrainConfig, block_of
 from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.statistics import STATISTICS
 
@@ -56,7 +56,7 @@ def feature_losses(
     *,
     styles: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Weighted losses of a batch, each one a sample: "content", "style", "tv", "range".
+    """Weighted losses of a batch, each one a sample: "content", "style", "tv", "layout", "range".
 
     Args:
         describe: a `Descriptor`.
@@ -83,7 +83,7 @@ def feature_losses(
             scale = _mean_square(wanted).clamp(min=LEAST) if relative else 1.0
             terms["content"] = config.content_weight * distance / scale
         if styles is not None and name in styles:
-            style = _style(maps, styles[name], config)
+            style = _style(maps, styles[name], config) * _share(name, config)
             terms["style"] = config.style_weight * style
         return terms
 
@@ -95,6 +95,8 @@ def feature_losses(
         values = output[0].numel()
         tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
         total["tv"] = config.tv_weight * tv
+    if config.layout_weight and target is not None:
+        total["layout"] = config.layout_weight * losses.tonal_layout(output, target)
     if styles is not None and RANGE in styles:
         lowest, highest = styles[RANGE].unbind(1)
         total["range"] = config.range_weight * losses.out_of_range(output, lowest, highest)
@@ -111,8 +113,16 @@ def _style(maps: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
         share = distance / statistic.scale(target).clamp(min=LEAST)
         if config.weighting == "norm":
             share = (share + LEAST).sqrt()  # whose slope at 0 is finite
-        return share / len(config.style_layers)
+        return share
     return distance / maps.shape[1] ** 2 if config.weighting == "volume" else distance
+
+
+def _share(layer: str, config: TrainConfig) -> float:
+    """What a style layer counts: its share of all where losses are relative, else 1."""
+    if config.weighting not in RELATIVE:
+        return 1.0
+    weights = {name: config.block_weights[block_of(name) - 1] for name in config.style_layers}
+    return weights[layer] / sum(weights.values())
 
 
 def pixel_losses(output: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -17,8 +17,17 @@ from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
 
 LOSSES = (
-    *("weighting", "content_weight", "style_weight", "tv_weight", "range_weight"),
-    *("content_layer", "style_layers", "statistic", "style_size", "pool", "edges", "gradients"),
+    *("weighting", "content_weight", "style_weight", "tv_weight", "layout_weight", "range_weight"),
+    *(
+        "content_layer",
+        "style_layers",
+        "block_weights",
+        "statistic",
+        "style_size",
+        "pool",
+        "edges",
+        "gradients",
+    ),
 )
 ROWS = (".gamma", ".beta")  # ends of the names of what there is a row a style of
 

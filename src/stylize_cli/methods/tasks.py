@@ -14,7 +14,7 @@ from stylize_cli.config import Method, TrainConfig
 from stylize_cli.generators import BUILDERS
 from stylize_cli.generators.pyramid import draw_noise, with_image
 from stylize_cli.generators.superres import degraded
-from stylize_cli.methods import add_style
+from stylize_cli.methods import add_style, warm_start
 
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
 
@@ -32,6 +32,7 @@ class Task:
         factor: of super-resolution; None elsewhere.
         seed: of weights, crops and the styles' order.
         base: the model that the one style is added to; None trains a whole network.
+        start: the model that a network of styles starts from; None starts from random weights.
     """
 
     method: Method
@@ -40,6 +41,7 @@ class Task:
     factor: int | None = None
     seed: int = 0
     base: Checkpoint | None = None
+    start: Checkpoint | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +69,11 @@ class Task:
         # The layers' own initialisation draws from torch's global generator.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
-            return BUILDERS[self.config.generator](**self.arguments)
+            network = BUILDERS[self.config.generator](**self.arguments)
+        if self.start is not None:
+            width = self.config.width
+            network.load_state_dict(warm_start.weights(self.start, self.names, width, self.seed))
+        return network
 
     def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:
         """Its generator with other settings and a batch of inputs, neither with any memory."""

@@ -1,0 +1,45 @@
+"""A training that starts from a network which has learnt other styles."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.errors import StylizeError
+from stylize_cli.generators.widening import widened
+from stylize_cli.methods.add_style import ROWS
+
+
+def weights(start: Checkpoint, names: Sequence[str], width: int, seed: int) -> dict[str, Tensor]:
+    """What a network of N styles starts with.
+
+    Its convolutions are the other network's. A style that has a row there keeps it; any other
+    begins as the mean of them all, which is a style too (Dumoulin et al. 2017, sec. 3.4).
+
+    Args:
+        start: a model of the same generator.
+        names: of the N styles.
+        width: of the network, from the model's own to twice that.
+        seed: of what makes further maps differ from those they are copies of.
+
+    Raises:
+        StylizeError: the model has another generator or width.
+    """
+    if start.generator != "conditional":
+        raise StylizeError(
+            f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
+            "training: give --from a model of styles, or none"
+        )
+    random = torch.Generator().manual_seed(seed)
+    wide = widened(start.weights, start.arguments.get("width", 32), width, random=random)
+    return {
+        key: _rows(start, names, value) if key.endswith(ROWS) else value
+        for key, value in wide.items()
+    }
+
+
+def _rows(start: Checkpoint, names: Sequence[str], table: Tensor) -> Tensor:
+    mean = table.mean(0)
+    known = dict(zip(start.styles, table, strict=True))
+    return torch.stack([known.get(name, mean) for name in names])

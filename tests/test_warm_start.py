@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stylize_cli.config import TrainConfig
+from stylize_cli.devices import Machine
+from stylize_cli.errors import StylizeError
+from stylize_cli.methods import warm_start
+from stylize_cli.methods.tasks import Task
+from stylize_cli.methods.train import Training
+
+CONFIG = TrainConfig(generator="conditional", width=2, steps=1, size=16, content_layer="relu1_1")
+
+CPU = Machine(torch.device("cpu"), torch.float32)
+
+
+def styles(*names):
+    random = torch.Generator().manual_seed(0)
+    return tuple((name, torch.rand(1, 3, 16, 16, generator=random)) for name in names)
+
+
+@pytest.fixture
+def start():
+    """A model of two styles whose rows are 1 and 3 everywhere."""
+    task = Task("conditional", CONFIG, styles("one", "three"))
+    model = Training(task, None, None, CPU).checkpoint()
+    for key, value in model.weights.items():
+        if key.endswith((".gamma", ".beta")):
+            value[0], value[1] = 1.0, 3.0
+    return model
+
+
+def test_known_styles_keep_their_rows_and_others_begin_as_the_mean(start):
+    weights = warm_start.weights(start, ("new", "three"), 2, seed=0)
+    rows = [value for key, value in weights.items() if key.endswith((".gamma", ".beta"))]
+    assert rows
+    for row in rows:
+        assert torch.equal(row, torch.tensor([[2.0], [3.0]]).expand_as(row))
+
+
+def test_a_task_starts_from_it(start):
+    task = Task("conditional", replace(CONFIG, width=3), styles("three"), start=start)
+    expected = warm_start.weights(start, ("three",), 3, seed=0)
+    state = task.network().state_dict()
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[key], value) for key, value in expected.items())
+
+
+def test_a_model_of_another_network_is_refused(start):
+    with pytest.raises(StylizeError, match="cannot start this training: give --from"):
+        warm_start.weights(replace(start, generator="johnson"), ("a",), 2, seed=0)
