@@ -54,16 +54,16 @@ def notebook_term(f, a):
 
 
 def paper_term(f, a):
-    """Gatys et al. 2016, eq. 4 and w_l = 1/5."""
+    """The notes' E_l, eq. 1.5, and w_l = 1/5."""
     n, m = f.shape
-    return 1 / 5 * (f @ f.mT - a @ a.mT).square().sum() / (4 * n**2 * m**2)
+    return 1 / 5 * (f @ f.mT - a @ a.mT).square().sum() / (n**2 * m**2)
 
 
 @pytest.mark.parametrize(
     ("weighting", "beta", "content_term", "style_term"),
     [
         ("mean", 1e3, F.mse_loss, notebook_term),
-        ("paper", 1.0, lambda f, p: 0.5 * (f - p).square().sum(), paper_term),
+        ("paper", 1.0, lambda f, p: (f - p).square().sum() / f.numel(), paper_term),
     ],
 )
 def test_loss_is_that_of_the_notebook_and_of_the_paper(

@@ -38,7 +38,8 @@ class OptimizeConfig:
         init: what the first scale starts from.
         weighting: what the weights multiply. "relative": each term over its own scale, so that one
             setting serves every pair (docs/optimize.md); "mean": mean squares, each style layer
-            over N² (Gatys' notebook); "paper": ½Σ and ¼Σ/(N²M²) (Gatys et al. 2016, eq. 1 and 4).
+            over N² (Gatys' notebook); "paper": mean squares, each style layer by w_l = 1/L, as the
+            course notes write Gatys et al. 2016, eq. 1 to 5 (docs/methods.md).
         content_weight: of the content layers together.
         style_weight: of the style layers together.
         tv_weight: of the total variation per value.
@@ -83,24 +84,22 @@ class OptimizeConfig:
 
 PRESETS: Mapping[PresetName, OptimizeConfig] = {
     "default": OptimizeConfig(),
-    # Gatys et al. 2016, sec. 2: normalised VGG-19, average pooling, w_l = 1/5, white noise;
-    # alpha/beta = 1e-3 (sec. 3.1).
+    # Gatys et al. 2016, sec. 2, as the course notes have it: normalised VGG-19, average pooling,
+    # w_l = 1/5, one scale, from the photo; of the ratios 1e-3 to 10, alpha/beta = 0.1 shows both.
     "paper": OptimizeConfig(
-        iterations=500,
+        iterations=200,
         scales=1,
-        init="noise",
         weighting="paper",
-        content_weight=1e-3,
+        content_weight=0.1,
         tv_weight=0.0,
         block_weights=EVEN,
         pool="avg",
-        edges="trained",
         normalise=True,
         history=20,
     ),
     # Gatys' own later notebook (PytorchNeuralStyleTransfer): its objective, not its optimiser.
     "notebook": OptimizeConfig(
-        iterations=25,
+        iterations=50,
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,

@@ -67,8 +67,7 @@ def content_targets(
     """Features of the content image (1, 3, H, W), with the weight each layer's mean square gets.
 
     The layers share `weight` evenly. "relative" divides by the features' own mean square, so that 1
-    is the loss of a picture that shows nothing of the content; "paper" is ½Σ in place of the mean
-    (Gatys et al. 2016, eq. 1).
+    is the loss of a picture that shows nothing of the content; the others leave it as it is.
     """
     found = describe(image, layers)
     targets = []
@@ -77,7 +76,7 @@ def content_targets(
         factor = {
             "relative": 1 / max(losses.content_loss(value, torch.zeros_like(value)).item(), 1e-12),
             "mean": 1.0,
-            "paper": 0.5 * value.numel(),
+            "paper": 1.0,
         }[weighting]
         targets.append(Target(layer, value, weight * factor / len(layers)))
     return tuple(targets)
@@ -100,7 +99,7 @@ def style_targets(
     Several styles become their weighted mean, which for Gram matrices has the same gradient as the
     weighted sum of their losses. "relative" divides each layer by the distance between the photo's
     statistic and the style's, so that every layer starts at 1 and ends at the share of the way not
-    gone; "mean" divides by N² (Gatys' notebook); "paper" is w_l/4 (Gatys et al. 2016, eq. 4).
+    gone; "mean" divides by N² (Gatys' notebook); "paper" is w_l = 1/L (Gatys et al. 2016, eq. 5).
 
     Args:
         describe: a `Descriptor`.
@@ -131,7 +130,7 @@ def style_targets(
         factor = {
             "relative": 1 / max(way, LEAST_DISTANCE * own, 1e-12) / len(layers),
             "mean": 1 / value.shape[-1] ** 2,
-            "paper": 0.25 / len(layers),
+            "paper": 1 / len(layers),
         }[weighting]
         targets.append(Target(layer, value, weight * factor * block_weights[block_of(layer) - 1]))
     return tuple(targets)
