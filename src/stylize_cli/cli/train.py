@@ -11,7 +11,7 @@ import typer
 from stylize_cli import models
 from stylize_cli.cli import boards, inputs, learning, options, outputs, previews, summary, tasks
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainConfig, TrainPreset
+from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainConfig, TrainPreset, override
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def train(
         chosen = tasks.choose_method(method, len(paintings), factor, photos=dataset is not None)
     names = tasks.unique([inputs.stem(painting) for painting in paintings])
     base = tasks.base(to, names[0]) if to else None
-    config = options.override(
+    config = override(
         _settings(chosen, preset, base),
         loss=loss,
         steps=steps,
@@ -191,7 +191,13 @@ def train(
     model = _file(output, f"{to.stem}-{name}.pt" if to else f"{name}.pt", kept)
     if plot:
         outputs.check_plot(plot, outputs.Output(model), sources)
-    machine = options.machine(device, precision, threads)
+    from stylize_cli import devices
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    machine = devices.machine(device, precision)
     tasks.check(config, factor, descriptor)
     if base is not None:
         tasks.compare_descriptors(base, descriptor, console)
