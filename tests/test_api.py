@@ -18,7 +18,9 @@ import stylize_cli
 import stylize_cli as stylize
 from stylize_cli import checkpoints, devices, engines, images
 from stylize_cli.api.optimize import OptimizeOptions
+from stylize_cli.api.train import TrainOptions
 from stylize_cli.cli import optimize as optimize_command
+from stylize_cli.cli import train as train_command
 
 pytest_plugins = ["commandline", "nets"]
 
@@ -242,3 +244,85 @@ def test_a_cached_model_needs_no_torch(net, conversions, photo):  # noqa: ARG001
     assert python(code, model, photo, photo.with_name("o.png")).split() == ["32", "False"]
     assert images.read(photo.with_name("o.png")).rgb.shape == (1, 3, 24, 32)
     assert checkpoints.load(model).styles == engines.open_model(model).about.styles
+
+
+@pytest.fixture
+def dataset(tmp_path, picture):
+    for seed in range(3):
+        images.write(
+            tmp_path / "photos" / f"{seed}.png", images.Picture(picture(40, 48, seed=seed))
+        )
+    return tmp_path / "photos"
+
+
+TINY = {"width": 2, "size": 32, "batch_size": 1, "precision": "float32", "threads": 1}
+DONE = [*"train --style style.png --dataset photos --width 2 --size 32 --batch-size 1".split(),
+        *"--precision float32 --threads 1 --steps 4 -o cli.pt".split()]  # fmt: skip
+
+
+def weights(path):
+    return {name: value.numpy() for name, value in checkpoints.load(path).weights.items()}
+
+
+@pytest.mark.usefixtures("loaded")
+def test_train_is_the_command(stylize, dataset, style, tmp_path):
+    assert stylize(*DONE).code == 0
+    updates = list(stylize_cli.train(style, dataset, tmp_path / "a.pt", steps=4, **TINY))
+    assert [update.step for update in updates] == [1, 2, 3, 4]
+    assert set(updates[0].losses) == {"content", "style", "range", "total"}
+    np.testing.assert_equal(weights(tmp_path / "a.pt"), weights(tmp_path / "cli.pt"))
+    made = checkpoints.load(tmp_path / "a.pt")
+    assert (made.styles, made.provenance["steps"]) == (("style",), 4)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_loop_that_is_left_saves_and_goes_on(dataset, style, tmp_path):
+    out, options = tmp_path / "a.pt", TINY | {"steps": 4}
+    for update in stylize.train([style], dataset, out, **options):
+        if update.step == 2:
+            break
+    assert checkpoints.load_state(out.with_suffix(".state.pt")).step == 2
+    assert checkpoints.load(out).provenance["steps"] == 2
+    rest = [update.step for update in stylize.train(style, dataset, out, resume=True, **options)]
+    assert rest == [3, 4]
+    list(stylize.train(style, dataset, tmp_path / "b.pt", **options))
+    np.testing.assert_equal(weights(out), weights(tmp_path / "b.pt"))
+
+
+@pytest.mark.usefixtures("loaded")
+def test_styles_have_the_names_they_are_given(dataset, style, tmp_path):
+    array = images.read(style).rgb[0].permute(1, 2, 0).numpy()
+    given = {"night": style, "day": array[::-1].copy()}
+    list(stylize.train(given, dataset, tmp_path / "a.pt", steps=1, **TINY))
+    assert checkpoints.load(tmp_path / "a.pt").styles == ("night", "day")
+    list(stylize.train([array, array], dataset, tmp_path / "b.pt", steps=1, **TINY))
+    assert checkpoints.load(tmp_path / "b.pt").styles == ("style", "style-2")
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        ((), {}, "nothing to learn"),
+        (("style.png", "photos", "a.png"), {}, "its name must end in .pt"),
+        (("style.png", "none", "a.pt"), {}, "there is no folder none"),
+        (("style.png", "photos", "a.pt"), {"resume": True}, "to go on from"),
+        (("style.png", "photos", "a.pt"), {"to": "b.pt"}, "go together"),
+        (("style.png", "photos", "a.pt"), {"upscale": 2}, "--upscale has no style"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(
+    dataset, style, monkeypatch, arguments, options, said
+):
+    monkeypatch.chdir(dataset.parent)
+    before = sorted(dataset.parent.rglob("*"))
+    with pytest.raises(stylize.StylizeError, match=re.escape(said)):
+        stylize.train(*arguments, **options)
+    assert sorted(dataset.parent.rglob("*")) == before
+    assert style in before
+
+
+def test_options_of_train_have_the_names_of_the_command():
+    command = set(inspect.signature(train_command.train).parameters)
+    positional = {"style", "dataset", "output"}
+    assert command - positional - {"quiet", "json"} == set(TrainOptions.__annotations__) - {"name"}

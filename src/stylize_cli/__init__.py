@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stylize_cli.api.network import Network, load
     from stylize_cli.api.optimize import Iterate, iterate, optimize
     from stylize_cli.api.picture import Picture
+    from stylize_cli.api.train import train
     from stylize_cli.errors import StylizeError
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __all__ = [
     "iterate",
     "load",
     "optimize",
+    "train",
 ]
 
 _HOMES = {
@@ -33,6 +35,7 @@ _HOMES = {
     "iterate": "api.optimize",
     "load": "api.network",
     "optimize": "api.optimize",
+    "train": "api.train",
 }
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stylize_cli import descriptors, devices, images, limits
 from stylize_cli.api import describing
-from stylize_cli.api.picture import Picture, Source, of_tensors
+from stylize_cli.api.picture import Picture, Source, of_tensors, sources_of
 from stylize_cli.config import PRESETS, TEXTURE, OptimizeConfig, PresetName, override
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
@@ -230,7 +230,7 @@ def prepare(
     if unknown:
         raise TypeError(f"optimize has no option {', '.join(sorted(unknown))}")
     texture = options.get("texture")
-    styles = _sources(style)
+    styles = sources_of(style)
     check_roles([] if content is None else [content], styles, options)
     styles = styles if texture is None else [texture]
     config = _settings(options)
@@ -320,10 +320,6 @@ def check_roles(
         raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
     elif of_photos:
         raise StylizeError("--texture has no photo and its own settings: leave out the others")
-
-
-def _sources(style: Source | Sequence[Source]) -> list[Source]:
-    return list(style) if isinstance(style, (list, tuple)) else [style]  # type: ignore[list-item]
 
 
 def _is_named(init: Source | None) -> bool:

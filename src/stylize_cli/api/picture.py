@@ -1,5 +1,6 @@
 """A picture, wherever it comes from and wherever it goes."""
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -154,6 +155,11 @@ def of_tensors(rgb: "Tensor", alpha: "Tensor | None" = None, *, name: str | None
     planes = [rgb] if alpha is None else [rgb, alpha]
     pixels = np.concatenate([plane.detach().cpu().numpy()[0] for plane in planes])
     return of_pixels(pixels.transpose(1, 2, 0), name=name)
+
+
+def sources_of(given: Source | Sequence[Source]) -> list[Source]:
+    """One source or several, as a list."""
+    return list(given) if isinstance(given, (list, tuple)) else [given]  # type: ignore[list-item]
 
 
 def _checked(array: NDArray[Any]) -> Pixels | Samples:

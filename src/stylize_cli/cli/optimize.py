@@ -203,7 +203,9 @@ class Written:
         if self.save_every:
             outputs.check_numbered(out, sources)
         if self.plot:
-            outputs.check_plot(self.plot, out, sources)
+            from stylize_cli import plots
+
+            plots.check(self.plot, out.path, inputs.files(sources))
         return out
 
 
@@ -245,7 +247,9 @@ def _paint(
         raise typer.Exit(INTERRUPTED)
     out.write(job.finished(watched.images[label]))
     if written.plot:
-        outputs.write_plot(written.plot, watched.history)
+        from stylize_cli import plots
+
+        plots.write(written.plot, watched.history)
     seconds = time.perf_counter() - began
     console.result(reports.of_machine(out, job.size, seconds, job.machine, watched.losses))
     if watched.interrupted:

@@ -1,7 +1,7 @@
 """Where results go."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from stylize_cli.api.picture import Picture
     from stylize_cli.decoders import Pixels
     from stylize_cli.encoders import Depth, Format, Samples
-
-PLOTS = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -114,21 +112,3 @@ def check_numbered(output: Output, sources: Sequence[str]) -> None:
         number = file.resolve().stem.rpartition("-")[2]
         if number.isdecimal():
             images.check_place(Path(str(output.numbered(int(number)))), [file])
-
-
-def check_plot(path: Path, output: Output, sources: Sequence[str]) -> None:
-    """Raises `StylizeError` where a plot could not be written in the end."""
-    from stylize_cli import images
-
-    if path.suffix.lower() not in PLOTS:
-        raise StylizeError(f"cannot plot to {path}: its name must end in one of {', '.join(PLOTS)}")
-    images.check_place(path, files(sources))
-    if output.path is not None and path.resolve() == output.path.resolve():
-        raise StylizeError(f"--plot {path} is the picture's own file: name another")
-
-
-def write_plot(path: Path, history: Sequence[Mapping[str, float]], *, first: int = 0) -> None:
-    """Draws the losses over the iterations from `first` on, into a file of its suffix's kind."""
-    from stylize_cli import images, plots
-
-    images.write_bytes(path, plots.loss_plot(history, format=path.suffix[1:].lower(), first=first))
