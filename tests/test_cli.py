@@ -94,7 +94,7 @@ def test_ctrl_c_before_anything_is_made_leaves_nothing(
         raise KeyboardInterrupt
 
     if interrupted == "reading":
-        monkeypatch.setattr(images, "read", stop)
+        monkeypatch.setattr(images, "contents", stop)
     else:
         monkeypatch.setattr("stylize_cli.descriptors.load", stop)
     ran = stylize("optimize", photo, style, "--quiet")

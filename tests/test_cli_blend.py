@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import stylize_cli
-from stylize_cli import encoders, sheets
-from stylize_cli.cli import blend as command
-from stylize_cli.methods import apply, blend
+from stylize_cli import encoders, engines, sheets
+from stylize_cli.methods import apply, blend, figures
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -164,7 +163,7 @@ def test_cells_are_the_photo_at_their_size_unless_told(stylize, model, photo, mo
     monkeypatch.setattr(apply, "fit", lambda *args: given.append(fitted := fit(*args)) or fitted)
     options = TORCH if size is None else ["--size", size, *TORCH]
     assert stylize("blend", model, photo, "--grid", "monet,munch,munch,monet", *options).code == 0
-    assert max(given[0].shape) == (size or command.CELL)
+    assert max(given[0].shape) == (size or figures.CELL)
 
 
 def test_animations_are_said_to_be(stylize, model, frames):
@@ -210,7 +209,7 @@ def test_a_model_without_mixtures_is_refused(refused, net, generator):
 
 
 def test_a_figure_too_large_for_memory_is_refused(stylize, model, photo, monkeypatch):
-    monkeypatch.setattr(command.runners, "room", lambda *_: 2 * 10**8)
+    monkeypatch.setattr(engines, "room", lambda *_: 2 * 10**8)
     options = ["--grid", "monet,munch,munch,monet", "--steps", 32]
     ran = stylize("blend", model, photo, *options, "--quiet")
     assert ran.code == 2

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from stylize_cli import plots
+from stylize_cli.api.picture import of_tensors
 from stylize_cli.cli import outputs
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outputs import Output
 from stylize_cli.errors import StylizeError
-from stylize_cli.images import Picture
 from stylize_cli.progress import Step
 
 HISTORY = [{"total": 2.0, "style relu1_1": 2.0}, {"total": 1.0, "style relu1_1": 1.0}]
@@ -53,9 +54,9 @@ def test_output_is_a_file_or_the_name_in_a_folder(output, path):
 
 
 def test_dash_is_stdout_as_png(capfdbinary, picture):
-    chosen = outputs.choose("-", "name.png", ["-", "in.png"], depth="16")
+    chosen = outputs.choose("-", "name.png", ["-", "in.png"], depth=16)
     assert (chosen.path, str(chosen)) == (None, "-")
-    chosen.write(Picture(picture(3, 5)))
+    chosen.write(of_tensors(picture(3, 5)))
     written = capfdbinary.readouterr().out
     assert written.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\5\0\0\0\3\x10")  # 5x3, 16 bits
 
@@ -85,18 +86,18 @@ def test_an_input_given_through_a_link_is_not_an_output_either():
 
 def test_a_file_that_is_no_input_may_be_replaced(picture):
     Path("old.png").write_bytes(b"old")
-    outputs.choose("old.png", "name.png", ["in.png"]).write(Picture(picture(2, 2)))
+    outputs.choose("old.png", "name.png", ["in.png"]).write(of_tensors(picture(2, 2)))
     assert Path("old.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
     ("output", "depth", "said"),
     [
-        ("a.gif", "8", r"cannot write a\.gif: its name must end in one of \.png, \.jpg,"),
-        ("folder/a", "8", r"cannot write folder/a: its name must end in one of \.png, \.jpg,"),
-        ("in.png/a.png", "8", r"its folder is not writable; choose another"),
-        ("in.png/", "8", r"its folder is not writable; choose another"),
-        ("a.webp", "16", r"WEBP holds 8 bits a channel: use --depth 8, or an output named \.png"),
+        ("a.gif", 8, r"cannot write a\.gif: its name must end in one of \.png, \.jpg,"),
+        ("folder/a", 8, r"cannot write folder/a: its name must end in one of \.png, \.jpg,"),
+        ("in.png/a.png", 8, r"its folder is not writable; choose another"),
+        ("in.png/", 8, r"its folder is not writable; choose another"),
+        ("a.webp", 16, r"WEBP holds 8 bits a channel: use --depth 8, or an output named \.png"),
     ],
 )
 def test_what_could_not_be_written_is_refused_beforehand(output, depth, said):
@@ -116,8 +117,8 @@ def test_numbered_files_lie_beside_the_output():
     [("new/a.png", rb"\x89PNG"), ("a.SVG", rb"<\?xml[^>]*>\s*<!DOCTYPE svg"), ("a.pdf", rb"%PDF-")],
 )
 def test_plots_are_of_the_kind_that_their_suffix_names(name, signature):
-    outputs.check_plot(Path(name), Output(Path("out.png")), ["in.png"])
-    outputs.write_plot(Path(name), HISTORY)
+    plots.check(Path(name), Path("out.png"), [Path("in.png")])
+    plots.write(Path(name), HISTORY)
     assert re.match(signature, Path(name).read_bytes())
 
 
@@ -136,7 +137,7 @@ def test_plots_are_of_the_kind_that_their_suffix_names(name, signature):
 )
 def test_plots_that_could_not_be_written_are_refused_beforehand(name, said):
     with pytest.raises(StylizeError, match=said):
-        outputs.check_plot(Path(name), Output(Path("out.png")), ["in.png"])
+        plots.check(Path(name), Path("out.png"), [Path("in.png")])
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -191,7 +192,7 @@ def test_a_full_disk_behind_stdout_is_one_line(monkeypatch, picture):
         with pytest.raises(
             StylizeError, match=r"cannot write to stdout \(No space left.*-o a file"
         ):
-            Output(None).write(Picture(picture(8, 8)))
+            Output(None).write(of_tensors(picture(8, 8)))
         full.buffer.raw.close()  # else what is left is written when it is closed, and fails
 
 

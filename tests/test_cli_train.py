@@ -18,9 +18,8 @@ from PIL import Image
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, images, perceptual, sheets
-from stylize_cli.cli import previews
 from stylize_cli.config import TRAIN_PRESETS
-from stylize_cli.methods import add_style
+from stylize_cli.methods import add_style, previews
 from stylize_cli.methods import train as method
 
 pytest_plugins = ["commandline"]

@@ -113,7 +113,7 @@ def test_a_model_is_converted_once_and_without_telemetry(net, monkeypatch):
     first = opened(path, "openvino")
     files = cached()
     assert (first.note, len(files)) == ("", 1)
-    assert sys.modules["openvino_telemetry"] is None
+    assert "openvino_telemetry" not in sys.modules
     assert "stub" in sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__
     monkeypatch.setattr(openvino, "_convert", None)
     again = opened(path, "openvino")
@@ -180,7 +180,7 @@ runner = engines.open_model(Path(sys.argv[1]), engine="openvino", precision="flo
 image, mix = np.full((1, 3, 16, 16), 0.5, np.float32), np.eye(3, dtype=np.float32)[:1]
 shape = runner.run(image, mix).shape
 loaded = [n for n in ("torch", "openvino.tools.ovc") if n in sys.modules]
-print(json.dumps([shape, loaded, sys.modules.get("openvino_telemetry")]))
+print(json.dumps([shape, loaded, "openvino_telemetry" in sys.modules]))
 """
 
 
@@ -194,7 +194,7 @@ def test_a_cached_model_needs_no_torch_no_converter_and_no_telemetry(net):
         capture_output=True,
         check=True,
     ).stdout
-    assert json.loads(out) == [[1, 3, 16, 16], [], None]
+    assert json.loads(out) == [[1, 3, 16, 16], [], False]
 
 
 @pytest.mark.parametrize("hidden", ["openvino", "openvino.tools.ovc"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 Optimizer = Literal["lbfgs", "adam"]
 Init = Literal["content", "noise"]
@@ -349,3 +349,10 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         levels=6,
     ),
 }
+
+Config = TypeVar("Config", OptimizeConfig, TrainConfig)
+
+
+def override(config: Config, **given: Any) -> Config:  # noqa: ANN401 - any field
+    """The config with what was given in its place; None is not given."""
+    return replace(config, **{name: value for name, value in given.items() if value is not None})

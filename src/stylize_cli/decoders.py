@@ -70,6 +70,14 @@ def decode(data: bytes, *, name: str) -> tuple[Pixels, str]:
     return pixels, note
 
 
+def pixels_of(image: Image.Image) -> Pixels:
+    """The pixels of an image that Pillow holds, as `decode` gives those of a file."""
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = _upright(image)
+        return _deep_grey(image) if _is_deep_grey(image) else _colours(image)
+
+
 def _opened(data: bytes, name: str) -> tuple[Image.Image, str]:
     try:
         image = Image.open(BytesIO(data))

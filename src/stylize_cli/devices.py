@@ -1,7 +1,10 @@
 """Which device computes, in which precision, and how much memory it has left."""
 
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from threading import RLock
+from typing import Literal, TypeVar
 
 import torch
 
@@ -9,6 +12,9 @@ from stylize_cli import hardware
 from stylize_cli.errors import StylizeError
 
 Precision = Literal["auto", "float32", "bfloat16"]
+T = TypeVar("T")
+
+_COUNT = RLock()  # torch's number of threads is the process's: one asks for another at a time
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,52 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     else:
         fast = device.type == "cpu" and hardware.fast_bfloat16()
     return torch.bfloat16 if fast else torch.float32
+
+
+def machine(device: str = "auto", precision: Precision = "auto") -> Machine:
+    """What `--device` and `--precision` name to compute with.
+
+    Raises:
+        StylizeError: it is not here.
+    """
+    chosen = choose(device)
+    return Machine(chosen, choose_precision(precision, chosen))
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Torch computes with so many threads of the CPU inside, and as before afterwards.
+
+    Args:
+        count: how many; None leaves the number alone.
+    """
+    if count is None:
+        yield
+        return
+    with _COUNT:
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def on_threads(work: Generator[T, None, None], count: int | None) -> Generator[T, None, None]:
+    """The same results, each computed with so many threads; between them all is as before.
+
+    Args:
+        work: closed with what is returned here.
+        count: threads of the CPU; None leaves the number alone.
+    """
+    with closing(work):
+        while True:
+            with threads(count):
+                try:
+                    result = next(work)
+                except StopIteration:
+                    return
+            yield result
 
 
 def free_memory(device: torch.device) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from stylize_cli import descriptors, devices, images
 from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.devices import Machine
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import too_little_memory
 
 # Copies of the first block's maps alive at once at the peak of the backward pass, beside those that
 # the forward pass kept: gradients above and below a convolution, its workspace, and what the heap
@@ -92,7 +92,7 @@ def check(
     while long > 0 and estimate(images.fitted(size, long), config, machine.dtype) > free:
         long -= 16
     fix = f"use --size {long}" if long >= 16 else _more(budget, own, there)
-    raise _too_little(f"{size[1]}x{size[0]} px", need, free, fix)
+    raise too_little_memory(f"{size[1]}x{size[0]} px", need, free, fix)
 
 
 def kept_bytes(network: nn.Module, inputs: Sequence[Tensor]) -> int:
@@ -180,7 +180,7 @@ def check_training(
         fix = f"use --batch-size {fitting.batch_size}"
         fix += f" --size {fitting.size}" if fitting.size < config.size else ""
     what = f"a step of {config.batch_size} samples of {config.size} px"
-    raise _too_little(what, need(config), free, fix)
+    raise too_little_memory(what, need(config), free, fix)
 
 
 def _free(machine: Machine, budget: int | None) -> tuple[int, int, int]:
@@ -195,9 +195,3 @@ def _more(budget: int | None, own: int, there: int) -> str:
     if budget is not None and budget - own < there:
         return f"give --memory more (the program itself takes {own / 1e9:.1f} GB)"
     return "free some memory"
-
-
-def _too_little(what: str, need: int, free: int, fix: str) -> StylizeError:
-    return StylizeError(
-        f"{what} needs about {need / 1e9:.1f} GB, {max(0, free) / 1e9:.1f} GB is free; {fix}"
-    )

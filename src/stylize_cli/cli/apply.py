@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import batches, inputs, options, runners
+from stylize_cli.cli import batches, inputs, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
-    from stylize_cli.engines import Engine
+    from stylize_cli.api.network import Network
     from stylize_cli.methods.apply import Result
 
 
@@ -81,26 +81,27 @@ def apply(
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
 
-    from stylize_cli import models
-    from stylize_cli.methods import apply as method
+    from stylize_cli.api import network
     from stylize_cli.methods import feedforward
+    from stylize_cli.methods.apply import Look
 
-    runner = runners.opened(
-        models.find(model),
+    bits = options.bits(depth)
+    net = network.load(
+        model,
         engine=engine,
         device=device,
         precision=precision,
         threads=threads,
-        depth=depth,
+        memory=budget,
+        depth=bits,
     )
-    if not runner.about.takes_photo:
-        raise StylizeError(f"{model} makes textures of noise: use stylize texture {model}")
-    if all_styles and not runner.about.styles:
+    net.check_takes_photos()
+    about = net.engine.about
+    if all_styles and not about.styles:
         raise StylizeError("the model has no styles: leave out --all-styles")
     styles: Sequence[str | None] = (
-        runner.about.styles if all_styles else [feedforward.choose_style(runner.about, style)]
+        about.styles if all_styles else [feedforward.choose_style(about, style)]
     )
-    bits = options.bits(depth)
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
     planned = batches.plan(sources, output, labels, depth=bits)
     batches.check(planned, depth=bits)  # of all shares: none may overwrite another's input
@@ -109,21 +110,17 @@ def apply(
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
     outlets = [Outlet(item, styles, quality=quality, depth=bits) for item in left]
-    results = method.apply(
-        runner,
-        [outlet.photo() for outlet in outlets],
-        method.Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale)),
-        room=runners.room(budget, runner),
-    )
+    look = Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale))
+    results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
-    if _report(results, outlets, runner, console, is_batch=is_batch):
+    if _report(results, outlets, net, console, is_batch=is_batch):
         raise typer.Exit(PARTLY_FAILED)
 
 
 def _report(
     results: "Generator[Result, None, None]",
     outlets: Sequence[Outlet],
-    runner: "Engine",
+    net: "Network",
     console: Console,
     *,
     is_batch: bool,
@@ -135,7 +132,8 @@ def _report(
     """
     by_name = {outlet.name: outlet for outlet in outlets}
     total = sum(len(outlet.styles) for outlet in outlets)
-    told = failed = False  # told once it is plain that there is no error to say instead
+    # What runs the model is told with its first result: an error is one line, and alone.
+    told = failed = False
     with closing(results), console.progress() as on_step:
         for done, result in enumerate(results, 1):
             on_step(Step("Applying", done, total))
@@ -148,14 +146,16 @@ def _report(
                 failed = True
                 continue
             if not told:
-                runners.announce(runner, console)
+                reports.announce(net.engine, console)
                 told = True
             if result.note and style == outlet.styles[0]:
                 console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
-            console.result(runners.record(path, result.size, result.seconds, runner, style))
+            size, seconds = result.size, result.seconds
+            console.result(reports.of_engine(path, size, seconds, net.engine, style))
             if outlet.has_sheet and style == outlet.styles[-1]:
                 began = time.perf_counter()
                 size = outlet.save_sheet()
                 seconds = time.perf_counter() - began
-                console.result(runners.record(outlet.path(SHEET), size, seconds, runner, None))
+                sheet = outlet.path(SHEET)
+                console.result(reports.of_engine(sheet, size, seconds, net.engine, None))
     return failed

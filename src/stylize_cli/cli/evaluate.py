@@ -38,9 +38,9 @@ def evaluate(
     sources = [source for source in (*batch, content, style) if source is not None]
     inputs.check_one_stdin(sources)
     # In float32 always: the figures are to compare with others'.
-    machine = options.machine(device, "float32", threads)
+    from stylize_cli import descriptors, devices, metrics
 
-    from stylize_cli import descriptors, metrics
+    machine = devices.machine(device, "float32")
 
     def read(source: str) -> "Tensor":
         return inputs.read_picture(source, console).rgb.to(machine.device)
@@ -53,7 +53,8 @@ def evaluate(
         name = "stdin" if source == inputs.STDIO else source
         try:
             picture = read(source)
-            report = metrics.judge(describe, picture, painting, photo)
+            with devices.threads(threads):
+                report = metrics.judge(describe, picture, painting, photo)
         except StylizeError as error:
             if len(batch) == 1:
                 raise

@@ -11,12 +11,13 @@ from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize_cli.images import Picture
+    from stylize_cli import images
+    from stylize_cli.api.picture import Picture
 
 STDIO = "-"
 
 
-def read_picture(source: str, console: Console) -> "Picture":
+def read_picture(source: str, console: Console) -> "images.Picture":
     """Reads one input, and says what its reader should know (an animation's first frame)."""
     from stylize_cli import images
 
@@ -27,6 +28,15 @@ def read_picture(source: str, console: Console) -> "Picture":
     if picture.note:
         console.say(f"{stem(source)}: {picture.note}")
     return picture
+
+
+def opened(source: str) -> "str | Picture":
+    """What a path stands for: itself, or the picture that is read from stdin."""
+    if source != STDIO:
+        return source
+    from stylize_cli.api.picture import Picture
+
+    return Picture(sys.stdin.buffer.read(), name="stdin")
 
 
 def expand(sources: Sequence[str]) -> list[str]:

@@ -1,20 +1,21 @@
 """`stylize optimize`: Gatys et al. 2016."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import inputs, options, outputs, running
+from stylize_cli.cli import inputs, options, outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import PRESETS, TEXTURE, OptimizeConfig
-from stylize_cli.errors import StylizeError
+from stylize_cli.config import PRESETS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from typing_extensions import Unpack
 
-    from stylize_cli.methods.optimize import Pictures
+    from stylize_cli.api.optimize import OptimizeOptions
+    from stylize_cli.encoders import Depth
 
 
 def _default(name: str) -> str:
@@ -145,20 +146,18 @@ def optimize(
     json: options.JsonOption = False,
 ) -> None:
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
-    console = Console(quiet=quiet, json=json)
-    content, styles = _roles(pictures or [], texture)
-    of_photos = preset != "default" or preserve_color
-    _check_kind(texture, of_photos=of_photos, of_textures=match_histogram)
-    start = init if init not in (None, "content", "noise") else None
-    sources = [source for source in (content, *styles, start) if source is not None]
-    inputs.check_one_stdin(sources)
-    config = options.override(
-        PRESETS[preset] if texture is None else TEXTURE,
+    _paint(
+        Written(output, quality, options.bits(depth), save_every, plot),
+        Console(quiet=quiet, json=json),
+        pictures or [],
+        shares=options.parse_shares(style_blend),
+        texture=texture,
+        preset=preset,
         size=size,
         iterations=iterations,
         scales=options.parse_scales(scales),
         optimizer=optimizer,
-        init=init if start is None else None,
+        init=init,
         content_weight=content_weight,
         style_weight=style_weight,
         tv_weight=tv_weight,
@@ -166,96 +165,92 @@ def optimize(
         content_layers=options.parse_layers(content_layers),
         style_layers=options.parse_layers(style_layers),
         pool=pool,
+        preserve_color=preserve_color,
+        color_by=color_by,
+        match_histogram=match_histogram,
+        descriptor=descriptor,
+        weights=weights,
+        compile=compile_,
+        memory=options.parse_bytes(memory),
+        seed=seed,
+        device=device,
+        precision=precision,
+        threads=threads,
     )
-    if not config.content_weight and not config.style_weight:
-        raise StylizeError("both weights are 0: give --content-weight or --style-weight")
-    shares = options.parse_shares(style_blend, len(styles))
-    names = [inputs.stem(source) for source in (content, *styles) if source is not None]
-    names += [] if texture is None else ["texture"]
-    out = outputs.choose(output, "-".join(names) + ".png", sources, quality=quality, depth=depth)
-    if save_every:
-        outputs.check_numbered(out, sources)
-    if plot:
-        outputs.check_plot(plot, out, sources)
-    machine = options.machine(device, precision, threads)
-    given, alpha, shape = _read(content, styles, start, shares, config, console)
-
-    from stylize_cli import images
-    from stylize_cli.methods import optimize as method
-
-    running.check(config, descriptor, shape, machine, options.parse_bytes(memory))
-    describe = running.load_descriptor(
-        [config], descriptor, weights, machine, compiled=compile_, console=console
-    )
-    began = time.perf_counter()
-    keep = color_by if preserve_color else None
-    seen = method.keep_colours(given, keep).to(machine.device)
-
-    def finished(image: "Tensor") -> images.Picture:
-        rgb = method.restore_colours(image.cpu(), given.content, keep)
-        if match_histogram:
-            rgb = method.with_colours_of(given.styles[0][0], rgb)
-        fitted = None if alpha is None else images.resize(alpha, images.size_of(rgb))
-        return images.Picture(rgb, fitted)
-
-    course = running.follow(
-        method.optimize(describe, seen, config, size=shape, seed=seed),
-        console,
-        task="Stylising" if content else "Synthesising",
-        save_every=save_every,
-        save=lambda number, image: out.numbered(number).write(finished(image)),
-    )
-    if course.last is None:  # interrupted before there was anything to keep
-        raise typer.Exit(INTERRUPTED)
-    out.write(finished(images.resize(course.last.image, shape)))
-    if plot:
-        outputs.write_plot(plot, course.history)
-    console.result(running.record(out, shape, began, machine, course))
-    if course.interrupted:
-        raise typer.Exit(INTERRUPTED)
 
 
-def _roles(pictures: list[str], texture: str | None) -> tuple[str | None, list[str]]:
-    """Which of the pictures is the photo, and which the styles.
+@dataclass(frozen=True)
+class Written:
+    """What is to be written, as the options say it.
 
-    Raises:
-        StylizeError: too few pictures, or too many for a texture.
+    Attributes:
+        output: file or folder, or - for stdout; None is the current folder.
+        quality: of JPEG and WebP, 1 to 100.
+        depth: bits a channel.
+        save_every: iterations from one numbered picture to the next; None for none.
+        plot: file of the losses' curves, or None.
     """
-    if texture is not None:
-        if pictures:
-            raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
-        return None, [texture]
-    if len(pictures) < 2:
-        raise StylizeError("give a photo and at least one style: stylize optimize PHOTO STYLE...")
-    return pictures[0], pictures[1:]
+
+    output: str | None
+    quality: int
+    depth: "Depth"
+    save_every: int | None
+    plot: Path | None
+
+    def chosen(self, name: str, sources: list[str]) -> outputs.Output:
+        """Where the picture goes; refuses what could not be written in the end."""
+        out = outputs.choose(self.output, name, sources, quality=self.quality, depth=self.depth)
+        if self.save_every:
+            outputs.check_numbered(out, sources)
+        if self.plot:
+            from stylize_cli import plots
+
+            plots.check(self.plot, out.path, inputs.files(sources))
+        return out
 
 
-def _check_kind(texture: str | None, *, of_photos: bool, of_textures: bool) -> None:
-    """Refuses options that photos alone take, or textures."""
-    if texture is not None and of_photos:
-        raise StylizeError("--texture has no photo and its own settings: leave out the others")
-    if texture is None and of_textures:
-        raise StylizeError("--match-histogram is for textures: give --texture IMAGE")
-
-
-def _read(
-    content: str | None,
-    styles: list[str],
-    start: str | None,
-    shares: list[float],
-    config: OptimizeConfig,
+def _paint(
+    written: Written,
     console: Console,
-) -> "tuple[Pictures, Tensor | None, tuple[int, int]]":
-    """The pictures at the size they are needed, the photo's alpha, and (height, width)."""
-    from stylize_cli import images
-    from stylize_cli.methods.optimize import Pictures
+    pictures: list[str],
+    **asked: "Unpack[OptimizeOptions]",
+) -> None:
+    """Runs the optimisation, shows it, and writes what comes of it."""
+    from stylize_cli.api import optimize as api
 
-    photo = inputs.read_picture(content, console) if content is not None else None
-    paintings = [inputs.read_picture(style, console).rgb for style in styles]
-    begin = inputs.read_picture(start, console).rgb if start is not None else None
-    side = config.size
-    shape = images.fitted(images.size_of(photo.rgb), side) if photo else (side, side)
-    pictures = Pictures(
-        photo.rgb if photo else None, tuple(zip(paintings, shares, strict=True)), begin
+    texture, init = asked.get("texture"), asked.get("init")
+    api.check_roles(pictures[:1], pictures[1:], asked)
+    shown = pictures if texture is None else [str(texture)]
+    start = [] if init in (None, "content", "noise") else [str(init)]
+    inputs.check_one_stdin([*shown, *start])
+    names = [inputs.stem(source) for source in shown] + ["texture"] * (texture is not None)
+    out = written.chosen("-".join(names) + ".png", [*shown, *start])
+    asked |= {
+        "texture": None if texture is None else inputs.opened(str(texture)),
+        "init": inputs.opened(start[0]) if start else init,
+    }
+    job = api.prepare(
+        inputs.opened(pictures[0]) if pictures else None,
+        [inputs.opened(style) for style in pictures[1:]],
+        **asked,
     )
-    return pictures.fitted(shape, config.style_scale), photo.alpha if photo else None, shape
+    describe = watching.load(job, console)
+    began = time.perf_counter()
+    label = "Stylising" if pictures else "Synthesising"
+    watched = watching.watch(
+        ((label, now) for now in job.run(describe)),
+        console,
+        save_every=written.save_every,
+        save=lambda number, now: out.numbered(number).write(now.picture),
+    )
+    if not watched.images:  # interrupted before there was anything to keep
+        raise typer.Exit(INTERRUPTED)
+    out.write(job.finished(watched.images[label]))
+    if written.plot:
+        from stylize_cli import plots
+
+        plots.write(written.plot, watched.history)
+    seconds = time.perf_counter() - began
+    console.result(reports.of_machine(out, job.size, seconds, job.machine, watched.losses))
+    if watched.interrupted:
+        raise typer.Exit(INTERRUPTED)

@@ -1,20 +1,16 @@
 """Options that several commands share, and how their text is read."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize_cli.devices import Machine
     from stylize_cli.encoders import Depth
 
-Config = TypeVar("Config", OptimizeConfig, TrainConfig)
 Precision = Literal["auto", "float32", "bfloat16"]
 Descriptor = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
 
@@ -88,11 +84,6 @@ SHARD = re.compile(r"(\d+)/(\d+)")
 PREFIXES = ("", "K", "M", "G", "T")
 
 
-def override(config: Config, **given: Any) -> Config:  # noqa: ANN401 - any field
-    """The config with what was given on the command line; None is not given."""
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
-
-
 def parse_bytes(text: str | None) -> int | None:
     """Reads "4GB" as 4,000,000,000 and "4GiB" as 4 · 1024³.
 
@@ -142,45 +133,30 @@ def parse_layers(text: str | None) -> tuple[str, ...] | None:
     return tuple(re.sub(r"^conv", "relu", name) for name in names)
 
 
-def parse_scales(text: str | None) -> int | str | None:
+def parse_scales(text: str | None) -> int | Literal["auto"] | None:
     """Reads "auto" or a number of scales.
 
     Raises:
         StylizeError: neither.
     """
-    if text is None or text == "auto":
-        return text
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
     if not text.isdecimal() or int(text) < 1:
         raise StylizeError(f"--scales '{text}' is neither auto nor a number from 1 up")
     return int(text)
 
 
-def parse_shares(text: str | None, styles: int) -> list[float]:
-    """Reads "0.7,0.3" as the shares of that many styles, made to sum to 1; even ones for None.
+def parse_shares(text: str | None) -> list[float] | None:
+    """Reads "0.7,0.3" as numbers; None stays so.
 
     Raises:
-        StylizeError: not numbers, not as many, negative or all zero.
+        StylizeError: not numbers.
     """
     if text is None:
-        return [1 / styles] * styles
+        return None
     try:
-        shares = [float(part) for part in text.split(",")]
+        return [float(part) for part in text.split(",")]
     except ValueError:
         raise StylizeError(f"--style-blend '{text}' is not a list like 0.7,0.3") from None
-    if len(shares) != styles:
-        raise StylizeError(f"--style-blend has {len(shares)} shares for {styles} styles")
-    if min(shares) < 0 or not 0 < sum(shares) < float("inf"):
-        raise StylizeError(f"--style-blend '{text}' must be positive numbers, one a style")
-    return [share / sum(shares) for share in shares]
-
-
-def machine(device: str, precision: Precision, threads: int | None) -> "Machine":
-    """What the options name to compute with; sets the number of threads."""
-    import torch
-
-    from stylize_cli import devices
-
-    if threads:
-        torch.set_num_threads(threads)
-    chosen = devices.choose(device)
-    return devices.Machine(chosen, devices.choose_precision(precision, chosen))

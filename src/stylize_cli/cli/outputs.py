@@ -1,21 +1,18 @@
 """Where results go."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from stylize_cli.cli import options
 from stylize_cli.cli.inputs import STDIO, files
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
+    from stylize_cli.api.picture import Picture
     from stylize_cli.decoders import Pixels
-    from stylize_cli.encoders import Format, Samples
-    from stylize_cli.images import Picture
-
-PLOTS = (".png", ".svg", ".pdf")
+    from stylize_cli.encoders import Depth, Format, Samples
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Output:
 
     path: Path | None
     quality: int = 95
-    depth: Literal[8, 16] = 8
+    depth: "Depth" = 8
 
     def __str__(self) -> str:
         return STDIO if self.path is None else str(self.path)
@@ -44,9 +41,7 @@ class Output:
 
     def write(self, picture: "Picture") -> None:
         """Writes a picture, whole or not at all."""
-        from stylize_cli import images
-
-        self._deliver(images.encode(picture, self.format, quality=self.quality, depth=self.depth))
+        self._deliver(picture.encoded(self.format, quality=self.quality, depth=self.depth))
 
     def save(self, pixels: "Pixels | Samples") -> None:
         """Likewise of pixels (H, W, C), in [0, 1] or as the samples of a file."""
@@ -82,7 +77,7 @@ def choose(
     sources: Sequence[str],
     *,
     quality: int = 95,
-    depth: Literal["8", "16"] = "8",
+    depth: "Depth" = 8,
 ) -> Output:
     """Decides where a result goes, and refuses what could not be written in the end.
 
@@ -91,23 +86,22 @@ def choose(
         name: file name to use in a folder, and in the current one where -o says nothing.
         sources: the inputs, none of which may be overwritten.
         quality: of JPEG and WebP.
-        depth: bits a channel, as text.
+        depth: bits a channel.
 
     Raises:
         StylizeError: not writable, an input, of an unknown kind, or stdout is a terminal.
     """
     from stylize_cli import images
 
-    bits = options.bits(depth)
     if output == STDIO:
         if sys.stdout.isatty():
             raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
-        return Output(None, quality, bits)
+        return Output(None, quality, depth)
     path = Path(output or ".")
     if path.is_dir() or (output or "").endswith(("/", "\\")):
         path /= name
-    images.check_writable(path, files(sources), depth=bits)
-    return Output(path, quality, bits)
+    images.check_writable(path, files(sources), depth=depth)
+    return Output(path, quality, depth)
 
 
 def check_numbered(output: Output, sources: Sequence[str]) -> None:
@@ -118,21 +112,3 @@ def check_numbered(output: Output, sources: Sequence[str]) -> None:
         number = file.resolve().stem.rpartition("-")[2]
         if number.isdecimal():
             images.check_place(Path(str(output.numbered(int(number)))), [file])
-
-
-def check_plot(path: Path, output: Output, sources: Sequence[str]) -> None:
-    """Raises `StylizeError` where a plot could not be written in the end."""
-    from stylize_cli import images
-
-    if path.suffix.lower() not in PLOTS:
-        raise StylizeError(f"cannot plot to {path}: its name must end in one of {', '.join(PLOTS)}")
-    images.check_place(path, files(sources))
-    if output.path is not None and path.resolve() == output.path.resolve():
-        raise StylizeError(f"--plot {path} is the picture's own file: name another")
-
-
-def write_plot(path: Path, history: Sequence[Mapping[str, float]], *, first: int = 0) -> None:
-    """Draws the losses over the iterations from `first` on, into a file of its suffix's kind."""
-    from stylize_cli import images, plots
-
-    images.write_bytes(path, plots.loss_plot(history, format=path.suffix[1:].lower(), first=first))

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import options, outputs, runners
+from stylize_cli.cli import options, outputs, reports
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
-from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from stylize_cli.encoders import Samples
     from stylize_cli.engines import About
-    from stylize_cli.methods.texture import Drawn, Size
+    from stylize_cli.methods.texture import Size
 
 SIZE = re.compile(r"(\d{1,6})(?:[x×](\d{1,6}))?", re.IGNORECASE)
 LEAST = 2  # px a side
@@ -54,25 +50,34 @@ def texture(
         raise StylizeError("-o - is for one result: name a folder for several")
 
     from stylize_cli import models
-    from stylize_cli.methods import texture as method
+    from stylize_cli.api import network
 
-    file = models.find(model)
+    file, bits = models.find(model), options.bits(depth)
     name = f"{Path(model).stem}-texture.png"
-    out = outputs.choose(output, name, [str(file)], quality=quality, depth=depth)
-    runner = runners.opened(
-        file, engine=engine, device=device, precision=precision, threads=threads, depth=depth
+    out = outputs.choose(output, name, [str(file)], quality=quality, depth=bits)
+    net = network.load(
+        file,
+        engine=engine,
+        device=device,
+        precision=precision,
+        threads=threads,
+        memory=budget,
+        depth=bits,
     )
-    method.check(runner, wanted, out.format, depth=out.depth, room=runners.room(budget, runner))
-    runners.announce(runner, console)
-    if note := _seam(wanted, runner.about):
-        console.say(note)
-    for index in range(count or 1):
+    with console.progress() as on_step:
+        made = net.textures(
+            wanted, seed=seed, count=count or 1, depth=bits, format=out.format, on_step=on_step
+        )
+        reports.announce(net.engine, console)
+        if note := _seam(wanted, net.engine.about):
+            console.say(note)
         began = time.perf_counter()
-        samples = _samples(method.generate(runner, wanted, seed, index, depth=out.depth), console)
-        one = out.numbered(index + 1) if count else out
-        one.save(samples)
-        seconds = time.perf_counter() - began
-        console.result(runners.record(Path(str(one)), wanted, seconds, runner, None))
+        for number, picture in enumerate(made, 1):
+            one = out.numbered(number) if count else out
+            one.write(picture)
+            seconds = time.perf_counter() - began
+            console.result(reports.of_engine(one, wanted, seconds, net.engine, None))
+            began = time.perf_counter()
 
 
 def parse_size(text: str) -> "Size":
@@ -97,10 +102,3 @@ def _seam(size: "Size", about: "About") -> str:
         return ""
     given, below, above = (f"{width}x{height}" for height, width in (size, *near))
     return f"copies of {given} do not join without a seam; those of {below} and {above} do"
-
-
-def _samples(course: "Iterator[Drawn]", console: Console) -> "Samples":
-    with console.progress() as on_step:
-        for now in course:
-            on_step(Step("Making a texture", now.done, now.tiles))
-    return now.samples

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from stylize_cli import hardware
@@ -76,7 +77,7 @@ class About:
 
 
 class Engine(Protocol):
-    """A trained generator, ready to run."""
+    """A trained generator, ready to run. Several threads may run it at once."""
 
     @property
     def name(self) -> str:
@@ -157,6 +158,24 @@ def open_model(
     from stylize_cli.engines import pytorch  # noqa: PLC0415 - imports torch
 
     return pytorch.open_model(path, device=device, precision=precision, threads=threads, note=note)
+
+
+def room(engine: Engine, budget: int | None) -> int:
+    """Bytes that work may take on an engine's device, beside what the program has already.
+
+    Args:
+        engine: runs the work.
+        budget: most bytes that the whole program may take; None for what is free.
+    """
+    free = hardware.available_memory()
+    if engine.device != "cpu":
+        import torch  # noqa: PLC0415 - as above
+
+        from stylize_cli import devices  # noqa: PLC0415
+
+        free = min(free, devices.free_memory(torch.device(engine.device)))
+    own = int(psutil.Process().memory_info().rss)
+    return free if budget is None else min(free, budget - own)
 
 
 def _may_have_accelerator() -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,9 @@ KEY = 32  # characters of a digest in the name of a compiled form
 HELD = 500_000_000  # bytes of compiled forms that are kept for the next picture of their size
 
 Shapes = tuple[tuple[int, ...], ...]
+
+# Modules and the filters of warnings are the process's: threads inside would undo each other's.
+_PROCESS = threading.Lock()
 
 
 class Unusable(Exception):
@@ -71,6 +75,7 @@ class OpenvinoEngine:
     name: str = "openvino"
     device: str = "cpu"
     _core: Any = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _held: OrderedDict[tuple[Shapes, int], list[Any]] = field(default_factory=OrderedDict)
 
     @property
@@ -86,6 +91,10 @@ class OpenvinoEngine:
 
         That is up to a third faster than one tensor of them all, which gains nothing on a CPU.
         """
+        with self._lock:  # what runs holds one picture, and takes all the threads
+            return self._run(*arrays)
+
+    def _run(self, *arrays: Pixels) -> Pixels:
         count = len(arrays[0])
         shapes = tuple((1, *array.shape[1:]) for array in arrays)
         requests = self._requests(shapes, self._streams(count))
@@ -188,15 +197,24 @@ def _runtime() -> "ModuleType":
 
     The latter takes a quarter of the time of the import.
     """
-    hidden = [name for name in (CONVERTER, TELEMETRY) if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not importable
     try:
-        return importlib.import_module("openvino")
+        return _without("openvino", CONVERTER, TELEMETRY)
     except (ImportError, OSError) as error:
         raise Unusable(f"OpenVINO does not load ({error})") from error
-    finally:
-        if CONVERTER in hidden:
-            del sys.modules[CONVERTER]  # `_convert` imports it, still without telemetry
+
+
+def _without(name: str, *hidden: str) -> "ModuleType":
+    """Imports a module that others are hidden from; afterwards they can be imported as before."""
+    if name in sys.modules:
+        return importlib.import_module(name)
+    with _PROCESS:
+        new = [other for other in hidden if other not in sys.modules]
+        sys.modules.update(dict.fromkeys(new))  # type: ignore[arg-type]  # None: not importable
+        try:
+            return importlib.import_module(name)
+        finally:
+            for other in new:
+                del sys.modules[other]
 
 
 def _precision(runtime: "ModuleType", asked: Precision) -> str:
@@ -222,8 +240,13 @@ def _convert(runtime: "ModuleType", path: Path) -> Graph:
     about = conversion.about(checkpoint, network)
     conversion.rewrite(network)
     try:
-        converter = importlib.import_module(CONVERTER)
-        with torch.no_grad(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        converter = _without(CONVERTER, TELEMETRY)
+        with (
+            torch.no_grad(),
+            _PROCESS,
+            warnings.catch_warnings(),
+            tempfile.TemporaryDirectory() as folder,
+        ):
             warnings.simplefilter("ignore")  # torch's tracer is deprecated, and is what is used
             model = converter.convert_model(network, example_input=conversion.examples(about))
             file = Path(folder) / "model.xml"

@@ -21,6 +21,7 @@ class TorchEngine:
     machine: Machine
     about: About
     note: str = ""
+    threads: int | None = None  # of the CPU; None leaves torch's number alone
     name: str = "torch"
 
     @property
@@ -36,6 +37,10 @@ class TorchEngine:
     @torch.inference_mode()
     def run(self, *arrays: Pixels) -> Pixels:
         """Runs a batch."""
+        with devices.threads(self.threads):
+            return self._run(*arrays)
+
+    def _run(self, *arrays: Pixels) -> Pixels:
         output: Tensor = self.network(*(self._input(array) for array in arrays))
         result: Pixels = output.float().cpu().contiguous().numpy()
         return result
@@ -58,10 +63,7 @@ def open_model(
     path: Path, *, device: str, precision: Precision, threads: int | None, note: str = ""
 ) -> TorchEngine:
     """Loads a model file; see `engines.open_model`."""
-    if threads:
-        torch.set_num_threads(threads)
-    chosen = devices.choose(device)
-    machine = Machine(chosen, devices.choose_precision(precision, chosen))
+    machine = devices.machine(device, precision)
     checkpoint = checkpoints.load(path)
-    network = checkpoint.build().to(chosen).to(memory_format=torch.channels_last)
-    return TorchEngine(network, machine, conversion.about(checkpoint, network), note)
+    network = checkpoint.build().to(machine.device).to(memory_format=torch.channels_last)
+    return TorchEngine(network, machine, conversion.about(checkpoint, network), note, threads)

@@ -12,7 +12,7 @@ import numpy as np
 
 from stylize_cli import decoders, images
 from stylize_cli.engines import Engine, Pixels
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise
 
@@ -181,10 +181,7 @@ def _check_room(engine: Engine, size: tuple[int, int], room: int) -> None:
     while long > 0 and needed(engine, images.fitted(size, long)) > room:
         long -= 16
     fix = f"use --size {long}" if long > 0 else "give --memory more, or free some"
-    raise StylizeError(
-        f"{size[1]}x{size[0]} px needs about {need / 1e9:.1f} GB, {max(0, room) / 1e9:.1f} GB is "
-        f"free; {fix}"
-    )
+    raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
 
 
 def _groups(

@@ -1,7 +1,7 @@
 """Gatys, Ecker, Bethge 2016: optimise the picture itself, from coarse to fine."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,7 +61,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Iterate:
+class Best:
     """The best picture so far.
 
     Attributes:
@@ -100,7 +100,7 @@ def optimize(
     *,
     size: tuple[int, int],
     seed: int = 0,
-) -> Iterator[Iterate]:
+) -> Generator[Best, None, None]:
     """Optimises a picture towards one image's content and the style of others.
 
     Each scale starts from the enlarged result of the one below, so that large forms are settled
@@ -132,7 +132,7 @@ def optimize(
                 best = now
             image = best.x
             share = min(1.0, now.evaluations / config.iterations)
-            yield Iterate(
+            yield Best(
                 image,
                 {**best.evaluation.parts, "total": best.evaluation.loss},
                 (sum(work[:index]) + share * work[index]) / sum(work),

@@ -1,23 +1,39 @@
 """What a generator is to learn, and what it is given while it does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import images
+from stylize_cli import descriptors, images
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config import Method, TrainConfig
-from stylize_cli.generators import BUILDERS
+from stylize_cli.descriptors import Source
+from stylize_cli.errors import StylizeError
+from stylize_cli.generators import BUILDERS, johnson
 from stylize_cli.generators.pyramid import draw_noise, with_image
 from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
 
+LEAST_SIZE = 32  # px, of a sample
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
 
+NEEDS = {
+    "perceptual": "one --style",
+    "conditional": "--style once or more",
+    "texture": "one --style, and no --dataset",
+    "texture-style": "one --style",
+    "super-resolution": "--upscale, and no --style",
+}
+# What a method may be called for beside what is found by itself.
+ALSO: Mapping[Method, tuple[Method, ...]] = {
+    "perceptual": ("conditional", "texture-style"),
+}
+
+Wanted = Literal["auto", Method]
 Style = tuple[str, Tensor]  # name, (1, 3, H, W) RGB in [0, 1]
 
 
@@ -112,3 +128,75 @@ class Task:
 def _mixed(seed: int, step: int) -> int:
     """One seed out of two numbers: neighbouring steps draw unlike noise."""
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def choose_method(wanted: Wanted, styles: int, factor: int | None, *, photos: bool) -> Method:
+    """What is to be trained, with so many styles or for such a magnification.
+
+    Args:
+        wanted: what --method says.
+        styles: how many there are.
+        factor: of super-resolution, or None.
+        photos: whether there is a dataset.
+
+    Raises:
+        StylizeError: that does not fit together.
+    """
+    if factor is None and not styles:
+        raise StylizeError("nothing to learn: give --style IMAGE, or --upscale 4 to enlarge photos")
+    if factor is not None and styles:
+        raise StylizeError("--upscale has no style: leave out one of --style and --upscale")
+    found: Method = "perceptual" if styles == 1 else "conditional"
+    if factor is not None:
+        found = "super-resolution"
+    elif styles == 1 and not photos and wanted in ("auto", "texture"):
+        found = "texture"
+    if wanted in ("auto", found) or wanted in ALSO.get(found, ()):
+        return found if wanted == "auto" else wanted
+    raise StylizeError(f"--method {wanted} needs {NEEDS[wanted]}; or leave out --method")
+
+
+def check(config: TrainConfig, factor: int | None, source: Source) -> None:
+    """Refuses settings with which no step could be done.
+
+    Args:
+        config: the settings.
+        factor: of super-resolution, or None.
+        source: whose layers judge the pictures.
+
+    Raises:
+        StylizeError: nothing would be learnt, a layer is not there, a sample has no such size.
+    """
+    if config.loss == "pixel" and not factor:
+        raise StylizeError("--loss pixel is for --upscale: leave it out")
+    style = config.style_weight and not factor
+    if config.loss == "feature" and not config.content_weight and not style:
+        raise StylizeError("both weights are 0: give --content-weight or --style-weight")
+    descriptors.check_layers(config.layers, source)
+    least, multiple = _sizes(config, factor)
+    if config.size < least or config.size % multiple:
+        least = -(-max(least, config.size) // multiple) * multiple
+        raise StylizeError(
+            f"--size {config.size} does not suit the network and its layers: use --size {least}"
+        )
+
+
+def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
+    """What to try where memory will not do: fewer samples, then a single one ever smaller."""
+    for count in reversed(range(1, config.batch_size)):
+        yield replace(config, batch_size=count)
+    least, multiple = _sizes(config, factor)
+    size = config.size
+    while (size := (size - max(multiple, size // 8)) // multiple * multiple) >= least:
+        yield replace(config, batch_size=1, size=size)
+
+
+def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
+    """The least side of a sample, and what sides must be multiples of."""
+    least = descriptors.least_side(config.layers) if config.layers else 0
+    if config.generator == "johnson":
+        least = max(least, johnson.MARGIN + 1)
+    if config.generator == "pyramid":  # at the coarsest scale too there is a deviation to divide by
+        least = max(least, 2 * config.multiple)
+    multiple = max(config.multiple, factor or 0)
+    return -(-max(least, LEAST_SIZE, multiple) // multiple) * multiple, multiple

@@ -9,7 +9,7 @@ import numpy as np
 from stylize_cli import encoders, images, tiling
 from stylize_cli.encoders import Depth, Format, Samples
 from stylize_cli.engines import About, Engine
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.tiling import Span
 
 TILE = 1024  # px, most that is computed at once a side
@@ -59,10 +59,7 @@ def check(engine: Engine, size: Size, format: Format, *, depth: Depth, room: int
         long = long * 15 // 256 * 16  # a sixteenth less, and a multiple of 16
         fits = images.fitted(size, long)
     fix = f"use --size {fits[1]}x{fits[0]}" if long else "give --memory more, or free some"
-    raise StylizeError(
-        f"{size[1]}x{size[0]} px needs about {need / 1e9:.1f} GB, {max(0, room) / 1e9:.1f} GB is "
-        f"free; {fix}"
-    )
+    raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
 
 
 def needed(engine: Engine, size: Size, format: Format, *, depth: Depth) -> int:

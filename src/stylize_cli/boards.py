@@ -2,12 +2,11 @@
 
 import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+from torch import Tensor
 
 from stylize_cli.errors import StylizeError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Board(Protocol):
@@ -16,7 +15,7 @@ class Board(Protocol):
     def add_scalar(self, tag: str, value: float, step: int) -> object:
         """Logs a number."""
 
-    def add_image(self, tag: str, image: "Tensor", step: int) -> object:
+    def add_image(self, tag: str, image: Tensor, step: int) -> object:
         """Logs a picture, (3, H, W) in [0, 1]."""
 
     def close(self) -> None:

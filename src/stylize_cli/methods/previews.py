@@ -1,15 +1,13 @@
 """What a photo looks like as a network learns, on one contact sheet."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from stylize_cli.cli.boards import Board
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from stylize_cli.methods.train import Training
-    from stylize_cli.sheets import Cell
+from stylize_cli import images, sheets
+from stylize_cli.boards import Board
+from stylize_cli.methods.train import Training
+from stylize_cli.sheets import Cell
 
 CELLS = 12  # most pictures on a contact sheet
 COLUMNS = 4  # of it, and most styles
@@ -30,16 +28,12 @@ class Sheet:
         training: of the network.
     """
 
-    def __init__(
-        self, photo: "Tensor", model: Path, board: Board | None, training: "Training"
-    ) -> None:
+    def __init__(self, photo: Tensor, model: Path, board: Board | None, training: Training) -> None:
         self.photo, self.model, self.board, self.training = photo, model, board, training
         self.rows: dict[int, list[Cell]] = {}
 
     def draw(self, step: int) -> None:
         """Adds the network as it is, and writes the sheet."""
-        from stylize_cli import images, sheets
-
         if step in self.rows:
             return
         shown = self.training.preview(self.photo, most=COLUMNS)
@@ -61,7 +55,7 @@ class Sheet:
                 self.board.add_image(f"preview {name}".strip(), image[0], step)
 
 
-def _thin_out(rows: "dict[int, list[Cell]]", most: int) -> None:
+def _thin_out(rows: dict[int, list[Cell]], most: int) -> None:
     """Takes steps away until so many are left, as evenly spaced as may be, with first and last."""
     while len(rows) > most:
         steps = list(rows)

@@ -1,0 +1,62 @@
+"""The descriptor that a method's settings ask for."""
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+
+from stylize_cli import descriptors
+from stylize_cli.config import OptimizeConfig, TrainConfig
+from stylize_cli.descriptors import Describe, Descriptor, Name
+from stylize_cli.devices import Machine
+from stylize_cli.errors import StylizeError
+from stylize_cli.progress import OnStep
+
+COMPILERS = ("c++", "g++", "clang++", "cl")
+
+
+def load(
+    config: OptimizeConfig | TrainConfig,
+    layers: Collection[str],
+    name: Name,
+    file: Path | None,
+    machine: Machine,
+    *,
+    on_step: OnStep,
+) -> Descriptor:
+    """The descriptor as the settings want it, on its device and in its precision.
+
+    Args:
+        config: says how it pools, and how it treats borders.
+        layers: that it will be asked for.
+        name: of the network.
+        file: weights in place of its own.
+        machine: where it runs.
+        on_step: told of a download.
+
+    Raises:
+        StylizeError: its weights cannot be had or read.
+    """
+    return descriptors.load(
+        name,
+        layers=layers,
+        dtype=machine.dtype,
+        pool=config.pool,
+        edges=config.edges,
+        normalise=isinstance(config, OptimizeConfig) and config.normalise,
+        file=file,
+        on_step=on_step,
+    ).to(machine.device)
+
+
+def compiled(describe: Descriptor) -> Describe:
+    """The same, compiled by torch at its first use."""
+    compiled: Describe = torch.compile(describe)
+    return compiled
+
+
+def check_compiler() -> None:
+    """Raises `StylizeError` where there is no compiler for `compiled`."""
+    if not any(shutil.which(compiler) for compiler in COMPILERS):
+        raise StylizeError("--compile needs a C++ compiler, and none is here; leave it out")

@@ -1,0 +1,269 @@
+"""A trained network, ready for pictures: one pass, a mixture of its styles, or a texture."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from os import PathLike, fspath
+
+from stylize_cli import engines, images, models
+from stylize_cli.api.picture import Picture, Source, of_pixels
+from stylize_cli.encoders import Depth, Format
+from stylize_cli.engines import Engine, EngineName, Precision
+from stylize_cli.errors import StylizeError
+from stylize_cli.methods import apply, blend, feedforward, figures, texture
+from stylize_cli.methods.apply import Look, Photo, Result
+from stylize_cli.methods.feedforward import Noise
+from stylize_cli.methods.figures import Mixture
+from stylize_cli.methods.texture import Size
+from stylize_cli.progress import OnStep, Step, ignore
+
+
+class Network:
+    """A trained network. It may be called from several threads at once.
+
+    Attributes:
+        name: what it was asked for by: a file, or the name of a model.
+        engine: what runs it.
+        memory: most bytes that the whole program may take; None is what is free.
+    """
+
+    def __init__(self, name: str, engine: Engine, memory: int | None = None) -> None:
+        self.name, self.engine, self.memory = name, engine, memory
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, {self.engine.device}, {self.engine.precision})"
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the styles that it paints in; none of super-resolution."""
+        return self.engine.about.styles
+
+    def __call__(
+        self,
+        photo: Source,
+        style: str | None = None,
+        *,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        size: int | None = None,
+        noise_scale: float = 1.0,
+        seed: int = 0,
+    ) -> Picture:
+        """Paints a photo in a style, or enlarges it.
+
+        Args:
+            photo: what to paint.
+            style: which of `styles`; None where there is one or none.
+            strength: share of the result in the mixture with the photo, in [0, 1].
+            preserve_color: keep the photo's colours.
+            size: long side of what the network is given, px; None is the photo's own.
+            noise_scale: of a texture-style network: the less noise, the more of the photo.
+            seed: of that noise.
+
+        Returns:
+            The result, with the photo's transparency.
+
+        Raises:
+            StylizeError: the photo cannot be read, there is no such style, or memory will not do.
+        """
+        self.check_takes_photos()
+        chosen, picture = feedforward.choose_style(self.engine.about, style), Picture(photo)
+        pixels = apply.fit(picture.floats, size, self.engine, self.room)
+        mix = feedforward.one_style(self.engine.about, chosen)
+        (output,) = feedforward.forward(self.engine, [pixels], [mix], Noise(seed, noise_scale))
+        result = feedforward.finish(
+            output, pixels, self.engine.about, strength=strength, preserve_color=preserve_color
+        )
+        return of_pixels(result, name=picture.name)
+
+    def apply(self, photos: Iterable[Photo], look: Look) -> Generator[Result, None, None]:
+        """Paints many photos, while the next are decoded and the last are encoded.
+
+        Args:
+            photos: where each is read from, and its results saved to.
+            look: what to make of each.
+
+        Returns:
+            The results as they are saved, in order; see `methods.apply`.
+        """
+        return apply.apply(self.engine, photos, look, room=self.room)
+
+    def blend(
+        self,
+        photo: Source,
+        styles: Mapping[str, float],
+        *,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        size: int | None = None,
+    ) -> Picture:
+        """Paints a photo in a mixture of styles.
+
+        Args:
+            photo: what to paint.
+            styles: weight by name; made to sum to 1.
+            strength: share of the result in the mixture with the photo, in [0, 1].
+            preserve_color: keep the photo's colours.
+            size: long side of what the network is given, px; None is the photo's own.
+
+        Returns:
+            The result, with the photo's transparency.
+
+        Raises:
+            StylizeError: the network has no styles to mix, or not these; the photo cannot be read;
+                memory will not do.
+        """
+        self.check_takes_mixtures()
+        names = [str(feedforward.choose_style(self.engine.about, name)) for name in styles]
+        mixture = Mixture("picture", names, blend.shares(list(styles.values())))
+        return self.mix(photo, mixture, strength=strength, preserve_color=preserve_color, size=size)
+
+    def mix(
+        self,
+        photo: Source,
+        mixture: Mixture,
+        *,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+        size: int | None = None,
+        cell: int | None = None,
+        on_step: OnStep = ignore,
+    ) -> Picture:
+        """Paints a photo in a mixture, or draws a figure of several.
+
+        Args:
+            photo: what to paint.
+            mixture: of the styles.
+            strength: share of the result in the mixture with the photo, in [0, 1].
+            preserve_color: keep the photo's colours.
+            size: long side of what the network is given, px; None is the photo's own, of a figure
+                that of a cell.
+            cell: long side of a figure's pictures, px; None for the usual.
+            on_step: told of every picture.
+
+        Raises:
+            StylizeError: see `blend`.
+        """
+        room, picture = self.room, Picture(photo)
+        if mixture.kind != "picture":
+            cell = cell or figures.CELL
+            size = size or cell
+        pixels = apply.fit(picture.floats, size, self.engine, room)
+        painted = blend.blend(
+            self.engine,
+            pixels,
+            mixture.styles,
+            mixture.weights,
+            strength=strength,
+            preserve_color=preserve_color,
+            room=room,
+        )
+        results = _told(painted, len(mixture.weights), on_step)
+        if cell is None:
+            return of_pixels(next(results), name=picture.name)
+        height, width = images.fitted((pixels.shape[0], pixels.shape[1]), cell)
+        return of_pixels(figures.draw(results, mixture, (height, width), room), name=picture.name)
+
+    def texture(
+        self, size: int | tuple[int, int] = 512, *, seed: int = 0, depth: Depth = 8
+    ) -> Picture:
+        """Makes a texture of noise, whose copies join without a seam where its size suits.
+
+        Args:
+            size: both sides in px, or (width, height).
+            seed: of the noise.
+            depth: bits a channel.
+
+        Raises:
+            StylizeError: the network works on photos, or memory will not do.
+        """
+        width, height = (size, size) if isinstance(size, int) else size
+        return next(self.textures((height, width), seed=seed, depth=depth))
+
+    def textures(
+        self,
+        size: Size,
+        *,
+        seed: int = 0,
+        count: int = 1,
+        depth: Depth = 8,
+        format: Format = "PNG",
+        on_step: OnStep = ignore,
+    ) -> Iterator[Picture]:
+        """Makes textures of noise, one after the other; memory is checked before the first.
+
+        Args:
+            size: (height, width) of each, px.
+            seed: of the noise of all.
+            count: how many.
+            depth: bits a channel.
+            format: that they will be saved in.
+            on_step: told of every tile.
+
+        Raises:
+            StylizeError: the network works on photos, the format holds no such size, or memory
+                will not do.
+        """
+        texture.check(self.engine, size, format, depth=depth, room=self.room)
+        return (self._texture(size, seed, index, depth, on_step) for index in range(count))
+
+    def _texture(self, size: Size, seed: int, index: int, depth: Depth, on_step: OnStep) -> Picture:
+        for now in texture.generate(self.engine, size, seed, index, depth=depth):
+            on_step(Step("Making a texture", now.done, now.tiles))
+        return of_pixels(now.samples)
+
+    @property
+    def room(self) -> int:
+        """Bytes that the work may take now, beside what the program has already."""
+        return engines.room(self.engine, self.memory)
+
+    def check_takes_photos(self) -> None:
+        """Raises `StylizeError` where it makes textures of noise."""
+        if not self.engine.about.takes_photo:
+            raise StylizeError(
+                f"{self.name} makes textures of noise: use stylize texture {self.name}"
+            )
+
+    def check_takes_mixtures(self) -> None:
+        """Raises `StylizeError` where it has no styles that could be mixed."""
+        if not self.engine.about.takes_mix:
+            raise StylizeError(f"{self.name} has no styles to mix: use stylize apply")
+
+
+def load(
+    model: "str | PathLike[str]",
+    *,
+    engine: EngineName = "auto",
+    device: str = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+    memory: int | None = None,
+    depth: Depth = 8,
+) -> Network:
+    """Opens a trained network.
+
+    Args:
+        model: a file, or the name of a model that is bundled or downloaded.
+        engine: what runs it; auto is OpenVINO on a CPU, PyTorch on other devices.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: of activations; auto is bfloat16 where the hardware multiplies it.
+        threads: of the CPU; None for all.
+        memory: most bytes that the whole program may take; None is what is free.
+        depth: bits a channel that results are to have; 16 are more than bfloat16 holds.
+
+    Raises:
+        StylizeError: there is no such model, engine, device or precision.
+    """
+    name = fspath(model)
+    if precision == "auto" and depth == 16:
+        precision = "float32"
+    opened = engines.open_model(
+        models.find(name), engine=engine, device=device, precision=precision, threads=threads
+    )
+    return Network(name, opened, memory)
+
+
+def _told(
+    pictures: Iterator[engines.Pixels], total: int, on_step: OnStep
+) -> Iterator[engines.Pixels]:
+    for done, picture in enumerate(pictures, 1):
+        on_step(Step("Blending", done, total))
+        yield picture

@@ -1,0 +1,186 @@
+"""A picture, wherever it comes from and wherever it goes."""
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stylize_cli import decoders, encoders, images
+from stylize_cli.decoders import Pixels
+from stylize_cli.encoders import Depth, Format, Samples
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Source: TypeAlias = Union[
+    str, "PathLike[str]", bytes, Image.Image, NDArray[Any], "Picture"
+]  # what can be taken for a picture
+
+LEVELS = {"uint8": 255, "uint16": 65535}  # of white, by the type of the samples
+
+
+class Picture:
+    """A picture in memory, in sRGB, with transparency where it has any.
+
+    Args:
+        source: a path; the bytes of an image file; a PIL image of any mode; another `Picture`; or a
+            numpy array (H, W, 3) RGB or (H, W, 4) RGBA, of uint8, of uint16, or of floats in
+            [0, 1]. Alpha is not premultiplied. A file is turned upright and brought into sRGB; of
+            an animation the first frame is taken.
+        name: what to call it in errors and in the names of outputs; a file's own is its stem.
+        note: what a reader should be told of it.
+
+    Attributes:
+        pixels: (H, W, 3) or (H, W, 4): float32 in [0, 1], or uint8 or uint16 from 0 to white.
+        name: of the picture, "picture" where it has none.
+        note: what a reader should be told of its file ("first of 12 frames"), or "".
+
+    Raises:
+        StylizeError: the file is missing or damaged, or the array is not such a one.
+    """
+
+    pixels: Pixels | Samples
+    name: str
+    note: str
+
+    def __init__(self, source: Source, *, name: str | None = None, note: str = "") -> None:
+        own, found = "picture", ""
+        if isinstance(source, Picture):
+            self.pixels, own, found = source.pixels, source.name, source.note
+        elif isinstance(source, np.ndarray):
+            self.pixels = _checked(source)
+        elif isinstance(source, Image.Image):
+            self.pixels = decoders.pixels_of(source)
+        elif isinstance(source, bytes):
+            self.pixels, found = decoders.decode(source, name=name or "the picture")
+        else:
+            path = Path(fspath(source))
+            self.pixels, found = decoders.decode(images.contents(path), name=str(path))
+            own = path.stem
+        self.name, self.note = name or own, note or found
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def floats(self) -> Pixels:
+        """The pixels as float32 in [0, 1], of the same shape."""
+        levels = LEVELS.get(self.pixels.dtype.name)
+        return self.pixels if levels is None else self.pixels / np.float32(levels)  # type: ignore[return-value]
+
+    def samples(self, depth: Depth = 8) -> Samples:
+        """The pixels as a file holds them: uint8, or uint16 for a depth of 16."""
+        own = self.pixels.dtype.name
+        if own == f"uint{depth}":
+            return encoders.quantised(self.pixels, depth)
+        return encoders.quantised(self.floats, depth)
+
+    def save(self, path: "str | PathLike[str]", *, quality: int = 95, depth: Depth = 8) -> Path:
+        """Writes it in the format of the path's suffix; the file appears whole or not at all.
+
+        Args:
+            path: ends in .png, .jpg, .webp or .tif; missing folders are made.
+            quality: of JPEG and WebP, 1 to 100.
+            depth: bits a channel; 16 for PNG and TIFF only.
+
+        Returns:
+            The path.
+
+        Raises:
+            StylizeError: the suffix is unknown, or the file cannot be written.
+        """
+        file = Path(fspath(path))
+        data = self.encoded(images.format_of(file), quality=quality, depth=depth)
+        images.write_bytes(file, data)
+        return file
+
+    def encoded(self, format: Format, *, quality: int = 95, depth: Depth = 8) -> bytes:
+        """The bytes of a file of it: "PNG", "JPEG", "WEBP" or "TIFF"; see `save`."""
+        encoders.check_depth(format, depth)
+        if format == "JPEG":  # lays a transparent picture on white, for which it wants floats
+            return encoders.encode(
+                self.pixels if self.pixels.shape[2] == 3 else self.floats, format, quality=quality
+            )
+        return encoders.encode(self.samples(depth), format, quality=quality, depth=depth)
+
+    def to_pil(self) -> Image.Image:
+        """The picture as a PIL image, RGB or RGBA of 8 bits a channel."""
+        return Image.fromarray(self.samples())
+
+    def planes(self) -> images.Picture:
+        """The picture as tensors, RGB and alpha apart."""
+        import torch  # noqa: PLC0415 - what runs a compiled model does without torch
+
+        stacked = torch.from_numpy(np.ascontiguousarray(self.floats.transpose(2, 0, 1)))[None]
+        alpha = stacked[:, 3:] if stacked.shape[1] == 4 else None
+        return images.Picture(stacked[:, :3], alpha, self.note)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401, FBT001 - numpy's protocol
+        """`numpy.asarray(picture)` is `floats`."""
+        array = self.floats if dtype is None else self.floats.astype(dtype)
+        return array.copy() if copy else array
+
+    def __repr__(self) -> str:
+        return f"Picture({self.name!r}, {self.width}x{self.height})"
+
+    def _repr_png_(self) -> bytes:
+        return self.encoded("PNG")
+
+
+def of_pixels(pixels: Pixels | Samples, *, name: str | None = None) -> Picture:
+    """A picture of what a method computed: floats, which rounding may leave beyond [0, 1]."""
+    return Picture(pixels if pixels.dtype.kind == "u" else pixels.clip(0, 1), name=name)
+
+
+def of_tensors(rgb: "Tensor", alpha: "Tensor | None" = None, *, name: str | None = None) -> Picture:
+    """A picture of tensors.
+
+    Args:
+        rgb: (1, 3, H, W) in [0, 1].
+        alpha: (1, 1, H, W) in [0, 1], or None.
+        name: of the picture.
+    """
+    planes = [rgb] if alpha is None else [rgb, alpha]
+    pixels = np.concatenate([plane.detach().cpu().numpy()[0] for plane in planes])
+    return of_pixels(pixels.transpose(1, 2, 0), name=name)
+
+
+def sources_of(given: Source | Sequence[Source]) -> list[Source]:
+    """One source or several, as a list."""
+    return list(given) if isinstance(given, (list, tuple)) else [given]  # type: ignore[list-item]
+
+
+def _checked(array: NDArray[Any]) -> Pixels | Samples:
+    """An array that can be a picture, floats as float32.
+
+    Raises:
+        StylizeError: its shape, its type or its values are others.
+    """
+    wanted = "give (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in [0, 1]"
+    shape = "x".join(map(str, array.shape))
+    if array.ndim != 3 or array.shape[2] not in (3, 4):
+        raise StylizeError(f"an array of shape {shape} is no picture: {wanted}")
+    if min(array.shape[:2]) < decoders.MIN_SIDE:
+        raise StylizeError(f"a picture of {shape} is too small: give at least 2x2 pixels")
+    if array.dtype.name in LEVELS:
+        return array
+    if array.dtype.kind != "f":
+        raise StylizeError(f"an array of {array.dtype} is no picture: {wanted}")
+    if not 0 <= array.min() <= array.max() <= 1:  # false of what is no number too
+        raise StylizeError(
+            f"an array of values from {array.min():.4g} to {array.max():.4g} is no picture: "
+            "divide it by its white, or clip it to [0, 1]"
+        )
+    return array.astype(np.float32, copy=False)

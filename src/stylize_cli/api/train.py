@@ -1,0 +1,395 @@
+"""A network that is taught a style, many styles, a texture or super-resolution."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from torch import Tensor
+
+from stylize_cli import boards, checkpoints, datasets, descriptors, devices, images, limits, models
+from stylize_cli import plots as curves
+from stylize_cli.api import describing
+from stylize_cli.api.picture import Picture, Source, sources_of
+from stylize_cli.checkpoints import Checkpoint, TrainingState
+from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainConfig, TrainPreset, override
+from stylize_cli.datasets import Crops
+from stylize_cli.devices import Machine, Precision
+from stylize_cli.errors import StylizeError
+from stylize_cli.methods import add_style, previews, tasks
+from stylize_cli.methods.course import Course, Plan, state_file
+from stylize_cli.methods.tasks import Style, Task
+from stylize_cli.methods.train import Training
+from stylize_cli.progress import OnStep, ignore
+from stylize_cli.training import Update
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+SAVE_EVERY = 100  # steps
+SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al. 2017, sec. 3.3)
+PREVIEW = 512  # px, long side
+
+
+class TrainOptions(TypedDict, total=False):
+    """What `stylize train` can be told, under the names and with the defaults it has there.
+
+    None is the default everywhere. All that the preset decides can be given in its place.
+    """
+
+    method: tasks.Wanted
+    upscale: int | None  # no style: enlarge photos so many times, 2, 4 or 8
+    add_style: Source | None  # teach the model of `to` one more style
+    to: "str | PathLike[str] | None"
+    preset: TrainPreset
+    loss: Loss | None
+    steps: int | None
+    batch_size: int | None
+    size: int | None  # side of the crops, px
+    width: int | None  # maps of the first convolution
+    lr: float | None
+    content_weight: float | None
+    style_weight: float | None
+    tv_weight: float | None
+    content_layer: str | None
+    style_layers: Sequence[str] | None
+    pool: Literal["max", "avg"] | None
+    levels: int | None  # scales of a texture network
+    style_size: int | None  # side of a square style, px
+    descriptor: descriptors.Name
+    weights: "str | PathLike[str] | None"
+    memory: int | None  # bytes that the whole program may take; None is what is free
+    save_every: int  # steps between saves
+    resume: bool  # go on where the training of this model stopped
+    preview: Source | None  # a photo, drawn on a contact sheet as the model learns
+    preview_every: int | None  # steps
+    plot: "str | PathLike[str] | None"  # file of the losses' curves
+    tensorboard: "str | PathLike[str] | None"  # folder of logs
+    name: str | None  # of several styles, where `out` names no file
+    seed: int
+    device: str
+    precision: Precision
+    threads: int | None  # of the CPU; None leaves torch's number alone
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A training that is to be run: all is read and checked, and nothing loaded.
+
+    Attributes:
+        task: what is to be learnt.
+        photos: to learn it on; none for a texture.
+        model: the file to write.
+        state: to go on from, or None.
+        photo: (1, 3, H, W) to be drawn as the network learns, or None.
+        board: where losses and previews are logged, or None.
+        machine: what computes.
+        options: all else that was asked for.
+        notes: what the user should be told of the pictures.
+    """
+
+    task: Task
+    photos: tuple[Path, ...]
+    model: Path
+    state: TrainingState | None
+    photo: Tensor | None
+    board: boards.Board | None
+    machine: Machine
+    options: TrainOptions
+    notes: tuple[str, ...]
+
+    @property
+    def threads(self) -> int | None:
+        """How many of the CPU; None leaves torch's number alone."""
+        return self.options.get("threads")
+
+    def begin(self, on_step: OnStep = ignore) -> Course:
+        """Loads the descriptor, and makes the network.
+
+        Args:
+            on_step: told of a download.
+
+        Raises:
+            StylizeError: the descriptor cannot be had.
+        """
+        options, task, config = self.options, self.task, self.task.config
+        plot = options.get("plot")
+        plan = Plan(
+            self.model,
+            options.get("save_every", SAVE_EVERY),
+            self.photo,
+            options.get("preview_every") or max(1, config.steps // previews.CELLS),
+            None if plot is None else Path(plot),
+            self.board,
+        )
+        describe, source = self._descriptor(on_step)
+        crops = Crops(self.photos, config.size, config.zoom, config.flip, task.seed)
+        training = Training(
+            task,
+            crops if self.photos else None,
+            describe,
+            self.machine,
+            state=self.state,
+            provenance=source,
+        )
+        return Course(training, plan)
+
+    def _descriptor(self, on_step: OnStep) -> tuple[descriptors.Descriptor | None, dict[str, Any]]:
+        """What judges the pictures, None where pixels do, and what a model should say of it."""
+        config = self.task.config
+        if not config.layers:
+            return None, {}
+        name, given = self.options.get("descriptor", "vgg19"), self.options.get("weights")
+        file = None if given is None else Path(given)
+        origin = "original, bundled" if name == "vgg19" else "downloaded"
+        source = f"from {file.name}" if file else origin
+        describe = describing.load(config, config.layers, name, file, self.machine, on_step=on_step)
+        return describe, {"descriptor": f"{name}, {source}"}
+
+
+def train(
+    styles: Source | Sequence[Source] | Mapping[str, Source] = (),
+    photos: "str | PathLike[str] | None" = None,
+    out: "str | PathLike[str] | None" = None,
+    **options: "Unpack[TrainOptions]",
+) -> Generator[Update, None, None]:
+    """Teaches a network a style, many styles, a texture or super-resolution.
+
+    It is safe to stop: leave the loop, and the model and its state are saved as they are. With
+    `resume=True` the training goes on from there, and ends as if it had never been stopped. What
+    ends the program in the middle of a step leaves what was saved last.
+
+    Args:
+        styles: pictures to learn, by name where that is not their file's; none with `upscale` or
+            `add_style`.
+        photos: folder of photos to learn on; None for a texture.
+        out: file of the model, which ends in .pt, or a folder; None is the current one.
+        **options: see `TrainOptions`.
+
+    Returns:
+        After every update of the weights how many there were, and the losses by name.
+
+    Raises:
+        StylizeError: an option, a picture, the device or the memory will not do.
+    """
+    lesson = prepare(styles, photos, out, **options)
+    return devices.on_threads(lesson.begin().run(), lesson.threads)
+
+
+def prepare(
+    styles: Source | Sequence[Source] | Mapping[str, Source] = (),
+    photos: "str | PathLike[str] | None" = None,
+    out: "str | PathLike[str] | None" = None,
+    **options: "Unpack[TrainOptions]",
+) -> Lesson:
+    """Reads and checks all that `train` is given, before anything is loaded.
+
+    Args:
+        styles: see `train`, and so are the others.
+        photos: see there.
+        out: see there.
+        **options: see there.
+
+    Raises:
+        StylizeError: see there.
+        TypeError: there is no such option.
+    """
+    unknown = options.keys() - TrainOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"train has no option {', '.join(sorted(unknown))}")
+    factor, to, paintings = options.get("upscale"), _base_file(styles, options), _named(styles)
+    added = options.get("add_style")
+    if added is not None:
+        paintings = _named(added)
+    method: Method = "conditional"
+    if to is None:
+        wanted = options.get("method", "auto")
+        method = tasks.choose_method(wanted, len(paintings), factor, photos=photos is not None)
+    base = _base(to, next(iter(paintings))) if to else None
+    config = _settings(method, options, base)
+    preview = options.get("preview")
+    if preview is not None and method == "texture":
+        raise StylizeError("a texture needs no photo: leave out --preview")
+    name = _stem(list(paintings), factor, options.get("name"))
+    sources = [*paintings.values(), *filter(None, [preview, to, options.get("weights")])]
+    model = _file(out, f"{to.stem}-{name}.pt" if to else f"{name}.pt", sources)
+    plot = options.get("plot")
+    if plot is not None:
+        curves.check(Path(plot), model, _files([*paintings.values(), *filter(None, [preview])]))
+    machine = devices.machine(options.get("device", "auto"), options.get("precision", "auto"))
+    descriptor = options.get("descriptor", "vgg19")
+    tasks.check(config, factor, descriptors.SOURCES[descriptor])
+    own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
+    found = () if method == "texture" else _photos(photos, own)
+    state = _state(model, resume=options.get("resume", False))
+    notes = [] if base is None else _other_descriptor(base, descriptor)
+    learnt = tuple(_style(name, one, config, notes) for name, one in paintings.items())
+    photo = None if preview is None else _preview(preview, notes)
+    task = Task(method, config, learnt, factor, options.get("seed", 0), base)
+    if state is None or state.step < config.steps:
+        # What is resumed keeps its batch and size.
+        instead = tasks.lesser(config, factor) if state is None else ()
+        outline = partial(task.outline, dtype=machine.dtype)
+        limits.check_training(outline, config, instead, machine, options.get("memory"))
+    logs, first = options.get("tensorboard"), state.step if state else 0
+    board = None if logs is None else boards.open_board(Path(logs), first=first)
+    return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes))
+
+
+def _base_file(
+    styles: Source | Sequence[Source] | Mapping[str, Source], options: TrainOptions
+) -> Path | None:
+    """The model that a style is to be added to, or None.
+
+    Raises:
+        StylizeError: there is no such model, or options that do not go with it.
+    """
+    to = options.get("to")
+    if (options.get("add_style") is None) != (to is None):
+        raise StylizeError("--add-style IMAGE and --to MODEL.pt go together: give both")
+    if to is None:
+        return None
+    if (
+        _named(styles)
+        or options.get("upscale")
+        or options.get("width")
+        or options.get("method", "auto") not in ("auto", "conditional")
+    ):
+        raise StylizeError(
+            "--add-style trains one row of a model: leave out --style, --upscale, --width, --method"
+        )
+    return models.find(str(to))
+
+
+def _base(file: Path, name: str) -> Checkpoint:
+    """The model that a style of that name is to be added to.
+
+    Raises:
+        StylizeError: it cannot be read, or takes no such style.
+    """
+    base = checkpoints.load(file)
+    add_style.alone(base, name)  # refuses what cannot be, before VGG is loaded
+    return base
+
+
+def _named(styles: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, Source]:
+    """The styles by name: a file's stem, with -2, -3 and so on where one comes again."""
+    if isinstance(styles, Mapping):
+        return dict(styles)
+    several = sources_of(styles)
+    found: dict[str, Source] = {}
+    for one in several:
+        name = _name(one)
+        free = (name, *(f"{name}-{number}" for number in range(2, len(several) + 2)))
+        found[next(other for other in free if other not in found)] = one
+    return found
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, (str, PathLike)):
+        return Path(source).stem
+    return source.name if isinstance(source, Picture) else "style"
+
+
+def _settings(method: Method, options: TrainOptions, base: Checkpoint | None) -> TrainConfig:
+    """The preset's, for a style that is added the model's own losses, and what was given."""
+    preset = options.get("preset", "default")
+    config = TRAIN_PRESETS[method, preset]
+    if base is not None:
+        steps, width = config.steps // SHARE_OF_ADDED, base.arguments.get("width", 32)
+        config = replace(config, steps=steps, width=width)
+        config = add_style.with_losses_of(base, config) if preset == "default" else config
+    given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(config)}
+    layers = given["style_layers"]
+    given["style_layers"] = None if layers is None else tuple(layers)
+    return override(config, **given)
+
+
+def _stem(names: Sequence[str], factor: int | None, name: str | None) -> str:
+    """What a model is called: after its style, its folder of styles, or its magnification."""
+    if factor is not None:
+        return f"sr{factor}"
+    return names[0] if len(names) == 1 else name or "styles"
+
+
+def _file(out: "str | PathLike[str] | None", name: str, sources: Sequence[object]) -> Path:
+    """Where the model goes.
+
+    Raises:
+        StylizeError: nothing can be written there, or an input would be overwritten.
+    """
+    path = Path(out or ".")
+    if path.is_dir() or str(out or "").endswith(("/", "\\")):
+        path /= name
+    if path.suffix != ".pt":
+        raise StylizeError(f"cannot write a model to {path}: its name must end in .pt")
+    for file in (path, state_file(path), previews.sheet_file(path)):
+        images.check_place(file, _files(sources))
+    return path
+
+
+def _files(sources: Sequence[object]) -> list[Path]:
+    """Those of the inputs that are files, which no output may overwrite."""
+    return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
+
+
+def _photos(folder: "str | PathLike[str] | None", own: set[Path]) -> tuple[Path, ...]:
+    """The photos to train on, without pictures that the training itself leaves among them."""
+    if folder is None:
+        raise StylizeError("there are no photos to train on: give --dataset FOLDER")
+    places = {path.resolve() for path in own}
+    found = datasets.find(Path(folder))
+    names = {path.name for path in places}
+    kept = tuple(f for f in found if f.name not in names or f.resolve() not in places)
+    if not kept:
+        raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
+    return kept
+
+
+def _state(model: Path, *, resume: bool) -> TrainingState | None:
+    """The state to go on from; None for a new training.
+
+    Raises:
+        StylizeError: there is none, or files of an earlier training would be overwritten.
+    """
+    file = state_file(model)
+    if resume and not file.exists():
+        raise StylizeError(f"there is no {file} to go on from: leave out --resume")
+    if not resume and file.exists():
+        raise StylizeError(f"{file} exists: give --resume to go on with it, or another -o")
+    if not resume and model.exists():
+        raise StylizeError(f"{model} exists: give another -o, or delete it")
+    return checkpoints.load_state(file) if resume else None
+
+
+def _other_descriptor(base: Checkpoint, name: descriptors.Name) -> list[str]:
+    """Says so where a model was trained with another descriptor than its new style will be."""
+    used = str(base.provenance.get("descriptor")).partition(",")[0]
+    differs = used in descriptors.SOURCES and used != name
+    return [f"the model's other styles were trained with --descriptor {used}"] if differs else []
+
+
+def _style(name: str, source: Source, config: TrainConfig, notes: list[str]) -> Style:
+    """A style by name, not much larger than training looks at it.
+
+    Fifty paintings of 50 megapixels would else take 30 GB.
+    """
+    style = _read(source, notes)
+    most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
+    return name, images.resize(style, min(most, images.size_of(style)))
+
+
+def _preview(source: Source, notes: list[str]) -> Tensor:
+    """The photo that is drawn again and again, at the size of a preview."""
+    photo = _read(source, notes)
+    return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW))
+
+
+def _read(source: Source, notes: list[str]) -> Tensor:
+    """The colours of a picture; what there is to say of it goes to the notes."""
+    picture = Picture(source)
+    if picture.note:
+        notes.append(f"{picture.name}: {picture.note}")
+    return picture.planes().rgb

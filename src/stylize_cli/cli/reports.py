@@ -1,0 +1,55 @@
+"""What is said of a result: what made it, and its record in JSON."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stylize_cli.cli.console import Console
+
+if TYPE_CHECKING:
+    from stylize_cli.devices import Machine
+    from stylize_cli.engines import Engine
+
+
+def announce(runner: "Engine", console: Console) -> None:
+    """Says what runs a trained model, and how it was opened where that is worth a note."""
+    from stylize_cli import hardware
+
+    name = f"cpu ({hardware.cpu_name()})" if runner.device == "cpu" else runner.device
+    console.say(f"device: {name}, {runner.precision}, {runner.name}")
+    if runner.note:
+        console.say(runner.note)
+
+
+def tell(notes: Iterable[str], console: Console) -> None:
+    """Says what the user should know of the pictures."""
+    for note in notes:
+        console.say(note)
+
+
+def of_engine(
+    output: object, size: tuple[int, int], seconds: float, runner: "Engine", style: str | None
+) -> dict[str, Any]:
+    """The record of a result of a trained model; `size` is (height, width)."""
+    used = {"device": runner.device, "precision": runner.precision, "engine": runner.name}
+    return _picture(output, size, seconds) | used | ({} if style is None else {"style": style})
+
+
+def of_machine(
+    output: object,
+    size: tuple[int, int],
+    seconds: float,
+    machine: "Machine",
+    losses: Mapping[str, float],
+) -> dict[str, Any]:
+    """The record of a picture that was optimised; `size` is (height, width)."""
+    device = {"device": str(machine.device), "precision": machine.precision, "engine": "torch"}
+    return _picture(output, size, seconds) | device | {"losses": dict(losses)}
+
+
+def _picture(output: object, size: tuple[int, int], seconds: float) -> dict[str, Any]:
+    return {
+        "output": str(output),
+        "width": size[1],
+        "height": size[0],
+        "seconds": round(seconds, 3),
+    }

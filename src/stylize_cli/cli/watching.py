@@ -1,0 +1,82 @@
+"""How optimize and reconstruct show a picture in the making, and keep it after Ctrl-C."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from stylize_cli.cli import reports
+from stylize_cli.cli.console import Console
+from stylize_cli.progress import Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stylize_cli.api.optimize import Iterate, Optimization
+    from stylize_cli.api.reconstruct import Reconstruction
+    from stylize_cli.descriptors import Describe
+    from stylize_cli.methods.optimize import Best
+
+Now = TypeVar("Now", "Best", "Iterate")
+
+
+@dataclass
+class Watched:
+    """What has come of a run.
+
+    Attributes:
+        images: the best image (1, 3, H, W) of each task, under its label.
+        history: losses by name after every iteration.
+        interrupted: by Ctrl-C.
+    """
+
+    images: dict[str, "Tensor"] = field(default_factory=dict)
+    history: list[Mapping[str, float]] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def losses(self) -> Mapping[str, float]:
+        """Those of the last iteration."""
+        return self.history[-1] if self.history else {}
+
+
+def load(job: "Optimization | Reconstruction", console: Console) -> "Describe":
+    """The descriptor of what is to run; says what there is to say of pictures and device."""
+    from stylize_cli import devices
+
+    reports.tell(job.notes, console)
+    with console.progress() as on_step:
+        describe = job.load(on_step)
+    with devices.threads(job.threads):
+        console.say(f"device: {job.machine.describe()}")
+    return describe
+
+
+def watch(
+    iterates: "Iterator[tuple[str, Now]]",
+    console: Console,
+    *,
+    save_every: int | None = None,
+    save: "Callable[[int, Now], None] | None" = None,
+) -> Watched:
+    """Runs a method to its end, or to Ctrl-C, which keeps the best pictures so far.
+
+    Args:
+        iterates: the method; each best picture with the label of what is being done.
+        console: where its progress is shown.
+        save_every: iterations from one call of `save` to the next.
+        save: told the number of an iteration and its best picture.
+    """
+    watched = Watched()
+    try:
+        with console.progress() as on_step:
+            for label, now in iterates:
+                watched.images[label] = now.image
+                watched.history.append(now.losses)
+                height, width = now.image.shape[2:]
+                on_step(Step(f"{label} at {width}x{height}", now.done, 1.0, now.losses))
+                if save and save_every and len(watched.history) % save_every == 0:
+                    save(len(watched.history), now)
+    except KeyboardInterrupt:
+        watched.interrupted = True
+        console.say("interrupted: keeping the best so far")
+    return watched

@@ -1,0 +1,328 @@
+"""The package as a library: one door, no side effects, the command line's defaults and errors."""
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import stylize_cli
+import stylize_cli as stylize
+from stylize_cli import checkpoints, devices, engines, images
+from stylize_cli.api.optimize import OptimizeOptions
+from stylize_cli.api.train import TrainOptions
+from stylize_cli.cli import optimize as optimize_command
+from stylize_cli.cli import train as train_command
+
+pytest_plugins = ["commandline", "nets"]
+
+QUICK = {"size": 32, "iterations": 2, "precision": "float32"}
+HEAVY = {"torch", "numpy", "PIL", "matplotlib", "openvino", "requests", "rich", "typer"}
+
+
+def python(code, *arguments):
+    environment = os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    out = python("import sys, stylize_cli; dir(stylize_cli); print(*sys.modules)")
+    assert not HEAVY & set(out.split())
+    assert set(stylize.__all__) <= set(dir(stylize))
+    with pytest.raises(AttributeError, match="no attribute 'paint'"):
+        stylize.paint  # noqa: B018
+
+
+def test_every_name_is_there():
+    for name in stylize.__all__:
+        assert getattr(stylize, name) is not None
+
+
+@pytest.mark.usefixtures("loaded")
+def test_optimize_is_the_command(stylize, photo, style):
+    assert stylize("optimize", photo, style, "--size", 32, "--iterations", 2,
+                   "--precision", "float32", "-o", "cli.png").code == 0  # fmt: skip
+    picture = stylize_cli.optimize(photo, style, **QUICK)
+    with Image.open("cli.png") as image:
+        np.testing.assert_array_equal(picture.samples(), np.asarray(image))
+
+
+@pytest.mark.usefixtures("loaded")
+def test_any_picture_will_do_and_transparency_stays(photo, style):
+    expected = stylize.optimize(photo, style, **QUICK)
+    with Image.open(photo) as image:
+        clear = np.dstack([np.asarray(image), np.full((24, 32), 128, np.uint8)])
+    found = stylize.optimize(clear, [Image.open(style)], **QUICK)
+    assert found.pixels.shape == (24, 32, 4)
+    np.testing.assert_array_equal(found.samples()[..., 3], 128)
+    np.testing.assert_allclose(found.floats[..., :3], expected.floats, atol=1e-6)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_iterate_shows_what_optimize_returns(photo, style):
+    options = QUICK | {"size": 64, "scales": 2, "style_layers": ["relu1_1"]}
+    options["content_layers"] = ["relu2_2"]
+    course = list(stylize.iterate(photo, style, **options))
+    shares = [now.done for now in course]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert {now.picture.width for now in course} == {32, 64}
+    assert set(course[-1].losses) == {"total", "style relu1_1", "content relu2_2", "tv"}
+    last = course[-1].picture.samples()
+    np.testing.assert_array_equal(last, stylize.optimize(photo, style, **options).samples())
+
+
+@pytest.mark.usefixtures("loaded", "style")
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        ((), {}, "give a photo and at least one style"),
+        (("photo.png",), {}, "give a photo and at least one style"),
+        (("photo.png", "none.png"), {}, "there is no file none.png"),
+        (("photo.png", "style.png"), {"texture": "style.png"}, "--texture takes no photo"),
+        (("photo.png", "style.png"), {"shares": [1, 2]}, "has 2 shares for 1 styles"),
+        (("photo.png", ["style.png"] * 2), {"shares": [-1, 2]}, "'-1,2' must be positive"),
+        (("photo.png", "style.png"), {"style_layers": ["relu9"]}, "no layer 'relu9'"),
+        (("photo.png", "style.png"), {"device": "cuda:9"}, "device 'cuda:9' is not here"),
+        (("photo.png", "style.png"), {"memory": 10**6}, "0.0 GB is free"),
+        (
+            ("photo.png", "style.png"),
+            {"content_weight": 0, "style_weight": 0},
+            "both weights are 0",
+        ),
+    ],
+)
+def test_errors_are_the_command_lines(photo, monkeypatch, arguments, options, said):
+    monkeypatch.chdir(photo.parent)
+    with pytest.raises(stylize.StylizeError, match=re.escape(said)):
+        stylize.iterate(*arguments, **options)
+
+
+def test_an_option_that_is_none_is_a_type_error(photo, style):
+    with pytest.raises(TypeError, match="no option contrast, sise"):
+        stylize.optimize(photo, style, sise=3, contrast=1)
+
+
+def test_options_have_the_names_of_the_command():
+    command = set(inspect.signature(optimize_command.optimize).parameters)
+    ours = {"shares": "style_blend", "compile": "compile_"}
+    named = {ours.get(name, name) for name in OptimizeOptions.__annotations__}
+    output = {"output", "quality", "depth", "save_every", "plot", "quiet", "json", "pictures"}
+    assert named == command - output
+
+
+@pytest.fixture
+def _threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("loaded", "_threads")
+def test_nothing_of_the_process_changes(photo, style, net):
+    torch.set_num_threads(2)
+    filters, modules = warnings.filters[:], sys.modules.get("openvino_telemetry", "absent")
+    counts = set()
+    for _ in stylize.iterate(photo, style, threads=1, **QUICK):
+        counts.add(torch.get_num_threads())
+    for engine in ("torch", "openvino"):
+        loaded = stylize.load(net(), engine=engine, device="cpu", threads=1)
+        loaded(photo, "monet")
+        counts.add(torch.get_num_threads())
+    assert counts == {2}
+    assert warnings.filters == filters
+    assert sys.modules.get("openvino_telemetry", "absent") == modules
+
+
+def test_threads_hold_inside_and_not_after(monkeypatch):
+    calls = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(torch, "set_num_threads", calls.append)
+    with devices.threads(None):
+        pass
+    assert calls == []
+    with devices.threads(3):
+        assert calls == [3]
+    assert calls == [3, 7]
+    with pytest.raises(KeyError), devices.threads(3):
+        raise KeyError
+    assert calls == [3, 7, 3, 7]
+
+
+def test_work_on_threads_is_closed_with_its_results():
+    ended = []
+
+    def work():
+        try:
+            yield 1
+            yield 2
+        finally:
+            ended.append(True)
+
+    results = devices.on_threads(work(), 1)
+    assert next(results) == 1
+    results.close()
+    assert ended == [True]
+    assert list(devices.on_threads(work(), None)) == [1, 2]
+
+
+@pytest.mark.usefixtures("conversions")
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_one_net_serves_several_threads(net, picture_file, engine):
+    loaded = stylize.load(net(), engine=engine, device="cpu", precision="float32", threads=1)
+    photos = [picture_file(24 + 8 * k, 32, seed=k) for k in range(4)]
+    expected = [loaded(photo, "munch").samples().tobytes() for photo in photos]
+    assert len(set(expected)) == 4
+    found, start = {}, threading.Barrier(4)
+
+    def call(k):
+        start.wait()
+        found[k] = [loaded(photos[k], "munch").samples().tobytes() for _ in range(3)]
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {k: [expected[k]] * 3 for k in range(4)}
+
+
+@pytest.mark.usefixtures("conversions")
+def test_a_net_is_the_command(stylize, net, photo, pixels):
+    model, shared = net(), ["--engine", "torch", "--precision", "float32", "--device", "cpu"]
+    loaded = stylize_cli.load(model, engine="torch", precision="float32", device="cpu")
+    assert loaded.styles == ("monet", "munch", "hokusai")
+    one = {"strength": 0.8, "preserve_color": True, "size": 24}
+    options = ["--strength", 0.8, "--preserve-color", "--size", 24, "-o", "a.png"]
+    assert stylize("apply", model, photo, "--style", "munch", *options, *shared).code == 0
+    np.testing.assert_array_equal(loaded(photo, "munch", **one).samples(), pixels("a.png"))
+    mixed = ["--style", "munch:3", "--style", "monet:1", "-o", "b.png"]
+    assert stylize("blend", model, photo, *mixed, *shared).code == 0
+    blended = loaded.blend(photo, {"munch": 3, "monet": 1})
+    np.testing.assert_array_equal(blended.samples(), pixels("b.png"))
+    with pytest.raises(stylize_cli.StylizeError, match="choose a style with --style: monet"):
+        loaded(photo)
+    with pytest.raises(stylize_cli.StylizeError, match="works on photos"):
+        loaded.texture(64)
+
+
+@pytest.mark.usefixtures("conversions")
+def test_textures_are_the_commands(stylize, pyramid, pixels, photo):
+    model = pyramid()
+    assert stylize("texture", model, "--size", "48x32", "--seed", 3, "-o", "a.png").code == 0
+    loaded = stylize_cli.load(model)
+    picture = loaded.texture((48, 32), seed=3)
+    assert (picture.width, picture.height) == (48, 32)
+    np.testing.assert_array_equal(picture.samples(), pixels("a.png"))
+    assert loaded.texture(32).pixels.shape == (32, 32, 3)
+    with pytest.raises(stylize_cli.StylizeError, match="makes textures of noise"):
+        loaded(photo)
+    with pytest.raises(stylize_cli.StylizeError, match="no styles to mix"):
+        loaded.blend(photo, {"a": 1})
+
+
+def test_a_cached_model_needs_no_torch(net, conversions, photo):  # noqa: ARG001
+    model = net()
+    stylize.load(model, engine="openvino")
+    code = "import sys, stylize_cli as s; p = s.load(sys.argv[1], engine='openvino')"
+    code += "(sys.argv[2], 'monet'); p.save(sys.argv[3]); print(p.width, 'torch' in sys.modules)"
+    assert python(code, model, photo, photo.with_name("o.png")).split() == ["32", "False"]
+    assert images.read(photo.with_name("o.png")).rgb.shape == (1, 3, 24, 32)
+    assert checkpoints.load(model).styles == engines.open_model(model).about.styles
+
+
+@pytest.fixture
+def dataset(tmp_path, picture):
+    for seed in range(3):
+        images.write(
+            tmp_path / "photos" / f"{seed}.png", images.Picture(picture(40, 48, seed=seed))
+        )
+    return tmp_path / "photos"
+
+
+TINY = {"width": 2, "size": 32, "batch_size": 1, "precision": "float32", "threads": 1}
+DONE = [*"train --style style.png --dataset photos --width 2 --size 32 --batch-size 1".split(),
+        *"--precision float32 --threads 1 --steps 4 -o cli.pt".split()]  # fmt: skip
+
+
+def weights(path):
+    return {name: value.numpy() for name, value in checkpoints.load(path).weights.items()}
+
+
+@pytest.mark.usefixtures("loaded")
+def test_train_is_the_command(stylize, dataset, style, tmp_path):
+    assert stylize(*DONE).code == 0
+    updates = list(stylize_cli.train(style, dataset, tmp_path / "a.pt", steps=4, **TINY))
+    assert [update.step for update in updates] == [1, 2, 3, 4]
+    assert set(updates[0].losses) == {"content", "style", "range", "total"}
+    np.testing.assert_equal(weights(tmp_path / "a.pt"), weights(tmp_path / "cli.pt"))
+    made = checkpoints.load(tmp_path / "a.pt")
+    assert (made.styles, made.provenance["steps"]) == (("style",), 4)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_loop_that_is_left_saves_and_goes_on(dataset, style, tmp_path):
+    out, options = tmp_path / "a.pt", TINY | {"steps": 4}
+    for update in stylize.train([style], dataset, out, **options):
+        if update.step == 2:
+            break
+    assert checkpoints.load_state(out.with_suffix(".state.pt")).step == 2
+    assert checkpoints.load(out).provenance["steps"] == 2
+    rest = [update.step for update in stylize.train(style, dataset, out, resume=True, **options)]
+    assert rest == [3, 4]
+    list(stylize.train(style, dataset, tmp_path / "b.pt", **options))
+    np.testing.assert_equal(weights(out), weights(tmp_path / "b.pt"))
+
+
+@pytest.mark.usefixtures("loaded")
+def test_styles_have_the_names_they_are_given(dataset, style, tmp_path):
+    array = images.read(style).rgb[0].permute(1, 2, 0).numpy()
+    given = {"night": style, "day": array[::-1].copy()}
+    list(stylize.train(given, dataset, tmp_path / "a.pt", steps=1, **TINY))
+    assert checkpoints.load(tmp_path / "a.pt").styles == ("night", "day")
+    list(stylize.train([array, array], dataset, tmp_path / "b.pt", steps=1, **TINY))
+    assert checkpoints.load(tmp_path / "b.pt").styles == ("style", "style-2")
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        ((), {}, "nothing to learn"),
+        (("style.png", "photos", "a.png"), {}, "its name must end in .pt"),
+        (("style.png", "none", "a.pt"), {}, "there is no folder none"),
+        (("style.png", "photos", "a.pt"), {"resume": True}, "to go on from"),
+        (("style.png", "photos", "a.pt"), {"to": "b.pt"}, "go together"),
+        (("style.png", "photos", "a.pt"), {"upscale": 2}, "--upscale has no style"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_at_once(
+    dataset, style, monkeypatch, arguments, options, said
+):
+    monkeypatch.chdir(dataset.parent)
+    before = sorted(dataset.parent.rglob("*"))
+    with pytest.raises(stylize.StylizeError, match=re.escape(said)):
+        stylize.train(*arguments, **options)
+    assert sorted(dataset.parent.rglob("*")) == before
+    assert style in before
+
+
+def test_options_of_train_have_the_names_of_the_command():
+    command = set(inspect.signature(train_command.train).parameters)
+    positional = {"style", "dataset", "output"}
+    assert command - positional - {"quiet", "json"} == set(TrainOptions.__annotations__) - {"name"}

@@ -1,0 +1,133 @@
+"""Pictures of any origin: what each becomes, and what is refused."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylize_cli import images
+from stylize_cli.api.picture import Picture, of_tensors
+from stylize_cli.errors import StylizeError
+
+RGBA = np.random.default_rng(0).integers(1, 256, (5, 7, 4), np.uint8)
+RGB = RGBA[..., :3].copy()
+
+
+def png(array):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("array", [RGB, RGBA])
+@pytest.mark.parametrize("kind", ["path", "text", "bytes", "pil", "array", "picture"])
+def test_every_origin_gives_the_same_pixels(tmp_path, array, kind):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(array))
+    source = {
+        "path": path,
+        "text": str(path),
+        "bytes": png(array),
+        "pil": Image.fromarray(array),
+        "array": array,
+        "picture": Picture(path),
+    }[kind]
+    picture = Picture(source)
+    assert (picture.width, picture.height) == (7, 5)
+    assert picture.floats.dtype == np.float32
+    np.testing.assert_allclose(picture.floats, array / 255, atol=1e-6)
+    assert picture.name == ("a" if kind in ("path", "text", "picture") else "picture")
+    np.testing.assert_array_equal(np.asarray(picture.to_pil()), array)
+    np.testing.assert_array_equal(np.asarray(picture), picture.floats)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        RGB.astype(np.uint16) * 257,
+        RGB / 255,
+        (RGB / np.float32(255)),
+        np.array([[[0, 0.5, 1]] * 2] * 2, np.float16),
+    ],
+)
+def test_deeper_samples_and_floats_keep_their_values(array):
+    white = 65535 if array.dtype == np.uint16 else 1
+    np.testing.assert_allclose(Picture(array).floats, array / white, atol=1e-6)
+
+
+@pytest.mark.parametrize(("suffix", "depth"), [(".png", 8), (".png", 16), (".tif", 16)])
+def test_what_is_saved_is_read_again(tmp_path, suffix, depth):
+    given = Picture(RGBA)
+    path = given.save(tmp_path / "new" / f"b{suffix}", depth=depth)
+    np.testing.assert_allclose(Picture(path).floats, RGBA / 255, atol=1 / 255 / 2)
+
+
+def test_jpeg_lays_a_transparent_picture_on_white(tmp_path):
+    clear = np.zeros((16, 16, 4), np.uint8)
+    Picture(clear).save(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert np.asarray(image).min() >= 254
+    small, large = (Picture(RGB).encoded("JPEG", quality=q) for q in (10, 100))
+    assert len(small) < len(large)
+
+
+def test_a_notebook_shows_it():
+    with Image.open(io.BytesIO(Picture(RGBA)._repr_png_())) as image:
+        np.testing.assert_array_equal(np.asarray(image), RGBA)
+    assert repr(Picture(RGB, name="a")) == "Picture('a', 7x5)"
+
+
+def test_tensors_there_and_back():
+    planes = Picture(RGBA).planes()
+    assert (planes.rgb.shape, planes.alpha.shape) == ((1, 3, 5, 7), (1, 1, 5, 7))
+    back = of_tensors(planes.rgb, planes.alpha)
+    np.testing.assert_array_equal(back.samples(), RGBA)
+    assert Picture(RGB).planes().alpha is None
+    assert of_tensors(torch.full((1, 3, 2, 2), 1 + 1e-7)).floats.max() == 1
+
+
+def test_pillow_modes_and_rotations_are_read_as_from_a_file(tmp_path):
+    images_of = {
+        "L": Image.fromarray(RGB[..., 0]),
+        "CMYK": Image.fromarray(RGB).convert("CMYK"),
+        "I;16": Image.fromarray(RGB[..., 0].astype(np.uint16) * 257),
+    }
+    turned = Image.fromarray(RGB)
+    turned.getexif()[0x0112] = 6
+    for mode, image in images_of.items():
+        image.save(tmp_path / "a.tif")
+        expected = images.read(tmp_path / "a.tif").rgb[0].permute(1, 2, 0).numpy()
+        np.testing.assert_allclose(Picture(image).floats, expected, atol=1e-6, err_msg=mode)
+    assert (Picture(turned).width, Picture(turned).height) == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (RGB[..., 0], "an array of shape 5x7 is no picture: give (H, W, 3)"),
+        (RGBA[..., :2], "an array of shape 5x7x2 is no picture"),
+        (RGB.astype(int), "an array of int64 is no picture"),
+        (RGB > 3, "an array of bool is no picture"),
+        (RGB.astype(np.float32), "from 1 to 2"),
+        (RGB / 255 - 0.1, "clip it to [0, 1]"),
+        (np.full((4, 4, 3), np.nan), "from nan to nan"),
+        (RGB[:1], "too small"),
+    ],
+)
+def test_what_is_no_picture_is_refused(array, said):
+    with pytest.raises(StylizeError, match=re.escape(said)):
+        Picture(array)
+
+
+def test_files_are_refused_in_the_usual_words(tmp_path):
+    with pytest.raises(StylizeError, match="there is no file"):
+        Picture(tmp_path / "none.png")
+    with pytest.raises(StylizeError, match="cannot write"):
+        Picture(RGB).save(tmp_path / "a.gif")
+    with pytest.raises(StylizeError, match="is empty"):
+        Picture(b"")
+    with pytest.raises(StylizeError, match="use --depth 8"):
+        Picture(RGB).encoded("JPEG", depth=16)
