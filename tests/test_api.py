@@ -256,8 +256,8 @@ def dataset(tmp_path, picture):
 
 
 TINY = {"width": 2, "size": 32, "batch_size": 1, "precision": "float32", "threads": 1}
-DONE = [*"train --style style.png --dataset photos --width 2 --size 32 --batch-size 1".split(),
-        *"--precision float32 --threads 1 --steps 4 -o cli.pt".split()]  # fmt: skip
+DONE = [*["train", "--style", "style.png", "--dataset", "photos", "--width", "2", "--size", "32", "--batch-size", "1"],
+        *["--precision", "float32", "--threads", "1", "--steps", "4", "-o", "cli.pt"]]  # fmt: skip
 
 
 def weights(path):

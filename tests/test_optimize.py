@@ -4,7 +4,7 @@ from itertools import groupby, pairwise
 import pytest
 import torch
 
-from stylize_cli import colours, images, objectives
+from stylize_cli import colours, images, losses, objectives
 from stylize_cli.config import CONTENT_LAYERS, EVEN, STYLE_LAYERS, OptimizeConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.optimize import (
@@ -23,6 +23,8 @@ CONFIG = OptimizeConfig(  # of what is tuned, nothing is left to the default
     optimizer="lbfgs",
     init="content",
     weighting="relative",
+    balance=None,
+    layout_weight=0.0,
     content_weight=0.3,
     style_weight=1.0,
     tv_weight=0.0,
@@ -321,3 +323,57 @@ def test_pictures_move_to_a_device_together(muted):
     tensors = (moved.content, moved.start, *(style for style, _ in moved.styles))
     assert all(tensor.is_meta for tensor in tensors)
     assert Pictures(None).to(torch.device("meta")) == Pictures(None)
+
+
+# The balance of photo and painter.
+
+
+def content_lost(describe, image, photo):
+    """Mean of ‖F - P‖² / ‖P‖² over the content layers."""
+    found = [describe(one, CONTENT_LAYERS) for one in (image, photo)]
+    ratios = [
+        (f - p).square().sum() / p.square().sum()
+        for f, p in zip(*(one.values() for one in found), strict=True)
+    ]
+    return sum(ratios).item() / len(ratios)
+
+
+def test_more_balance_leaves_less_of_the_photo(narrow, pictures):
+    lost = []
+    for balance in (0.0, 0.25, 0.5, 1.0):
+        config = replace(CONFIG, balance=balance, iterations=48)
+        image = run(narrow, pictures, config)[-1].image
+        lost.append(content_lost(narrow, image, pictures.content))
+    assert lost == sorted(lost)
+    assert lost[-1] > 2 * lost[0]
+
+
+def test_steering_brings_styles_of_other_strengths_together(narrow, pictures):
+    def spread(balance):
+        lost = []
+        for strength in (0.3, 3.0):
+            config = replace(CONFIG, balance=balance, style_weight=strength, iterations=90)
+            image = run(narrow, pictures, config)[-1].image
+            lost.append(content_lost(narrow, image, pictures.content))
+        return lost[1] / lost[0]
+
+    assert spread(0.5) < 0.8 * spread(None)
+
+
+def test_rounds_share_the_iterations_and_the_work(narrow, pictures):
+    counting = Counting(narrow)
+    config = replace(SHALLOW, balance=0.5, optimizer="adam", iterations=50)
+    course = run(counting, pictures, config)
+    assert counting.evaluations[SIZE] == 50
+    done = [now.done for now in course]
+    assert done == sorted(done)
+    assert done[-1] == 1.0
+
+
+def test_light_and_dark_stay_where_the_photo_has_them(narrow, pictures):
+    def unlike(weight):
+        config = replace(CONFIG, content_weight=0.01, layout_weight=weight, iterations=40)
+        image = run(narrow, pictures, config)[-1].image
+        return losses.tonal_layout(image, pictures.content).item()
+
+    assert unlike(3.0) < 0.5 * unlike(0.0)

@@ -8,6 +8,7 @@ Optimizer = Literal["lbfgs", "adam"]
 Init = Literal["content", "noise"]
 Weighting = Literal["relative", "mean", "paper"]
 StatisticName = Literal["gram", "gaussian"]
+Normalise = Literal["never", "known", "always"]
 BlockWeights = tuple[float, float, float, float, float]
 PresetName = Literal["default", "paper", "notebook"]
 Method = Literal["perceptual", "conditional", "texture", "texture-style", "super-resolution"]
@@ -40,8 +41,13 @@ class OptimizeConfig:
             setting serves every pair (docs/optimize.md); "mean": mean squares, each style layer
             over N² (Gatys' notebook); "paper": mean squares, each style layer by w_l = 1/L, as the
             course notes write Gatys et al. 2016, eq. 1 to 5 (docs/methods.md).
-        content_weight: of the content layers together.
+        balance: from 0, all photo, to 1, all painter: how much of the photo's features may be lost,
+            which the content weight is steered to from round to round; None leaves it alone. No one
+            weight does for every pair.
+        content_weight: of the content layers together; where it is steered, at the start.
         style_weight: of the style layers together.
+        layout_weight: of light and dark where the photo has them (`losses.tonal_layout`): what
+            keeps a painting's moon or railing out of the photo's sky.
         tv_weight: of the total variation per value.
         content_layers: layers whose features are matched.
         style_layers: layers whose statistics are matched.
@@ -53,27 +59,30 @@ class OptimizeConfig:
         style_scale: side of the style image relative to one of the result's area.
         pool: max as trained, or average.
         edges: how the descriptor treats the image's border.
-        normalise: scale VGG's weights so that every filter's mean activation is 1.
+        normalise: whether to scale VGG's weights so that every filter's mean activation is 1;
+            "known": if its means are known, as those of the bundled network are.
         history: pairs L-BFGS keeps.
     """
 
     size: int = 512
-    iterations: int = 60
+    iterations: int = 48
     scales: int | Literal["auto"] = "auto"
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
-    content_weight: float = 2.2
+    balance: float | None = 0.5
+    content_weight: float = 0.6
     style_weight: float = 1.0
-    tv_weight: float = 5.0
-    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    layout_weight: float = 0.3
+    tv_weight: float = 7.0
+    content_layers: tuple[str, ...] = ("relu3_3", "relu4_2")
     style_layers: tuple[str, ...] = STYLE_LAYERS
     statistic: StatisticName = "gram"
-    block_weights: BlockWeights = (64.0, 16.0, 4.0, 2.0, 1.0)
-    style_scale: float = 1.0
-    pool: Literal["max", "avg"] = "max"
+    block_weights: BlockWeights = (4.0, 2.0, 1.0, 1.0, 1.0)
+    style_scale: float = 1.4
+    pool: Literal["max", "avg"] = "avg"
     edges: Literal["trained", "clean"] = "clean"
-    normalise: bool = False
+    normalise: Normalise = "known"
     history: int = 6
 
     @property
@@ -82,50 +91,66 @@ class OptimizeConfig:
         return {*self.content_layers, *self.style_layers}
 
 
+# What the literature has, as far as it is one: the deepest content layer, plain weights.
+_LITERATURE = OptimizeConfig(
+    balance=None,
+    layout_weight=0.0,
+    tv_weight=0.0,
+    content_layers=CONTENT_LAYERS,
+    block_weights=EVEN,
+    style_scale=1.0,
+)
+
 PRESETS: Mapping[PresetName, OptimizeConfig] = {
     "default": OptimizeConfig(),
     # Gatys et al. 2016, sec. 2, as the course notes have it: normalised VGG-19, average pooling,
     # w_l = 1/5, one scale, from the photo; of the ratios 1e-3 to 10, alpha/beta = 0.1 shows both.
-    "paper": OptimizeConfig(
+    "paper": replace(
+        _LITERATURE,
         iterations=200,
         scales=1,
         weighting="paper",
         content_weight=0.1,
-        tv_weight=0.0,
-        block_weights=EVEN,
-        pool="avg",
-        normalise=True,
+        normalise="always",
         history=20,
     ),
     # Gatys' own later notebook (PytorchNeuralStyleTransfer): its objective, not its optimiser.
-    "notebook": OptimizeConfig(
+    "notebook": replace(
+        _LITERATURE,
         iterations=50,
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,
-        tv_weight=0.0,
-        block_weights=EVEN,
+        pool="max",
         edges="trained",
+        normalise="never",
     ),
 }
 
 # Gatys et al. 2015 in spirit: style only, from noise. Of their average pooling and layers against
 # those of the style loss, with several block weights, these looked and measured best.
-TEXTURE = OptimizeConfig(
+TEXTURE = replace(
+    _LITERATURE,
     iterations=100,
     init="noise",
-    tv_weight=0.0,
     content_layers=(),
+    block_weights=(16.0, 4.0, 2.0, 1.0, 1.0),
 )
 
 # What one layer or a set of them keeps (Gatys et al. 2016, fig. 1): from noise, one term only.
-RECONSTRUCT_CONTENT = OptimizeConfig(
-    size=256, iterations=100, init="noise", content_weight=1.0, tv_weight=2.0, style_layers=()
+RECONSTRUCT_CONTENT = replace(
+    _LITERATURE,
+    size=256,
+    iterations=100,
+    init="noise",
+    content_weight=1.0,
+    tv_weight=2.0,
+    style_layers=(),
+    pool="max",
+    normalise="never",
 )
 # Even block weights leave dots: shallow Gram matrices are the last to be matched.
-RECONSTRUCT_STYLE = OptimizeConfig(
-    size=256, iterations=100, init="noise", tv_weight=0.0, content_layers=()
-)
+RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
 
 

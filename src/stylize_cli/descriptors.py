@@ -7,7 +7,7 @@ Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 
 import importlib.util
 import pickle
 import struct
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from stylize_cli import weights
+from stylize_cli.config import Normalise, block_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import OnStep, ignore
 
@@ -45,7 +47,7 @@ NOT_WEIGHTS = (
     struct.error,
 )
 
-MARGIN = 8  # px mirrored around a picture with clean edges
+MARGIN = 16  # px mirrored around a picture with clean edges: a position of block 5
 LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
 MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
 
@@ -125,7 +127,9 @@ class Descriptor(nn.Module):
         edges: "trained" shows the image in a black frame (zero padding at every convolution) and
             pools without the last row and column of an odd size: pixels at the border count for
             less in deep layers than in shallow ones, and an optimiser paints them as it likes.
-            "clean" mirrors `MARGIN` px at every side first and pools all there is.
+            "clean" mirrors `MARGIN` px at every side first, pools all there is, and returns the
+            maps without what lies in the margin: counted twice, a strip along the border would be
+            painted unlike the rest.
     """
 
     def __init__(
@@ -173,8 +177,9 @@ class Descriptor(nn.Module):
         Returns:
             {name: what `use` returned}; by default the maps themselves.
         """
+        size, margin = image.shape[2:], 0
         if self.edges == "clean":
-            margin = min(MARGIN, *(side - 1 for side in image.shape[2:]))
+            margin = min(MARGIN, *(side - 1 for side in size))
             image = F.pad(image, (margin,) * 4, mode="reflect")
         mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
         scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
@@ -186,7 +191,7 @@ class Descriptor(nn.Module):
                 break
             x = self._layer(x, layer)
             if layer in layers:
-                found[layer] = use(layer, x)
+                found[layer] = use(layer, without_margin(x, layer, size, margin) if margin else x)
         return found
 
     def _layer(self, x: Tensor, layer: str) -> Tensor:
@@ -199,6 +204,43 @@ class Descriptor(nn.Module):
         return F.conv2d(x, weight, bias, padding=1).relu_()
 
 
+def without_margin(maps: Tensor, layer: str, size: Sequence[int], margin: int) -> Tensor:
+    """A layer's maps less what lies in a margin around the image; a view of them.
+
+    Args:
+        maps: (B, C, H', W') of a framed image, channels-last.
+        layer: whose they are.
+        size: (height, width) of the image within, px.
+        margin: px around it.
+
+    Returns:
+        (B, C, ⌈height/r⌉, ⌈width/r⌉), where the layer has one position for r px a side; all maps
+        where the margin is no whole number of those. It can be differentiated once, and its
+        gradient is channels-last.
+    """
+    ratio = 2 ** (block_of(layer) - (not layer.startswith("pool")))
+    if margin % ratio:
+        return maps
+    place = tuple(slice(margin // ratio, margin // ratio - (-side // ratio)) for side in size)
+    inner: Tensor = _Inner.apply(maps, place)
+    return inner
+
+
+class _Inner(torch.autograd.Function):
+    # Left to autograd, the gradient is laid out anew, and every convolution below copies its maps.
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, place: tuple[slice, slice]) -> Tensor:  # noqa: ANN401
+        ctx.shape, ctx.place = maps.shape, place
+        return maps[..., place[0], place[1]]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        whole = grad.new_zeros(ctx.shape).contiguous(memory_format=torch.channels_last)
+        whole[..., ctx.place[0], ctx.place[1]] = grad
+        return whole, None
+
+
 def load(
     name: Name = "vgg19",
     *,
@@ -206,7 +248,7 @@ def load(
     dtype: torch.dtype = torch.float32,
     pool: Pool = "max",
     edges: Edges = "trained",
-    normalise: bool = False,
+    normalise: Normalise = "never",
     file: Path | None = None,
     on_step: OnStep = ignore,
 ) -> Descriptor:
@@ -219,7 +261,8 @@ def load(
         dtype: see there.
         pool: see there.
         edges: see there.
-        normalise: scale the weights so that every filter's mean activation is 1 (`normalised`).
+        normalise: scale the weights so that every filter's mean activation is 1 (`normalised`):
+            "known" if the means are known, "always" or not at all.
         file: weights to use in place of the bundled or downloaded ones, a state dict as
             torchvision writes it; for `vgg19` too.
         on_step: told of a download.
@@ -228,7 +271,8 @@ def load(
         StylizeError: the weights cannot be had or read, or no means are known for them.
     """
     source = SOURCES[name]
-    if normalise and (name != "vgg19" or file is not None):
+    is_known = name == "vgg19" and file is None
+    if normalise == "always" and not is_known:
         raise StylizeError(
             "weight normalisation is known for the bundled vgg19 only; "
             "use --descriptor vgg19 without --weights, or another preset than 'paper'"
@@ -239,7 +283,7 @@ def load(
         convolutions = read_bundled(source)
     else:
         convolutions = read_torchvision(weights.fetch(weights.TABLE[name], on_step=on_step), source)
-    if normalise:
+    if normalise != "never" and is_known:
         convolutions = normalised(convolutions, read_means(pool))
     return Descriptor(source, convolutions, layers=layers, dtype=dtype, pool=pool, edges=edges)
 

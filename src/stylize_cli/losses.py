@@ -17,8 +17,8 @@ from stylize_cli.config import LUMINANCE
 LEAST_NORM = 1e-8  # added to the norm that a gradient is divided by
 FARTHEST = 3.0  # logit of a value of 0.95: white, and still with a gradient
 PRECISION = 1e-7  # of values near 1, as float32 has them
-CELL = 8  # px, side of the squares whose light and dark is compared
-FLAT = 1e-6  # mean square of a luminance that hardly varies
+CELL = 8  # px, side of the squares whose light and dark a network keeps
+FLAT = 1e-8  # mean square of a luminance that hardly varies
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ def total_variation(image: Tensor) -> Tensor:
     return half
 
 
-def tonal_layout(image: Tensor, photo: Tensor) -> Tensor:
+def tonal_layout(image: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
     """How unlike the places of light and dark are: 1 - r of the luminance, cell by cell.
 
     A style loss does not care where a picture is bright. A network of instance normalisations uses
@@ -189,23 +189,24 @@ def tonal_layout(image: Tensor, photo: Tensor) -> Tensor:
     and leaves the painter's own brightness, contrast and strokes smaller than a cell alone.
 
     Args:
-        image: (B, 3, H, W) RGB in [0, 1], sides of at least a cell (8 px).
+        image: (B, 3, H, W) RGB in [0, 1], sides of at least a cell.
         photo: the same shape.
+        cell: side of the squares whose mean counts, px.
 
     Returns:
         (B,) in [0, 2], 0 where one is the other but for brightness and contrast; about 1 where
         either has no light and dark at all.
     """
-    one, other = _tones(image), _tones(photo)
+    one, other = _tones(image, cell), _tones(photo, cell)
     norms = one.norm(dim=1) * other.norm(dim=1)
     correlation: Tensor = (one * other).sum(1) / (norms + FLAT * one.shape[1])
     return 1 - correlation
 
 
-def _tones(image: Tensor) -> Tensor:
+def _tones(image: Tensor, cell: int) -> Tensor:
     """(B, 3, H, W) -> (B, cells) mean luminances less their mean."""
     luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    cells = F.avg_pool2d(luminance, CELL).flatten(1)
+    cells = F.avg_pool2d(luminance, cell).flatten(1)
     return cells - cells.mean(1, keepdim=True)
 
 

@@ -1,7 +1,7 @@
 """What a picture is optimised towards, and how far it still is from that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation
 from stylize_cli.statistics import STATISTICS
 
+CELLS = 18  # along the longer side: squares whose light and dark is compared
 LEAST_DISTANCE = 0.01  # of the style's own square: a photo nearer than that has the style already
 
 
@@ -32,12 +33,17 @@ class Targets:
         content: features, compared by their mean square difference.
         style: statistics of features, compared by their distance.
         tv_weight: of the total variation per value.
+        photo: (1, 3, H, W), whose light and dark should stay where they are; None where there is
+            none, or that does not count.
+        layout_weight: of that.
         statistic: the style's.
     """
 
     content: tuple[Target, ...] = ()
     style: tuple[Target, ...] = ()
     tv_weight: float = 0.0
+    photo: Tensor | None = None
+    layout_weight: float = 0.0
     statistic: StatisticName = "gram"
 
     @property
@@ -58,6 +64,22 @@ class Targets:
                 loss = statistic.distance(statistic.of(features), target.value).mean()
                 terms[f"style {layer}"] = target.weight * loss
         return terms
+
+    def pixel_terms(self, image: Tensor) -> dict[str, Tensor]:
+        """The weighted losses of an image (1, 3, H, W) itself: "tv", "layout"."""
+        terms = {}
+        if self.tv_weight:
+            terms["tv"] = self.tv_weight * losses.total_variation(image) / image.numel()
+        if self.photo is not None and self.layout_weight:
+            cell = max(1, min(max(image.shape[2:]) // CELLS, *image.shape[2:]))
+            layout = losses.tonal_layout(image, self.photo, cell).mean()
+            terms["layout"] = self.layout_weight * layout
+        return terms
+
+    def with_content(self, factor: float) -> "Targets":
+        """The same, with so many times the weight of the content."""
+        content = tuple(replace(one, weight=one.weight * factor) for one in self.content)
+        return replace(self, content=content)
 
 
 @torch.no_grad()
@@ -141,8 +163,7 @@ def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     image = image.detach().requires_grad_()
     found = describe(image, targets.layers, targets.terms)
     terms = {name: term for layer in found.values() for name, term in layer.items()}
-    if targets.tv_weight:
-        terms["tv"] = targets.tv_weight * losses.total_variation(image) / image.numel()
+    terms |= targets.pixel_terms(image)
     values = torch.stack(list(terms.values()))
     total = values.sum()
     (gradient,) = torch.autograd.grad(total, image)

@@ -44,7 +44,7 @@ def load(
         dtype=machine.dtype,
         pool=config.pool,
         edges=config.edges,
-        normalise=isinstance(config, OptimizeConfig) and config.normalise,
+        normalise=config.normalise if isinstance(config, OptimizeConfig) else "never",
         file=file,
         on_step=on_step,
     ).to(machine.device)

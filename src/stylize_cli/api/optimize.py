@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -38,7 +38,8 @@ class OptimizeOptions(TypedDict, total=False):
     scales: int | Literal["auto"] | None
     optimizer: Literal["lbfgs", "adam"] | None
     init: Source | None  # "content", "noise", or a picture to start from
-    content_weight: float | None
+    balance: float | None  # from 0, all photo, to 1, all painter
+    content_weight: float | None  # a fixed one, in place of the balance
     style_weight: float | None
     tv_weight: float | None
     shares: Sequence[float] | None  # of several styles; made to sum to 1
@@ -322,6 +323,15 @@ def check_roles(
         raise StylizeError("--texture has no photo and its own settings: leave out the others")
 
 
+def _check_balance(options: OptimizeOptions) -> None:
+    if options.get("content_weight") is not None:
+        raise StylizeError("--balance steers the content weight: leave out --content-weight")
+    if options.get("preset", "default") != "default" or options.get("texture") is not None:
+        raise StylizeError("--balance is the default preset's: give --content-weight instead")
+    if not 0 <= float(options["balance"] or 0) <= 1:
+        raise StylizeError(f"--balance {options['balance']} must lie between 0 and 1")
+
+
 def _is_named(init: Source | None) -> bool:
     return isinstance(init, str) and init in ("content", "noise")
 
@@ -334,6 +344,10 @@ def _settings(options: OptimizeOptions) -> OptimizeConfig:
         given[name] = None if given[name] is None else tuple(given[name])
     given["init"] = given["init"] if _is_named(given["init"]) else None
     config = override(start if options.get("texture") is None else TEXTURE, **given)
+    if given["balance"] is not None:
+        _check_balance(options)
+    elif given["content_weight"] is not None:
+        config = replace(config, balance=None)
     if not config.content_weight and not config.style_weight:
         raise StylizeError("both weights are 0: give --content-weight or --style-weight")
     return config

@@ -70,9 +70,21 @@ def optimize(
             "--init", metavar="content|noise|FILE", help="Where to start. [default: content]"
         ),
     ] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(
+            "--balance",
+            metavar="X",
+            min=0,
+            max=1,
+            help=f"From 0, all photo, to 1, all painter. {_default('balance')}",
+        ),
+    ] = None,
     content_weight: Annotated[
         float | None,
-        typer.Option("--content-weight", metavar="X", min=0, help=_default("content_weight")),
+        typer.Option(
+            "--content-weight", metavar="X", min=0, help="In place of --balance: a fixed weight."
+        ),
     ] = None,
     style_weight: Annotated[
         float | None,
@@ -97,7 +109,8 @@ def optimize(
         ),
     ] = None,
     content_layers: Annotated[
-        str | None, typer.Option("--content-layers", metavar="LAYER,...", help="[default: relu4_2]")
+        str | None,
+        typer.Option("--content-layers", metavar="LAYER,...", help="[default: relu3_3,relu4_2]"),
     ] = None,
     style_layers: Annotated[
         str | None,
@@ -158,6 +171,7 @@ def optimize(
         scales=options.parse_scales(scales),
         optimizer=optimizer,
         init=init,
+        balance=balance,
         content_weight=content_weight,
         style_weight=style_weight,
         tv_weight=tv_weight,

@@ -17,6 +17,11 @@ from stylize_cli.objectives import Target, Targets
 KeepColours = Literal["luminance", "covariance"]
 
 COARSEST = 128  # px, about the long side of the first of the automatic scales
+MOST_LOST = 0.56  # of the content's relative mean square, where all is the painter's
+LEAST_LOST = 0.02  # where all is the photo's
+STEERED = (0.4, 2.5)  # least and greatest factor of the content weight that a balance leads to
+ROUNDS = 3  # at each scale, after each of which the content weight is steered anew
+LEAST_ROUND = 12  # iterations, of which there is one round more
 POSITIONS = 4  # on the short side of the deepest layer: fewer say nothing about a style
 
 
@@ -121,25 +126,61 @@ def optimize(
     """
     sizes = scale_sizes(size, config)
     work = [height * width for height, width in sizes]
-    image = _start(pictures, config, sizes[0], seed)
+    image, weight = _start(pictures, config, sizes[0], seed), _usual(config)
+    rounds = 1 if config.balance is None else min(ROUNDS, 1 + config.iterations // LEAST_ROUND)
+    ends = [config.iterations * (turn + 1) // rounds for turn in range(rounds)]
     for index, scale in enumerate(sizes):
         aims = targets(describe, pictures, config, scale)
         hardware.release_memory()
-        best: minimizers.Iterate | None = None
-        for now in _minimise(describe, images.resize(image, scale), aims, config):
-            _check_finite(now.evaluation.loss)
-            if best is None or now.evaluation.loss < best.evaluation.loss:
-                best = now
+        image = images.resize(image, scale)
+        for begun, end in zip([0, *ends], ends, strict=False):
+            weighed = aims.with_content(weight)
+            for best, taken in _descend(describe, image, weighed, config, most=end - begun):
+                done = sum(work[:index]) + (begun + taken) / config.iterations * work[index]
+                losses = {**best.evaluation.parts, "total": best.evaluation.loss}
+                yield Best(best.x, losses, done / sum(work))
             image = best.x
-            share = min(1.0, now.evaluations / config.iterations)
-            yield Best(
-                image,
-                {**best.evaluation.parts, "total": best.evaluation.loss},
-                (sum(work[:index]) + share * work[index]) / sum(work),
-            )
-            if now.evaluations >= config.iterations:
-                break
+            weight = _steered(weight, best.evaluation.parts, config)
     _check_not_blank(image)
+
+
+def _descend(
+    describe: Describe, image: Tensor, aims: Targets, config: OptimizeConfig, *, most: int
+) -> Iterator[tuple[minimizers.Iterate, int]]:
+    """One round: the best iterate so far, and how many evaluations it has taken, `most` at most."""
+    best: minimizers.Iterate | None = None
+    for now in _minimise(describe, image, aims, config):
+        _check_finite(now.evaluation.loss)
+        if best is None or now.evaluation.loss < best.evaluation.loss:
+            best = now
+        yield best, min(most, now.evaluations)
+        if now.evaluations >= most:
+            return
+
+
+def _steered(weight: float, parts: Mapping[str, float], config: OptimizeConfig) -> float:
+    """The factor of the content weight for the next round: more where more of the photo is lost.
+
+    It is held within `STEERED` of what the balance asks for by itself, so that a picture which a
+    style leaves alone is not painted over for that, and one that cannot be kept is not fought for.
+    """
+    content = [value for name, value in parts.items() if name.startswith("content ")]
+    if config.balance is None or not content or not config.content_weight:
+        return weight
+    lost = sum(content) / (weight * config.content_weight)
+    wanted = _wanted(config.balance)
+    least, most = (_usual(config) * factor for factor in STEERED)
+    return min(max(weight * lost / wanted, least), most)
+
+
+def _usual(config: OptimizeConfig) -> float:
+    """The factor of the content weight that a balance begins with: 1 in the middle."""
+    return 1.0 if config.balance is None else (MOST_LOST / 2 / _wanted(config.balance)) ** 2
+
+
+def _wanted(balance: float) -> float:
+    """The relative mean square of the content that may be lost."""
+    return max(LEAST_LOST, MOST_LOST * balance)
 
 
 def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], seed: int) -> Tensor:
@@ -180,7 +221,7 @@ def targets(
             content=photo,
             statistic=config.statistic,
         )
-    return Targets(content, style, config.tv_weight, config.statistic)
+    return Targets(content, style, config.tv_weight, photo, config.layout_weight, config.statistic)
 
 
 def _shown(style: Tensor, pixels: int, config: OptimizeConfig) -> Tensor:
