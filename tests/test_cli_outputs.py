@@ -140,6 +140,14 @@ def test_plots_that_could_not_be_written_are_refused_beforehand(name, said):
         plots.check(Path(name), Path("out.png"), [Path("in.png")])
 
 
+def test_without_matplotlib_a_plot_says_how_to_have_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(
+        StylizeError, match=r"pip install 'stylize-cli\[plot\]', or leave out --plot"
+    ):
+        plots.check(Path("a.png"), None, [])
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 def test_words_go_to_stderr_and_data_to_stdout(capsys, quiet):
     console = Console(quiet=quiet)

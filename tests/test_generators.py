@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional as F
 
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import BUILDERS, KINDS, johnson
 from stylize_cli.generators.conditional import ConditionalTransform
 from stylize_cli.generators.johnson import JohnsonTransform
 from stylize_cli.generators.layers import (
@@ -362,3 +364,23 @@ def test_degrading_leaves_a_constant_as_it_is(factor):
     colour = torch.tensor([0.0, 0.3, 1.0]).view(1, 3, 1, 1)
     small = degraded(colour.expand(2, -1, 32, 48), factor)
     torch.testing.assert_close(small, colour.expand(2, -1, 32 // factor, 48 // factor))
+
+
+def test_the_table_knows_what_the_networks_are():
+    levels = 4
+    given = {
+        "conditional": {"styles": 2},
+        "johnson": {},
+        "johnson-upscaler": {"factor": 2},
+        "pyramid": {"levels": levels},
+        "upscaler": {"factor": 2},
+    }
+    assert given.keys() == KINDS.keys() == BUILDERS.keys()
+    for name, arguments in given.items():
+        kind, network = KINDS[name], KINDS[name].build(width=4, **arguments)
+        assert kind.multiple(levels) % network.multiple == 0
+        parameters = inspect.signature(network.forward).parameters
+        assert kind.takes_mix == ("mix" in parameters)
+        assert kind.takes_noise == ("inputs" in parameters)
+    assert KINDS["johnson"].least(levels) == johnson.MARGIN + 1
+    assert KINDS["pyramid"].least(levels) == 16

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network, load
-    from stylize_cli.api.optimize import Iterate, iterate, optimize
+    from stylize_cli.api.optimization import Iterate
+    from stylize_cli.api.optimize import iterate, optimize
     from stylize_cli.api.picture import Picture
     from stylize_cli.api.train import train
     from stylize_cli.errors import StylizeError
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Iterate": "api.optimize",
+    "Iterate": "api.optimization",
     "Network": "api.network",
     "Picture": "api.picture",
     "StylizeError": "errors",

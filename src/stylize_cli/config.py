@@ -231,11 +231,6 @@ class TrainConfig:
     frozen: float = 0.0
 
     @property
-    def multiple(self) -> int:
-        """What sides of the generator's input must be multiples of."""
-        return int(2 ** (self.levels - 1)) if self.generator == "pyramid" else 4
-
-    @property
     def layers(self) -> set[str]:
         """All layers looked at; none where pixels alone count."""
         if self.loss == "pixel":

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from os import PathLike, fspath
 
 from stylize_cli import engines, images, models
+from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.engines import Engine, EngineName, Precision
@@ -14,6 +15,14 @@ from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.texture import Size
 from stylize_cli.progress import OnStep, Step, ignore
+
+RANGES: Ranges = {
+    "strength": (0, 1),
+    "size": (2, ANY),
+    "cell": (16, ANY),
+    "noise_scale": (0, ANY),
+    "seed": SEED,
+}
 
 
 class Network:
@@ -65,6 +74,8 @@ class Network:
             StylizeError: the photo cannot be read, there is no such style, or memory will not do.
         """
         self.check_takes_photos()
+        asked = {"strength": strength, "size": size, "noise_scale": noise_scale, "seed": seed}
+        check_ranges(asked, RANGES)
         chosen, picture = feedforward.choose_style(self.engine.about, style), Picture(photo)
         pixels = apply.fit(picture.floats, size, self.engine, self.room)
         mix = feedforward.one_style(self.engine.about, chosen)
@@ -142,6 +153,7 @@ class Network:
         Raises:
             StylizeError: see `blend`.
         """
+        check_ranges({"strength": strength, "size": size, "cell": cell}, RANGES)
         room, picture = self.room, Picture(photo)
         if mixture.kind != "picture":
             cell = cell or figures.CELL

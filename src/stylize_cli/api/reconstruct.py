@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stylize_cli import descriptors, devices, images, sheets
 from stylize_cli.api import describing
-from stylize_cli.api.optimize import check
+from stylize_cli.api.optimize import check_fits
 from stylize_cli.api.picture import Picture, Source, of_tensors
 from stylize_cli.config import (
     FIGURE_CONTENT,
@@ -144,7 +144,7 @@ def prepare(
     original = picture.planes().rgb
     shape = images.fitted(images.size_of(original), size)
     for config in series.values():
-        check(config, descriptor, shape, machine, memory)
+        check_fits(config, descriptor, shape, machine, memory)
     file = None if weights is None else Path(weights)
     notes = (f"{picture.name}: {picture.note}",) if picture.note else ()
     return Reconstruction(original, series, shape, machine, descriptor, file, seed, threads, notes)

@@ -14,7 +14,7 @@ from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
-    from stylize_cli.api.train import Lesson
+    from stylize_cli.api.lesson import Lesson
     from stylize_cli.methods.course import Course
     from stylize_cli.methods.train import Training
     from stylize_cli.training import Update

@@ -14,7 +14,7 @@ from stylize_cli.config import PRESETS
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from stylize_cli.api.optimize import OptimizeOptions
+    from stylize_cli.api.optimization import OptimizeOptions
     from stylize_cli.encoders import Depth
 
 

@@ -13,7 +13,7 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from stylize_cli.api.train import TrainOptions
+    from stylize_cli.api.lesson import TrainOptions
 
 SAVE_EVERY = 100  # steps; this and the next as in the API, which the help must not import
 LEAST_SIZE = 32  # px

@@ -11,7 +11,7 @@ from stylize_cli.progress import Step
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stylize_cli.api.optimize import Iterate, Optimization
+    from stylize_cli.api.optimization import Iterate, Optimization
     from stylize_cli.api.reconstruct import Reconstruction
     from stylize_cli.descriptors import Describe
     from stylize_cli.methods.optimize import Best

@@ -16,20 +16,12 @@ from numpy.typing import NDArray
 
 from stylize_cli import hardware
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
 
 Pixels = NDArray[np.float32]
 EngineName = Literal["auto", "openvino", "torch"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-# Values alive at once at the peak, per pixel of the output, as multiples of the generator's width;
-# chosen so that no measured peak was above the estimate.
-ALIVE = {
-    "conditional": 5.0,
-    "johnson": 2.5,
-    "johnson-upscaler": 1.5,
-    "pyramid": 7.0,  # of the trunk at full resolution
-    "upscaler": 1.5,
-}
 LOADING = 60_000_000  # bytes: weights, and kernels that are generated for a shape
 
 
@@ -63,12 +55,12 @@ class About:
     @property
     def takes_mix(self) -> bool:
         """Whether its second input is a mixture of styles."""
-        return self.generator == "conditional"
+        return KINDS[self.generator].takes_mix
 
     @property
     def noise_levels(self) -> int:
         """At how many scales it takes noise, each half as coarse as the last; 0 for none."""
-        return self.multiple.bit_length() if self.generator == "pyramid" else 0
+        return self.multiple.bit_length() if KINDS[self.generator].takes_noise else 0
 
     @property
     def takes_photo(self) -> bool:
@@ -187,7 +179,7 @@ def _may_have_accelerator() -> bool:
 def bytes_needed(about: About, size: tuple[int, int], *, itemsize: int) -> int:
     """Bytes that one input of (height, width) takes in a generator of that precision."""
     width = about.noise_levels * about.arguments.get("width", 8) or about.arguments.get("width", 32)
-    maps = ALIVE.get(about.generator, 6.0) * width
+    maps = KINDS[about.generator].alive * width
     outputs = size[0] * size[1] * about.factor**2
     colours = 2 * 3 * np.dtype(np.float32).itemsize  # what goes in, and what comes out
     return LOADING + int(outputs * (maps * itemsize + colours))

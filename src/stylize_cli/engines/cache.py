@@ -13,7 +13,7 @@ KEPT = 16  # files of a kind; those used longest ago go
 
 
 def folder() -> Path:
-    """Where they lie."""
+    """The folder of what engines made of models."""
     return paths.cache_dir() / "engines"
 
 

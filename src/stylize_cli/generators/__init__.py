@@ -1,18 +1,67 @@
-"""The trained networks, and the table that names them in a model file."""
+"""The trained networks: a row for each, of all that others need to know. It imports no torch."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from stylize_cli.generators.conditional import ConditionalTransform
-from stylize_cli.generators.johnson import JohnsonTransform
-from stylize_cli.generators.pyramid import Pyramid
-from stylize_cli.generators.superres import JohnsonUpscaler, Upscaler
 
-BUILDERS: Mapping[str, Callable[..., nn.Module]] = {
-    "conditional": ConditionalTransform,
-    "johnson": JohnsonTransform,
-    "johnson-upscaler": JohnsonUpscaler,
-    "pyramid": Pyramid,
-    "upscaler": Upscaler,
+@dataclass(frozen=True)
+class Kind:
+    """One kind of generator.
+
+    Attributes:
+        home: its module and its class, below this package.
+        alive: values alive at once at the peak of a pass, per pixel of its output, as multiples of
+            its width; chosen so that no measured peak was above the estimate.
+        takes_mix: whether its second input is a mixture of styles.
+        takes_noise: whether it takes noise at several scales, each half as coarse as the last.
+        shortest: side of a photo that it can be trained on, px.
+    """
+
+    home: str
+    alive: float
+    takes_mix: bool = False
+    takes_noise: bool = False
+    shortest: int = 1
+
+    def build(self, **arguments: Any) -> "nn.Module":  # noqa: ANN401 - each has its own
+        """The network, untrained; its class says what the arguments are."""
+        module, _, name = self.home.partition(".")
+        network: nn.Module = getattr(import_module(f"{__name__}.{module}"), name)(**arguments)
+        return network
+
+    def multiple(self, levels: int) -> int:
+        """What sides of a training's pictures must be multiples of.
+
+        Args:
+            levels: scales of noise, where it takes any.
+        """
+        return int(2 ** (levels - 1)) if self.takes_noise else 4
+
+    def least(self, levels: int) -> int:
+        """The shortest side of a training's pictures, px.
+
+        Args:
+            levels: scales of noise, where it takes any: at the coarsest too there must be a
+                deviation to divide by.
+        """
+        return 2 * self.multiple(levels) if self.takes_noise else self.shortest
+
+
+KINDS: Mapping[str, Kind] = {
+    "conditional": Kind("conditional.ConditionalTransform", alive=5.0, takes_mix=True),
+    # It mirrors 40 px around its input.
+    "johnson": Kind("johnson.JohnsonTransform", alive=2.5, shortest=41),
+    "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5),
+    # Alive is its trunk, at full resolution.
+    "pyramid": Kind("pyramid.Pyramid", alive=7.0, takes_noise=True),
+    "upscaler": Kind("superres.Upscaler", alive=1.5),
+}
+
+BUILDERS: Mapping[str, Callable[..., "nn.Module"]] = {
+    name: kind.build for name, kind in KINDS.items()
 }

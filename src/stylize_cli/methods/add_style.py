@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
 
 LOSSES = (
     *("weighting", "content_weight", "style_weight", "tv_weight", "layout_weight", "range_weight"),
@@ -42,7 +43,7 @@ def alone(base: Checkpoint, name: str) -> Checkpoint:
     Raises:
         StylizeError: the model can take no more styles, or has one of that name.
     """
-    if base.generator != "conditional":
+    if not KINDS[base.generator].takes_mix:
         raise StylizeError(
             f"a model of method '{base.method}' and network '{base.generator}' takes no further "
             "style: give --to a model trained with the default preset on one style or more"

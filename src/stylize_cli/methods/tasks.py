@@ -13,7 +13,7 @@ from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config import Method, TrainConfig
 from stylize_cli.descriptors import Source
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS, johnson
+from stylize_cli.generators import KINDS, Kind
 from stylize_cli.generators.pyramid import draw_noise, with_image
 from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
@@ -60,19 +60,24 @@ class Task:
     start: Checkpoint | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What is known of its generator."""
+        return KINDS[self.config.generator]
+
+    @property
     def names(self) -> tuple[str, ...]:
-        """Of the styles."""
+        """Names of the styles that are to be learnt."""
         return tuple(name for name, _ in self.styles)
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What builds its generator."""
+        """What its generator is built with."""
         arguments: dict[str, Any] = {"width": self.config.width}
         if self.factor:
             arguments["factor"] = self.factor
-        if self.config.generator == "conditional":
+        if self.kind.takes_mix:
             arguments["styles"] = len(self.styles)
-        if self.config.generator == "pyramid":
+        if self.kind.takes_noise:
             arguments |= {"levels": self.config.levels, "norm": self.config.norm}
             arguments["image"] = self.method == "texture-style"
         return arguments
@@ -85,7 +90,7 @@ class Task:
         # The layers' own initialisation draws from torch's global generator.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
-            network = BUILDERS[self.config.generator](**self.arguments)
+            network = self.kind.build(**self.arguments)
         if self.start is not None:
             width = self.config.width
             network.load_state_dict(warm_start.weights(self.start, self.names, width, self.seed))
@@ -95,9 +100,9 @@ class Task:
         """Its generator with other settings and a batch of inputs, neither with any memory."""
         own = replace(self, config=config)
         with torch.device("meta"):
-            network = BUILDERS[config.generator](**own.arguments)
+            network = own.kind.build(**own.arguments)
             photos = torch.empty(OUTLINED, 3, config.size, config.size)
-            if config.generator == "pyramid":
+            if own.kind.takes_noise:
                 noise = draw_noise(images.size_of(photos), config.levels, OUTLINED, None)
                 batch = with_image(noise, photos) if self.method == "texture-style" else noise
             else:
@@ -115,9 +120,9 @@ class Task:
         config = self.config
         if self.factor:
             return [degraded(photos, self.factor)]
-        if config.generator == "conditional":
+        if self.kind.takes_mix:
             return [photos, torch.eye(len(self.styles), device=photos.device)[list(chosen)]]
-        if config.generator == "pyramid":
+        if self.kind.takes_noise:
             random = torch.Generator().manual_seed(_mixed(self.seed, step))
             noise = draw_noise(images.size_of(photos), config.levels, len(photos), random)
             noise = [one.to(photos.device) for one in noise]
@@ -193,10 +198,8 @@ def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
 
 def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
     """The least side of a sample, and what sides must be multiples of."""
-    least = descriptors.least_side(config.layers) if config.layers else 0
-    if config.generator == "johnson":
-        least = max(least, johnson.MARGIN + 1)
-    if config.generator == "pyramid":  # at the coarsest scale too there is a deviation to divide by
-        least = max(least, 2 * config.multiple)
-    multiple = max(config.multiple, factor or 0)
-    return -(-max(least, LEAST_SIZE, multiple) // multiple) * multiple, multiple
+    kind = KINDS[config.generator]
+    seen = descriptors.least_side(config.layers) if config.layers else 1
+    multiple = max(kind.multiple(config.levels), factor or 0)
+    least = max(seen, kind.least(config.levels), LEAST_SIZE, multiple)
+    return -(-least // multiple) * multiple, multiple

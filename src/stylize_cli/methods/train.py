@@ -96,7 +96,7 @@ class Training:
             for update in training.fit(losses, self.optimizer, config, first=self.step):
                 self.step = update.step
                 due = update.step % RATED == 0 or update.step == config.steps
-                if config.generator == "pyramid" and due:
+                if self.task.kind.takes_noise and due:
                     self._rate(targets or {})
                 yield update
 
@@ -183,7 +183,7 @@ class Training:
             {style's name, "" where there is none: (1, 3, h, w) RGB in [0, 1]}, sides rounded down
             to what the network can make.
         """
-        multiple = self.task.factor or self.task.config.multiple
+        multiple = self.task.factor or self.task.kind.multiple(self.task.config.levels)
         # No thinner than what the network's own padding can mirror.
         least = multiple * math.ceil(max(getattr(self.network, "least", 1), LEAST_SIDE) / multiple)
         height, width = (max(least, side // multiple * multiple) for side in photo.shape[2:])

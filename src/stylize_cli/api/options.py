@@ -1,0 +1,31 @@
+"""What is checked of every option that a caller gives by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stylize_cli.errors import StylizeError
+
+Ranges = Mapping[str, tuple[float, float]]  # least and most, both allowed, by option
+
+ANY = float("inf")
+SEED = (0, 2**32 - 1)
+
+
+def check(function: str, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raises `TypeError` for an option that a function does not have, as Python itself does."""
+    unknown = options.keys() - known.keys()
+    if unknown:
+        raise TypeError(f"{function} has no option {', '.join(sorted(unknown))}")
+
+
+def check_ranges(options: Mapping[str, Any], ranges: Ranges) -> None:
+    """Refuses numbers beyond their range; None is not given.
+
+    Raises:
+        StylizeError: one is too small or too large.
+    """
+    for name, (least, most) in ranges.items():
+        value = options.get(name)
+        if value is not None and not least <= value <= most:
+            wanted = f"at least {least:g}" if most == ANY else f"from {least:g} to {most:g}"
+            raise StylizeError(f"{name} {value} will not do: it must be {wanted}")
