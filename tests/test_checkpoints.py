@@ -281,15 +281,15 @@ def test_weights_that_are_not_numbers_are_refused(value):
 # Writing.
 
 
-@pytest.mark.parametrize("name", ["write_bytes", "replace"])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(name, model, monkeypatch):
+@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(owner, name, model, monkeypatch):
     old = model.read_bytes()
 
     def fail(*_arguments):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, name, fail)
+        patch.setattr(owner, name, fail)
         with pytest.raises(StylizeError, match="No space left"):
             checkpoints.save(model, checkpoint_of("upscaler"))
     assert model.read_bytes() == old
