@@ -342,7 +342,7 @@ def test_a_model_whose_own_tensors_share_their_values_is_refused_before_it_is_co
     assert peak_of(replace(made, weights=weights).build) < 50e6
 
 
-def repacked(path, compression, change=lambda name, data: data):
+def repacked(path, compression, change=lambda _, data: data):
     with zipfile.ZipFile(path) as archive:
         parts = [(name, archive.read(name)) for name in archive.namelist()]
     with zipfile.ZipFile(path, "w", compression) as archive:

@@ -86,11 +86,16 @@ def _suggestion(path: Path) -> str:
     return f": did you mean {names[near[0]]}?" if near else ": check the path"
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes, *, fix: str = "choose another folder with -o") -> None:
     """Write a file by way of a temporary one beside it, so that it appears whole or not at all.
 
     It is on the disk before it has its name: after a power cut there is the old file or the new
     one. Temporary files that a kill left in the folder go. Missing folders are created.
+
+    Args:
+        path: of the file.
+        data: what it is to hold.
+        fix: what to advise where that cannot be.
 
     Raises:
         StylizeError: the folder cannot be made or written to, or the disk is full.
@@ -109,9 +114,7 @@ def write(path: Path, data: bytes) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise StylizeError(
-            f"cannot write {path} ({error.strerror}): choose another folder with -o"
-        ) from error
+        raise StylizeError(f"cannot write {path} ({error.strerror}): {fix}") from error
 
 
 def resolved(path: Path) -> Path:
