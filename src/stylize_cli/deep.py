@@ -21,6 +21,7 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # tifffile's names for kinds of TIFF (TIFF 6.0, sections 3 to 8 and 18).
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 ASSOCIATED = 1  # colours are multiplied by the alpha
+SEPARATE = 2  # one channel after the other
 NONE, DEFLATE, PACKBITS = (1,), (8, 32946), (32773,)  # compressions that need no other package
 
 _TRUE_COLOUR = ("RGB;16", "RGBA;16")  # how Pillow calls 16 bits that it reads as 8
@@ -129,10 +130,13 @@ def tiff(data: bytes, check: Callable[[tuple[int, int]], None]) -> Deep | None:
         kind = int(page.photometric)
     except Exception:  # what it cannot parse, Pillow may
         return None
-    if page.bitspersample <= 8 or kind not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+    if kind not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+        return None
+    layers = page.planarconfig == SEPARATE and kind != RGB and page.samplesperpixel > 1
+    if page.bitspersample <= 8 and not layers:
         return None
     if page.compression not in NONE + DEFLATE + PACKBITS:
-        if page.planarconfig == 1 and kind != WHITE_IS_ZERO and page.dtype == np.uint16:
+        if page.planarconfig != SEPARATE and kind != WHITE_IS_ZERO and page.dtype == np.uint16:
             return None
         raise Unreadable(f"its compression is {getattr(page.compression, 'name', 'unknown')}")
     if page.axes not in ("YX", "YXS", "SYX"):
@@ -166,6 +170,8 @@ def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Values:
     # Beyond 16 bits, integers are some instrument's: the brightest is white.
     top = 1.0 if is_float else float(2 ** min(page.bitspersample, 16) - 1)
     white = 1.0 if is_float else float(2**page.bitspersample - 1)
+    if planes.ndim != 3 or len(planes) < wanted:
+        raise ValueError("its samples are not those of its colours")
     colours = planes[:wanted]
     if kind == WHITE_IS_ZERO:
         colours = white - colours.astype(np.float64)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize_cli import decoders, encoders, files
+from stylize_cli import decoders, encoders, files, headers
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.errors import StylizeError
 
@@ -41,38 +41,65 @@ class Picture:
         rgb: (1, 3, H, W) float32, sRGB in [0, 1].
         alpha: (1, 1, H, W) float32 in [0, 1], not premultiplied; None where all is opaque.
         note: what a reader should be told of the file ("first of 12 frames"), or "".
+        exif: the file's metadata, date, camera and place, for `encode`; b"" where there are none.
     """
 
     rgb: Tensor
     alpha: Tensor | None = None
     note: str = ""
+    exif: bytes = b""
 
 
-def read(path: Path) -> Picture:
+def read(path: Path, *, least: int | None = None, room: int | None = None) -> Picture:
     """Read an image file: upright, in sRGB, the first frame of an animation.
+
+    Args:
+        path: of the file.
+        least: px that the shorter side is wanted to have; a larger file may be read smaller. See
+            `decoders.decode`.
+        room: bytes of memory that reading may take; None is what is free.
 
     Raises:
         StylizeError: the file is missing, not readable, or not a whole image of a sane size.
     """
-    return read_bytes(files.contents(path), name=str(path))
+    return read_bytes(files.contents(path), name=str(path), least=least, room=room)
 
 
-def read_bytes(data: bytes, *, name: str = "stdin") -> Picture:
+def read_bytes(
+    data: bytes, *, name: str = "stdin", least: int | None = None, room: int | None = None
+) -> Picture:
     """Read an image file that is in memory already; see `read`.
 
     Args:
         data: the whole file.
         name: what to call it in errors.
+        least: see `read`; so is room.
+        room: see there.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    pixels, note = decoders.decode(data, name=name)
+    pixels, note = decoders.decode(data, name=name, least=least, room=room)
     planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
-    return Picture(
-        rgb=planes[:, :3],
-        alpha=planes[:, 3:] if planes.shape[1] == 4 else None,
-        note=note,
-    )
+    alpha = planes[:, 3:] if planes.shape[1] == 4 else None
+    return Picture(planes[:, :3], alpha, note, headers.metadata(data))
+
+
+def visible(picture: Picture) -> Picture:
+    """The picture without the margins in which all is transparent.
+
+    A canvas says nothing of the painting on it: with its margins a style would be learnt as partly
+    blank.
+    """
+    if picture.alpha is None or not bool(picture.alpha.any()):
+        return picture
+    seen = picture.alpha[0, 0] > 0
+    spans = []
+    for axis, length in ((1, seen.shape[0]), (0, seen.shape[1])):
+        at = seen.any(axis).nonzero()
+        start = min(int(at[0]), length - decoders.MIN_SIDE)  # never thinner than a picture may be
+        spans.append(slice(start, max(int(at[-1]) + 1, start + decoders.MIN_SIDE)))
+    rgb, alpha = (planes[:, :, spans[0], spans[1]] for planes in (picture.rgb, picture.alpha))
+    return replace(picture, rgb=rgb, alpha=None if bool((alpha == 1).all()) else alpha)
 
 
 def size_of(image: Tensor) -> tuple[int, int]:
