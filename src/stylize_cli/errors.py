@@ -24,6 +24,19 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def is_exhausted(error: BaseException) -> bool:
+    """Whether an error says that memory is: Python's, or what torch and its kin raise for it."""
+    said = str(error).lower()
+    words = (
+        "out of memory",
+        "can't allocate memory",
+        "not enough memory",
+        "bad_alloc",
+        "bad alloc",
+    )
+    return isinstance(error, MemoryError) or any(word in said for word in words)
+
+
 def too_little_memory(what: str, need: int, free: int, fix: str) -> StylizeError:
     """The error of a work that takes more memory than there is.
 

@@ -1,8 +1,9 @@
 """Feeds readers with what a coverage-guided fuzzer makes of a few small files, for some seconds.
 
-``pip install -e '.[fuzz]' && python tests/fuzz/fuzz.py pictures --seconds 60``. Anything but a result
-or a `StylizeError` ends it, with the input in a file ``crash-…``; so does an input that takes over
-2 GB or 20 seconds. What is found belongs into ``corpus/``, and as a test beside the reader's others.
+``pip install -e '.[fuzz]' && python tests/fuzz/fuzz.py pictures --seconds 60``. Anything but a
+result or a `StylizeError` ends it, with the input in a file ``crash-…``; so does an input that
+takes over 2 GB or 20 seconds. What is found belongs into ``corpus/``, and as a test beside the
+reader's others.
 """
 
 import argparse
@@ -56,6 +57,10 @@ READERS: dict[str, Callable[[bytes], None]] = {
 }
 
 
+def _check(line: str) -> None:
+    assert line.isprintable(), repr(line)
+
+
 def main() -> None:
     """Parses the command line, and fuzzes."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -68,7 +73,7 @@ def main() -> None:
         try:
             read(data)
         except StylizeError as error:
-            assert str(error).isprintable()
+            _check(str(error))
 
     with tempfile.TemporaryDirectory() as found:
         limits = [f"-max_total_time={given.seconds}", "-rss_limit_mb=2048", "-timeout=20"]

@@ -34,6 +34,9 @@ class Picture:
             an animation the first frame is taken.
         name: what to call it in errors and in the names of outputs; a file's own is its stem.
         note: what a reader should be told of it.
+        least: px that the shorter side is wanted to have: of a file that has many more, fewer are
+            decoded. None is the whole picture.
+        room: bytes of memory that decoding may take; None is what is free.
 
     Attributes:
         pixels: (H, W, 3) or (H, W, 4): float32 in [0, 1], or uint8 or uint16 from 0 to white.
@@ -48,7 +51,15 @@ class Picture:
     name: str
     note: str
 
-    def __init__(self, source: Source, *, name: str | None = None, note: str = "") -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        note: str = "",
+        least: int | None = None,
+        room: int | None = None,
+    ) -> None:
         own, found = "picture", ""
         if isinstance(source, Picture):
             self.pixels, own, found = source.pixels, source.name, source.note
@@ -57,10 +68,12 @@ class Picture:
         elif isinstance(source, Image.Image):
             self.pixels = decoders.pixels_of(source)
         elif isinstance(source, bytes):
-            self.pixels, found = decoders.decode(source, name=name or "the picture")
+            called = name or "the picture"
+            self.pixels, found = decoders.decode(source, name=called, least=least, room=room)
         else:
             path = Path(fspath(source))
-            self.pixels, found = decoders.decode(images.contents(path), name=str(path))
+            data = images.contents(path)
+            self.pixels, found = decoders.decode(data, name=str(path), least=least, room=room)
             own = path.stem
         self.name, self.note = name or own, note or found
 

@@ -277,14 +277,11 @@ def _base(file: Path, name: str) -> Checkpoint:
 def _named(styles: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, Source]:
     """The styles by name: a file's stem, with -2, -3 and so on where one comes again."""
     if isinstance(styles, Mapping):
-        return dict(styles)
-    several = sources_of(styles)
-    found: dict[str, Source] = {}
-    for one in several:
-        name = _name(one)
-        free = (name, *(f"{name}-{number}" for number in range(2, len(several) + 2)))
-        found[next(other for other in free if other not in found)] = one
-    return found
+        several, names = list(styles.values()), list(styles)
+    else:
+        several = sources_of(styles)
+        names = [_name(one) for one in several]
+    return dict(zip(checkpoints.style_names(names), several, strict=True))
 
 
 def _name(source: Source) -> str:
@@ -376,20 +373,20 @@ def _style(name: str, source: Source, config: TrainConfig, notes: list[str]) -> 
 
     Fifty paintings of 50 megapixels would else take 30 GB.
     """
-    style = _read(source, notes)
+    style = images.visible(_read(source, notes)).rgb
     most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
     return name, images.resize(style, min(most, images.size_of(style)))
 
 
 def _preview(source: Source, notes: list[str]) -> Tensor:
     """The photo that is drawn again and again, at the size of a preview."""
-    photo = _read(source, notes)
+    photo = _read(source, notes).rgb
     return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW))
 
 
-def _read(source: Source, notes: list[str]) -> Tensor:
-    """The colours of a picture; what there is to say of it goes to the notes."""
+def _read(source: Source, notes: list[str]) -> images.Picture:
+    """A picture; what there is to say of it goes to the notes."""
     picture = Picture(source)
     if picture.note:
         notes.append(f"{picture.name}: {picture.note}")
-    return picture.planes().rgb
+    return picture.planes()

@@ -2,8 +2,10 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,13 +72,35 @@ def plan(
         if _format(folder):
             raise StylizeError(f"-o {output} is one file for several results: name a folder")
     tagged = output is None or len(labels) > 1
+    taken: set[str] = set()
     return [
         Item(
             source,
-            {label: _path(folder, place, label if tagged else "", depth) for label in labels},
+            {
+                label: _free(_path(folder, place, label if tagged else "", depth), place, taken)
+                for label in labels
+            },
         )
         for source, place in places.items()
     ]
+
+
+def _free(path: Path, place: Path, taken: set[str]) -> Path:
+    """The path, or where another result has it one with the picture's suffix or a number.
+
+    Two paths are one where a file system may take them for one: by case, or by how accents are
+    written.
+    """
+    kind = place.suffix.lower().removeprefix(".")
+    names = [path.stem, *([f"{path.stem}-{kind}"] if kind else [])]
+    free = chain(names, (f"{path.stem}-{number}" for number in count(2)))
+    for name in free:
+        found = path.with_name(name + path.suffix)
+        key = unicodedata.normalize("NFC", str(found)).casefold()
+        if key not in taken:
+            taken.add(key)
+            return found
+    raise AssertionError  # there are numbers without end
 
 
 def _folder(output: str | None) -> Path | None:
@@ -116,37 +140,45 @@ def _format(path: Path) -> str | None:
 def _path(folder: Path | None, place: Path, label: str, depth: "Depth") -> Path:
     """Where a result goes; its format is the picture's own, where that can be written so deep."""
     # A label may come from anyone's model file.
-    tag = re.sub(r"[^\w.+-]+", "-", f"-{label}") if label else ""
+    tag = re.sub(r"[^\w.+-]+", "-", f"-{label.strip()}") if label else ""
     format = _format(place)
     suffix = place.suffix if format and (depth == 8 or format in DEEP) else ".png"
     return (folder or Path()) / place.parent / f"{place.stem}{tag}{suffix}"
 
 
-def check(items: Sequence[Item], *, depth: "Depth") -> None:
-    """Refuses, before any work, outputs that could not be written or would destroy something.
+def check(items: Sequence[Item], *, depth: "Depth") -> dict[str, str]:
+    """Looks, before any work, for outputs that could not be written or would destroy something.
+
+    Returns:
+        Of several pictures those that can have no result, and why not.
 
     Raises:
-        StylizeError: an output is an input, or of two pictures, or cannot be written.
+        StylizeError: there is one picture, or nothing can be written at all.
     """
+    read = {_identity(Path(item.source)) for item in items} - {None}
+    failed: dict[str, str] = {}
+    for item in items:
+        try:
+            _check(item, read, depth)
+        except StylizeError as error:
+            failed[item.source] = str(error)
+            if len(failed) == len(items):
+                raise
+    return failed
+
+
+def _check(item: Item, read: Collection[object], depth: "Depth") -> None:
+    """Raises `StylizeError` where an output of a picture is an input, or cannot be written."""
     from stylize_cli import images
 
-    read = {_identity(Path(item.source)) for item in items} - {None}
-    made: dict[Path, str] = {}
-    for item in items:
-        for path in item.outputs.values():
-            if path == STDOUT:
-                continue
-            images.check_writable(path, (), depth=depth)
-            if _identity(path) in read:
-                raise StylizeError(
-                    f"{path} is an input and would be overwritten: name another output with -o"
-                )
-            other = made.setdefault(path, item.source)
-            if other != item.source:
-                raise StylizeError(
-                    f"{other} and {item.source} would both become {path}: name the folder that "
-                    "holds them, or run twice"
-                )
+    for path in item.outputs.values():
+        if path == STDOUT:
+            continue
+        images.check_writable(path, (), depth=depth)
+        if _identity(path) in read:
+            raise StylizeError(
+                f"{path} is an input and would be overwritten: name another output with -o"
+            )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

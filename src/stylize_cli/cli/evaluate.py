@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stylize_cli.cli import inputs, options
-from stylize_cli.cli.console import PARTLY_FAILED, Console
+from stylize_cli.cli.console import PARTLY_FAILED, Console, write_line
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -66,6 +66,6 @@ def evaluate(
             console.result({"output": name, "width": width, "height": height, **report})
         else:
             figures = "  ".join(f"{figure} {value:.4g}" for figure, value in report.items())
-            print(f"{name}  {figures}")
+            write_line(f"{name}  {figures}")
     if failed:
         raise typer.Exit(PARTLY_FAILED)

