@@ -3,7 +3,7 @@
 import re
 import sys
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -91,8 +91,8 @@ def _free(path: Path, place: Path, taken: set[str]) -> Path:
     Two paths are one where a file system may take them for one: by case, or by how accents are
     written.
     """
-    kind = place.suffix.lower().removeprefix(".")
-    names = [path.stem, *([f"{path.stem}-{kind}"] if kind else [])]
+    kind = place.suffix.lower()
+    names = [path.stem] + [f"{path.stem}-{kind[1:]}"] * (kind not in ("", path.suffix.lower()))
     free = chain(names, (f"{path.stem}-{number}" for number in count(2)))
     for name in free:
         found = path.with_name(name + path.suffix)
@@ -153,32 +153,25 @@ def check(items: Sequence[Item], *, depth: "Depth") -> dict[str, str]:
         Of several pictures those that can have no result, and why not.
 
     Raises:
-        StylizeError: there is one picture, or nothing can be written at all.
+        StylizeError: an output is an input, or none of them can be written.
     """
+    from stylize_cli import images
+
     read = {_identity(Path(item.source)) for item in items} - {None}
     failed: dict[str, str] = {}
     for item in items:
-        try:
-            _check(item, read, depth)
-        except StylizeError as error:
-            failed[item.source] = str(error)
-            if len(failed) == len(items):
-                raise
+        for path in (path for path in item.outputs.values() if path != STDOUT):
+            try:
+                images.check_writable(path, (), depth=depth)
+            except StylizeError as error:  # a name that is too long, say
+                failed[item.source] = str(error)
+                if len(failed) == len(items):
+                    raise
+            if _identity(path) in read:
+                raise StylizeError(
+                    f"{path} is an input and would be overwritten: name another output with -o"
+                )
     return failed
-
-
-def _check(item: Item, read: Collection[object], depth: "Depth") -> None:
-    """Raises `StylizeError` where an output of a picture is an input, or cannot be written."""
-    from stylize_cli import images
-
-    for path in item.outputs.values():
-        if path == STDOUT:
-            continue
-        images.check_writable(path, (), depth=depth)
-        if _identity(path) in read:
-            raise StylizeError(
-                f"{path} is an input and would be overwritten: name another output with -o"
-            )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -65,9 +65,9 @@ class Training:
         # Of a pyramid: trained for too long, it gets worse (Ulyanov et al. 2016, released code).
         self.best = None if state is None else state.best
         self.given = {**_given(task, crops), **self.provenance}
+        self.network = task.network() if state is None else _resumed(task, state)
         if state is not None:
             _check_given(self.given, state.checkpoint.provenance)
-        self.network = task.network() if state is None else _resumed(task, state)
         if task.base is not None:
             add_style.freeze(self.network)
         self.network.to(machine.device)
