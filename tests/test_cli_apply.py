@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import stylize_cli
+from stylize_cli import paths
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward
 
@@ -374,6 +375,44 @@ def test_a_sheet_is_made_of_what_could_be_written(stylize, monkeypatch, picture_
     monkeypatch.setattr(Outlet, "save_sheet", unwritable)
     ran = stylize(*run)
     assert (ran.code, len(ran.out.splitlines()), len(ran.err.splitlines())) == (1, 4, 5)
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("command", ["apply", "optimize"])
+def test_metadata_are_kept_on_request_alone(stylize, tmp_path, command):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2024:01:02 03:04:05"
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.open("photo.png").convert("RGB").save("place.jpg", exif=exif)
+    run = ["apply", "net.pt", "place.jpg", "--style", "munch", *QUICK, "-o", "out.jpg"]
+    if command == "optimize":
+        run = [
+            "optimize",
+            "place.jpg",
+            "photo.png",
+            "--size",
+            32,
+            "--iterations",
+            1,
+            "-o",
+            "out.jpg",
+        ]
+    for options, date in (([], None), (["--keep-metadata"], "2024:01:02 03:04:05")):
+        assert stylize(*run, *options).code == 0
+        with Image.open(tmp_path / "out.jpg") as made:
+            found = made.getexif()
+            assert made.size == (24, 32)
+        assert found.get(0x0132) == date
+        assert (found.get_ifd(0x8825).get(1) == "N") is bool(options)
+        assert 0x0112 not in found
+
+
+def test_what_of_a_folder_is_left_out_is_said(stylize, album):
+    (album / "x.heic").write_bytes(b"x")
+    ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
+    assert ran.code == 0
+    if not paths.reads_heif():
+        assert "album: 1 HEIC files are left out: pip install pillow-heif" in ran.err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")

@@ -93,6 +93,7 @@ class Optimization:
         machine: what computes.
         options: all else that was asked for.
         notes: what the user should be told of the pictures.
+        exif: the photo's metadata.
     """
 
     config: OptimizeConfig
@@ -102,6 +103,7 @@ class Optimization:
     machine: Machine
     options: OptimizeOptions
     notes: tuple[str, ...]
+    exif: bytes = b""
 
     def load(self, on_step: OnStep = ignore) -> Describe:
         """The descriptor.
@@ -255,9 +257,8 @@ def prepare(
         None if start is None else start.planes().rgb,
     ).fitted(size, config.style_scale)
     notes = tuple(f"{picture.name}: {picture.note}" for picture in read if picture.note)
-    return Optimization(
-        config, given, planes.alpha if planes else None, size, machine, options, notes
-    )
+    alpha, exif = (planes.alpha if planes else None), (photo.exif if photo else b"")
+    return Optimization(config, given, alpha, size, machine, options, notes, exif)
 
 
 def check(

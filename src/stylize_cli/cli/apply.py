@@ -65,6 +65,7 @@ def apply(
     ] = None,
     engine: options.EngineOption = "auto",
     memory: options.MemoryOption = None,
+    keep_metadata: options.KeepMetadataOption = False,
     quality: options.QualityOption = 95,
     depth: options.DepthOption = "8",
     device: options.DeviceOption = "auto",
@@ -103,7 +104,7 @@ def apply(
         about.styles if all_styles else [feedforward.choose_style(about, style)]
     )
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
-    planned = batches.plan(sources, output, labels, depth=bits)
+    planned = batches.plan(sources, output, labels, console, depth=bits)
     # Of all shares: none may overwrite another's input.
     refused = batches.check(planned, depth=bits)
     items = [item for item in planned[first::step] if item.source not in refused]
@@ -115,7 +116,7 @@ def apply(
     left = [item for item in items if not (skip_existing and item.is_done)]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
-    outlets = [Outlet(item, styles, quality=quality, depth=bits) for item in left]
+    outlets = [Outlet(item, styles, quality, bits, keep_metadata) for item in left]
     look = Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale))
     results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1

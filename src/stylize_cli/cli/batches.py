@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize_cli.cli import inputs
+from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
@@ -39,7 +40,12 @@ class Item:
 
 
 def plan(
-    sources: Sequence[str], output: str | None, labels: Sequence[str], *, depth: "Depth"
+    sources: Sequence[str],
+    output: str | None,
+    labels: Sequence[str],
+    console: Console,
+    *,
+    depth: "Depth",
 ) -> list[Item]:
     """Finds the pictures that the inputs are, and decides where the results of each go.
 
@@ -51,13 +57,14 @@ def plan(
         sources: files, folders, globs, or - for stdin.
         output: what -o says: a file, a folder, - or nothing.
         labels: of each picture's results.
+        console: told of what is left out.
         depth: bits a channel.
 
     Raises:
         StylizeError: there is no picture, or -o does not suit them.
     """
     folder = _folder(output)
-    places = _find(sources, folder)
+    places = _find(sources, folder, console)
     is_one = list(places) == list(sources) and len(sources) == len(labels) == 1
     if output == STDIO:
         if not is_one:
@@ -110,7 +117,7 @@ def _folder(output: str | None) -> Path | None:
     return None
 
 
-def _find(sources: Sequence[str], folder: Path | None) -> dict[str, Path]:
+def _find(sources: Sequence[str], folder: Path | None, console: Console) -> dict[str, Path]:
     """Files for the inputs, and the place of each below the output folder.
 
     What an earlier run left in an output folder within an input folder is not an input.
@@ -118,7 +125,7 @@ def _find(sources: Sequence[str], folder: Path | None) -> dict[str, Path]:
     places: dict[str, Path] = {}
     for source in sources:
         is_folder = source not in ("", STDIO) and Path(source).is_dir()
-        for file in inputs.expand([source]):
+        for file in inputs.expand([source], console):
             if is_folder and folder and _is_output(Path(file), folder, Path(source)):
                 continue
             place = Path("stdin.png") if file == STDIO else Path(Path(file).name)

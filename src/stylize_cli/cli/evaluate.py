@@ -34,7 +34,7 @@ def evaluate(
     if content is None and style is None:
         raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
     console = Console(quiet=quiet, json=json)
-    batch = inputs.expand(results)
+    batch = inputs.expand(results, console)
     sources = [source for source in (*batch, content, style) if source is not None]
     inputs.check_one_stdin(sources)
     # In float32 always: the figures are to compare with others'.

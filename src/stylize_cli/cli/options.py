@@ -56,6 +56,10 @@ SeedOption = Annotated[
     int,
     typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of all that is random."),
 ]
+KeepMetadataOption = Annotated[
+    bool,
+    typer.Option("--keep-metadata", help="Write the photo's EXIF: date, camera, also the place."),
+]
 QualityOption = Annotated[
     int, typer.Option("--quality", metavar="N", min=1, max=100, help="Of JPEG and WebP.")
 ]
