@@ -1,5 +1,6 @@
 """A network that is taught a style, many styles, a texture or super-resolution."""
 
+import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -7,9 +8,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+import numpy as np
 from torch import Tensor
 
-from stylize_cli import boards, checkpoints, datasets, descriptors, devices, images, limits, models
+from stylize_cli import (
+    boards,
+    checkpoints,
+    datasets,
+    descriptors,
+    devices,
+    files,
+    images,
+    limits,
+    models,
+)
 from stylize_cli import plots as curves
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source, sources_of
@@ -29,6 +41,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 SAVE_EVERY = 100  # steps
+DIGEST = 16  # characters of what tells pictures apart
 SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al. 2017, sec. 3.3)
 PREVIEW = 512  # px, long side
 
@@ -88,6 +101,7 @@ class Lesson:
         machine: what computes.
         options: all else that was asked for.
         notes: what the user should be told of the pictures.
+        given: digests of the pictures, by which one that goes on knows that they are the same.
     """
 
     task: Task
@@ -99,6 +113,7 @@ class Lesson:
     machine: Machine
     options: TrainOptions
     notes: tuple[str, ...]
+    given: Mapping[str, Any]
 
     @property
     def threads(self) -> int | None:
@@ -132,7 +147,7 @@ class Lesson:
             describe,
             self.machine,
             state=self.state,
-            provenance=source,
+            provenance={**source, **self.given},
         )
         return Course(training, plan)
 
@@ -144,7 +159,7 @@ class Lesson:
         name, given = self.options.get("descriptor", "vgg19"), self.options.get("weights")
         file = None if given is None else Path(given)
         origin = "original, bundled" if name == "vgg19" else "downloaded"
-        source = f"from {file.name}" if file else origin
+        source = f"from {file.name}, {_digest(files.contents(file))}" if file else origin
         describe = describing.load(config, config.layers, name, file, self.machine, on_step=on_step)
         return describe, {"descriptor": f"{name}, {source}"}
 
@@ -225,7 +240,13 @@ def prepare(
     found = () if method == "texture" else _photos(photos, own)
     state = _state(model, resume=options.get("resume", False))
     notes = [] if base is None else _other_descriptor(base, descriptor)
-    learnt = tuple(_style(name, one, config, notes) for name, one in paintings.items())
+    digests: list[str] = []
+    learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
+    listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in found)
+    given = {
+        "style digests": digests,
+        "photos digest": _digest(listed.encode("utf-8", "surrogateescape")),
+    }
     photo = None if preview is None else _preview(preview, notes)
     task = Task(method, config, learnt, factor, options.get("seed", 0), base)
     if state is None or state.step < config.steps:
@@ -235,7 +256,7 @@ def prepare(
         limits.check_training(outline, config, instead, machine, options.get("memory"))
     logs, first = options.get("tensorboard"), state.step if state else 0
     board = None if logs is None else boards.open_board(Path(logs), first=first)
-    return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes))
+    return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes), given)
 
 
 def _base_file(
@@ -368,25 +389,35 @@ def _other_descriptor(base: Checkpoint, name: descriptors.Name) -> list[str]:
     return [f"the model's other styles were trained with --descriptor {used}"] if differs else []
 
 
-def _style(name: str, source: Source, config: TrainConfig, notes: list[str]) -> Style:
-    """A style by name, not much larger than training looks at it.
+def _digest(data: bytes) -> str:
+    """What tells two files or pictures apart."""
+    return hashlib.sha256(data).hexdigest()[:DIGEST]
+
+
+def _style(
+    name: str, source: Source, config: TrainConfig, notes: list[str], digests: list[str]
+) -> Style:
+    """A style by name, not much larger than training looks at it, and its digest.
 
     Fifty paintings of 50 megapixels would else take 30 GB.
     """
-    style = images.visible(_read(source, notes)).rgb
+    picture = _read(source, notes)
+    digests.append(_digest(np.ascontiguousarray(picture.pixels).tobytes()))
+    # On a transparent canvas the painting alone.
+    style = images.visible(picture.planes()).rgb
     most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
     return name, images.resize(style, min(most, images.size_of(style)))
 
 
 def _preview(source: Source, notes: list[str]) -> Tensor:
     """The photo that is drawn again and again, at the size of a preview."""
-    photo = _read(source, notes).rgb
+    photo = _read(source, notes).planes().rgb
     return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW))
 
 
-def _read(source: Source, notes: list[str]) -> images.Picture:
+def _read(source: Source, notes: list[str]) -> Picture:
     """A picture; what there is to say of it goes to the notes."""
     picture = Picture(source)
     if picture.note:
         notes.append(f"{picture.name}: {picture.note}")
-    return picture.planes()
+    return picture

@@ -75,12 +75,11 @@ class Outlet:
         """Writes a result, whole or not at all."""
         self._write(self.path(style), pixels)
         if self.has_sheet and style is not None:
-            from stylize_cli import images
+            from stylize_cli import sheets
             from stylize_cli.methods.feedforward import resized
 
-            height, width = pixels.shape[:2]
-            scale = CELL * max(height, width) // height
-            self.small[style] = resized(pixels[..., :3], images.fitted((height, width), scale))
+            size = sheets.fitted((pixels.shape[0], pixels.shape[1]), CELL)
+            self.small[style] = resized(pixels[..., :3], size)
 
     def save_sheet(self) -> tuple[int, int]:
         """Writes the sheet of the results that were saved; gives its (height, width)."""

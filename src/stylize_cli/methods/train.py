@@ -1,7 +1,6 @@
 """Training of a generator: which network, on which batches, towards which losses."""
 
 import copy
-import hashlib
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -28,7 +27,6 @@ RATED = 50  # updates from one look at a pyramid's fixed noise to the next
 RATED_SAMPLES = 4  # of that noise, at least
 RATING = "loss on fixed noise"
 LEAST_SIDE = 32  # px, of a preview
-DIGEST = 16  # characters of what tells pictures apart
 BLANK = 1 / 255  # deviation of the pixels of one map, below which nothing is shown
 SHOWN = 8 / 255  # of the photos', above which something should be (a clear sky may come out flat)
 
@@ -42,7 +40,8 @@ class Training:
         describe: a `Descriptor` with the config's layers; None where only pixels count.
         machine: device and precision of the network.
         state: to go on from; None starts anew.
-        provenance: to be noted in the model beside what is known here (licence, source).
+        provenance: to be noted in the model beside what is known here: its descriptor, digests of
+            the styles and photos. One that goes on must have the same.
 
     Raises:
         StylizeError: the state is of another task.
@@ -64,10 +63,9 @@ class Training:
         self.provenance = dict(provenance or {})
         # Of a pyramid: trained for too long, it gets worse (Ulyanov et al. 2016, released code).
         self.best = None if state is None else state.best
-        self.given = {**_given(task, crops), **self.provenance}
         self.network = task.network() if state is None else _resumed(task, state)
         if state is not None:
-            _check_given(self.given, state.checkpoint.provenance)
+            _check_given(self.provenance, state.checkpoint.provenance)
         if task.base is not None:
             add_style.freeze(self.network)
         self.network.to(machine.device)
@@ -226,7 +224,7 @@ class Training:
             task.arguments,
             weights,
             task.names,
-            {**known, **self.given},
+            {**known, **self.provenance},
         )
 
     def state(self) -> TrainingState:
@@ -267,19 +265,6 @@ def _check_settings(task: Task, state: TrainingState) -> None:
                 f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
                 f"{now[name]}; give the same options, to the same version, or leave out --resume"
             )
-
-
-def _given(task: Task, crops: Crops | None) -> dict[str, Any]:
-    """What a training was given, so that one that goes on can tell whether it still is."""
-    styles = [
-        hashlib.sha256(image.numpy().tobytes()).hexdigest()[:DIGEST] for _, image in task.styles
-    ]
-    photos = hashlib.sha256()
-    for file in crops.files if crops else ():
-        photos.update(
-            f"{file.name} {file.stat().st_size if file.exists() else 0}\n".encode(errors="replace")
-        )
-    return {"style digests": styles, "photos digest": photos.hexdigest()[:DIGEST]}
 
 
 def _check_given(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
