@@ -504,6 +504,30 @@ def test_sixteen_bits_of_lzw_are_all_read():
     np.testing.assert_allclose(pixels_of(lzw(RAMP)), RAMP / 65535, rtol=0, atol=1e-7)
 
 
+def twelve(values, photometric, *, deflate):
+    """A grey TIFF of 12 bits, two samples in three bytes (TIFF 6.0, section 4)."""
+    first, second = values[:, ::2].astype(int), values[:, 1::2].astype(int)
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], -1)
+    body = packed.astype(np.uint8).tobytes()
+    body = zlib.compress(body) if deflate else body
+    height, width = values.shape
+    shorts = {256: width, 257: height, 258: 12, 259: 8 if deflate else 1, 262: photometric}
+    entries = {**shorts, 273: 8 + 2 + 12 * 9 + 4, 277: 1, 278: height, 279: len(body)}
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, value in entries.items():
+        head += struct.pack("<HHII", tag, 4, 1, value)
+    return head + bytes(4) + body
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("photometric", [0, 1], ids=["white is zero", "black is zero"])
+def test_twelve_bits_are_all_read(photometric, deflate):
+    values = np.arange(4096).reshape(64, 64)
+    expected = grey_rgb(values / 4095)
+    found = pixels_of(twelve(values, photometric, deflate=deflate))
+    np.testing.assert_allclose(found, expected if photometric else 1 - expected, atol=1e-6)
+
+
 def test_a_kind_of_tiff_that_is_not_read_right_is_refused():
     with pytest.raises(StylizeError, match=r"of a kind that is not read .*LZW.*: save it without"):
         decode(repacked(tiff(GREY16, photometric="miniswhite"), b"x", 5), name="x")

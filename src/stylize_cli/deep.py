@@ -136,7 +136,8 @@ def tiff(data: bytes, check: Callable[[tuple[int, int]], None]) -> Deep | None:
     if page.bitspersample <= 8 and not layers:
         return None
     if page.compression not in NONE + DEFLATE + PACKBITS:
-        if page.planarconfig != SEPARATE and kind != WHITE_IS_ZERO and page.dtype == np.uint16:
+        sixteen_bits = page.dtype == np.uint16 and page.bitspersample == 16
+        if page.planarconfig != SEPARATE and kind != WHITE_IS_ZERO and sixteen_bits:
             return None
         raise Unreadable(f"its compression is {getattr(page.compression, 'name', 'unknown')}")
     if page.axes not in ("YX", "YXS", "SYX"):
@@ -144,7 +145,7 @@ def tiff(data: bytes, check: Callable[[tuple[int, int]], None]) -> Deep | None:
     check((page.imagewidth, page.imagelength))
     if page.compression in DEFLATE:
         _check_deflated(page, data)
-    values = page.asarray()
+    values = page.asarray() if page.bitspersample % 8 == 0 else _unpacked(page, data)
     planes = values[None] if page.axes == "YX" else values
     planes = planes if page.axes != "YXS" else planes.transpose(2, 0, 1)
     turn = page.tags.valueof(274, 1)
@@ -161,6 +162,31 @@ def _check_deflated(page: "TiffPage", data: bytes) -> None:
         stream = zlib.decompressobj()
         if len(stream.decompress(data[offset : offset + count], most + 1)) > most:
             raise ValueError("more data than the picture has room for")
+
+
+def _unpacked(page: "TiffPage", data: bytes) -> NDArray[np.uint16]:
+    """Samples that begin within a byte, such as those of 12 bits: (H, W) or (H, W, C).
+
+    Raises:
+        Unreadable: they are in tiles or in layers, or packed otherwise than by deflate.
+    """
+    plain = page.compression in NONE + DEFLATE and page.predictor == 1 and page.fillorder == 1
+    if page.is_tiled or page.axes == "SYX" or page.bitspersample > 16 or not plain:
+        raise Unreadable(f"its samples have {page.bitspersample} bits")
+    strips = [
+        data[at : at + count]
+        for at, count in zip(page.dataoffsets, page.databytecounts, strict=True)
+    ]
+    if page.compression in DEFLATE:
+        strips = [zlib.decompress(strip) for strip in strips]
+    bits, count = page.bitspersample, page.imagewidth * page.samplesperpixel
+    length = (count * bits + 7) // 8  # bytes of a row
+    lines = np.frombuffer(b"".join(strips), np.uint8)[: length * page.imagelength]
+    places = 1 << np.arange(bits, dtype=np.uint32)[::-1]
+    values = np.empty((page.imagelength, count), np.uint16)
+    for row, line in zip(values, lines.reshape(page.imagelength, length), strict=True):
+        row[:] = np.unpackbits(line)[: count * bits].reshape(count, bits) @ places
+    return values.reshape(page.shape)
 
 
 def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Values:
