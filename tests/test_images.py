@@ -308,3 +308,17 @@ def test_metadata_are_read_without_what_holds_for_the_pixels_alone(tmp_path):
     assert 0xA002 not in kept.get_ifd(0x8769)
     assert not Image.open(BytesIO(images.encode(picture, "JPEG"))).getexif()
     assert images.read_bytes(data).rgb.shape == (1, 3, 20, 10)
+
+
+@pytest.mark.parametrize("below", [16, 17, 512, 10**20])
+@pytest.mark.parametrize("most", [0, 15, 16, 100, 511, 10**19])
+def test_the_longest_side_that_fits_is_found_in_few_looks(below, most):
+    looks = []
+
+    def fits(side):
+        looks.append(side)
+        return side <= most
+
+    expected = min(most // 16 * 16, (below - 1) // 16 * 16)
+    assert images.longest(fits, below) == expected
+    assert len(looks) < 70

@@ -88,21 +88,6 @@ def pixels_of(image: Image.Image) -> Pixels:
     return (_UPRIGHT[turn](planes) if turn in _UPRIGHT else planes).transpose(1, 2, 0)
 
 
-def size_of(data: bytes, *, name: str) -> tuple[int, int]:
-    """(height, width) of what `decode` returns of the whole picture, from its header alone.
-
-    Raises:
-        StylizeError: it is not an image.
-    """
-    try:
-        image = headers.opened(data)
-    except Exception:  # as above
-        pixels, _ = decode(data, name=name)
-        return pixels.shape[0], pixels.shape[1]
-    width, height = image.size
-    return (width, height) if headers.orientation(image) > 4 else (height, width)
-
-
 def _planes(
     data: bytes, name: str, least: int | None, room: int | None
 ) -> tuple[Pixels, list[str]]:

@@ -7,7 +7,7 @@ rest of this module and must not wait for torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +119,15 @@ def same_area(size: tuple[int, int], pixels: int, *, least: int = 1) -> tuple[in
     height, width = size
     scale = math.sqrt(pixels / (height * width))
     return max(least, round(height * scale)), max(least, round(width * scale))
+
+
+def longest(fits: Callable[[int], bool], below: int) -> int:
+    """The largest multiple of 16 px under `below` that fits, 0 where none does; by bisection."""
+    least, most = 0, (below - 1) // 16 + 1
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if fits(16 * middle) else (least, middle)
+    return 16 * least
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -88,10 +88,12 @@ def check(
     need = estimate(size, config, machine.dtype)
     if need <= free:
         return
-    long = max(size)
-    while long > 0 and estimate(images.fitted(size, long), config, machine.dtype) > free:
-        long -= 16
-    fix = f"use --size {long}" if long >= 16 else _more(budget, own, there)
+
+    def fits(long: int) -> bool:
+        return estimate(images.fitted(size, long), config, machine.dtype) <= free
+
+    long = images.longest(fits, max(size))
+    fix = f"use --size {long}" if long else _more(budget, own, there)
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, free, fix)
 
 

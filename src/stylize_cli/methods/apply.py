@@ -177,9 +177,7 @@ def _check_room(engine: Engine, size: tuple[int, int], room: int) -> None:
     need = needed(engine, size)
     if need <= room:
         return
-    long = max(size) - max(size) % 16
-    while long > 0 and needed(engine, images.fitted(size, long)) > room:
-        long -= 16
+    long = images.longest(lambda long: needed(engine, images.fitted(size, long)) <= room, max(size))
     fix = f"use --size {long}" if long > 0 else "give --memory more, or free some"
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
 
