@@ -576,6 +576,14 @@ def test_a_bomb_in_a_tiff_is_refused_before_it_unfolds():
     assert peak < 20_000_000
 
 
+def test_heic_is_read_where_its_package_is():
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    data = saved(Image.new("RGB", (64, 64), (200, 100, 50)), "HEIF", quality=95)
+    expected = np.broadcast_to(np.array([200, 100, 50]) / 255, (64, 64, 3))
+    np.testing.assert_allclose(pixels_of(data), expected, atol=4 * UNIT)
+
+
 # Less than the whole.
 
 
