@@ -2,6 +2,7 @@
 
 import importlib.util
 import ipaddress
+import signal
 import socket
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from stylize_cli.images import Picture
 
 SHARED = Path(__file__).parents[2] / "shared"
 NARROW = (4, 5, 6, 7, 8)  # maps per convolution in blocks 1 to 5
+
+# Of `pytest &` and nohup the signals are inherited as ignored, which stylize respects.
+for name in ("SIGINT", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 torch.set_num_threads(1)  # small tensors: more threads only cost
 

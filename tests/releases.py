@@ -65,7 +65,12 @@ class _Handler(SimpleHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
         with suppress(ConnectionError):
-            super().do_GET()
+            if self.path in self.server.redirects:
+                self.send_response(302)
+                self.send_header("Location", self.server.redirects[self.path])
+                self.end_headers()
+            else:
+                super().do_GET()
 
     def log_message(self, *_args):
         pass
@@ -74,6 +79,8 @@ class _Handler(SimpleHTTPRequestHandler):
 @pytest.fixture
 def release(tmp_path, monkeypatch, ship_model, make_model):
     """A server of further models, candy and sr8; `folder` is what it serves, `asked` the requests.
+
+    What `redirects` names leads elsewhere.
 
     STYLIZE_MODELS_URL names its index.
     """
@@ -84,7 +91,7 @@ def release(tmp_path, monkeypatch, ship_model, make_model):
     handler = functools.partial(_Handler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        server.folder, server.asked = folder, []
+        server.folder, server.asked, server.redirects = folder, [], {}
         server.url = f"http://127.0.0.1:{server.server_address[1]}"
         monkeypatch.setenv("STYLIZE_MODELS_URL", f"{server.url}/index.json")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -3,12 +3,16 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stylize_cli import checkpoints
 from stylize_cli.checkpoints import FORMAT, MODEL, STATE, Checkpoint, TrainingState
@@ -32,7 +36,12 @@ def checkpoint_of(generator="conditional"):
         ARGUMENTS[generator],
         {name: values.clone() for name, values in network.state_dict().items()},
         styles,
-        {"steps": 12, "config": {"layers": ("relu1_1",), "tv": None}, "licence": "CC0"},
+        {
+            "steps": 12,
+            "config": {"layers": ("relu1_1",), "tv": None},
+            "licence": "CC0",
+            "style losses": {"starry night": 0.5},
+        },
     )
 
 
@@ -278,18 +287,200 @@ def test_weights_that_are_not_numbers_are_refused(value):
         made.build()
 
 
+# Files that ask for more than they hold.
+
+
+def peak_of(call):
+    """Bytes by which the process grew at most while a call was refused."""
+    process = psutil.Process()
+    before, most = process.memory_info().rss, [0]
+    done = threading.Event()
+
+    def watch():
+        while not done.wait(0.002):
+            most[0] = max(most[0], process.memory_info().rss - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with pytest.raises(StylizeError) as caught:
+            call()
+    finally:
+        done.set()
+        watcher.join()
+    assert "\n" not in str(caught.value)
+    return most[0]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("width", [1024, 4096])
+def test_views_of_one_value_in_the_shape_of_gigabytes_are_refused(width, changed):
+    with torch.device("meta"):
+        shapes = {k: v.shape for k, v in BUILDERS["johnson"](width=width).state_dict().items()}
+    weights = {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
+    file = changed(generator="johnson", arguments={"width": width}, weights=weights, styles=[])
+    assert file.stat().st_size < 50_000
+    assert peak_of(lambda: checkpoints.load(file).build()) < 50e6
+
+
+@pytest.mark.parametrize("entry", ["provenance", "arguments", "optimizer", "weights"])
+def test_views_are_refused_wherever_they_are(entry, changed):
+    file = changed(**{entry: {"a": torch.zeros(1).expand(50_000, 50_000)}})
+    assert peak_of(lambda: checkpoints.load(file)) < 50e6
+
+
+def test_one_storage_shown_a_thousand_times_is_refused(changed):
+    values = torch.zeros(1000, 1000)
+    weights = {str(number): values for number in range(5000)}
+    file = changed(weights=weights)
+    assert peak_of(lambda: checkpoints.load(file).build()) < 50e6
+
+
+def test_a_model_whose_own_tensors_share_their_values_is_refused_before_it_is_copied():
+    made = checkpoint_of("johnson")
+    weights = {**made.weights, "body.0.weight": torch.zeros(1).expand(100_000, 100_000)}
+    assert peak_of(replace(made, weights=weights).build) < 50e6
+
+
+def repacked(path, compression, change=lambda _, data: data):
+    with zipfile.ZipFile(path) as archive:
+        parts = [(name, archive.read(name)) for name in archive.namelist()]
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in parts:
+            archive.writestr(name, change(name, data))
+
+
+def test_a_file_that_unfolds_is_refused_unread(model):
+    repacked(model, zipfile.ZIP_DEFLATED, lambda _, data: data.ljust(20_000_000, b"\0"))
+    assert model.stat().st_size < 2e6
+    assert peak_of(lambda: checkpoints.load(model)) < 20e6
+
+
+def test_lists_of_lists_of_lists_are_refused_before_they_are_shown(changed):
+    nested = ["x" * 1000]
+    for _ in range(30):
+        nested = [nested] * 10
+    with pytest.raises(StylizeError, match=r"damaged|parts missing"):
+        checkpoints.load(changed(provenance={"a": nested}))
+
+
+def test_a_list_that_holds_itself_is_refused(changed):
+    nested = []
+    nested.append(nested)
+    with pytest.raises(StylizeError, match=r"damaged|parts missing"):
+        checkpoints.load(changed(provenance={"a": nested}))
+
+
+@pytest.mark.parametrize("name", ["torch Tensor", "builtins bytearray", "collections Counter"])
+def test_a_pickle_that_names_what_allocates_is_refused(name, model):
+    """All of these torch's own reader would call."""
+    call = b"c" + name.replace(" ", "\n").encode() + b"\nJ\xff\xff\xff\x7f\x85R0"
+    repacked(
+        model,
+        zipfile.ZIP_STORED,
+        lambda part, data: data[:2] + call + data[2:] if part.endswith("data.pkl") else data,
+    )
+    assert peak_of(lambda: checkpoints.load(model)) < 20e6
+
+
+@pytest.mark.parametrize("levels", [13, 40, 64])
+def test_a_pyramid_of_more_levels_than_a_texture_has_pixels_is_refused(levels, changed):
+    arguments = {"levels": levels, "width": 1}
+    with pytest.raises(StylizeError, match="parts missing"):
+        checkpoints.load(changed(generator="pyramid", arguments=arguments, styles=["a"]))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"method": 5},
+        {"generator": ["conditional"]},
+        {"arguments": {"styles": 2, "width": torch.tensor(4)}},
+        {"arguments": {"styles": 2, 3: 2}},
+        {"provenance": {"config": []}},
+        {"provenance": {"added": 3}},
+        {"provenance": {"steps": 10**30}},
+        {"provenance": {"a": torch.ones(3)}},
+        {"styles": "ab"},
+        {"styles": ["a", 2]},
+    ],
+)
+def test_fields_of_another_kind_are_refused_when_the_file_is_read(entries, changed):
+    with pytest.raises(StylizeError, match=r"damaged|parts missing"):
+        checkpoints.load(changed(**entries))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"step": "12"},
+        {"step": -1},
+        {"step": None},
+        {"config": [1]},
+        {"config": {"a": torch.ones(2)}},
+        {"optimizer": [1]},
+        {"best": [1]},
+        {"best": "model"},
+        {"provenance": {}},
+        {"provenance": {"style losses": {"a": "b"}}},
+    ],
+)
+def test_a_malformed_training_is_refused(entries, tmp_path):
+    path = tmp_path / "state.pt"
+    checkpoints.save_state(path, state_of(checkpoint_of()))
+    torch.save({**torch.load(path, weights_only=True), **entries}, path)
+    with pytest.raises(StylizeError, match=r"damaged|parts missing"):
+        checkpoints.load_state(path)
+
+
+# Styles' names.
+
+
+def test_a_mac_s_screenshot_becomes_a_style_that_can_be_typed():
+    name = "Screenshot 2024-01-02 at 10.00.00\u202fAM"
+    assert checkpoints.style_names([name]) == ("Screenshot 2024-01-02 at 10.00.00 AM",)
+
+
+def test_names_that_look_alike_are_told_apart():
+    names = ["sea", "sea", "cafe\u0301", "caf\u00e9", "", "\t", "x" * 500, "x" * 600]
+    found = checkpoints.style_names(names)
+    assert found[:6] == ("sea", "sea-2", "caf\u00e9", "caf\u00e9-2", "style", "style-2")
+    assert [len(name) for name in found[6:]] == [200, 200]
+
+
+TEXTS = st.text(st.characters(codec=None), max_size=30)
+
+
+@given(st.lists(st.one_of(TEXTS, st.sampled_from(["a", "a-2", "A", " a", "x" * 300])), max_size=8))
+def test_names_are_printable_unique_and_stay_as_they_are(texts):
+    names = checkpoints.style_names(texts)
+    assert len(set(names)) == len(texts)
+    assert all(name.isprintable() and 0 < len(name) <= 200 for name in names)
+    assert checkpoints.style_names(names) == names
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(names=st.lists(TEXTS, min_size=2, max_size=2))
+def test_what_is_written_can_be_read_whatever_the_styles_are_called(names, tmp_path):
+    made = replace(checkpoint_of(), styles=tuple(names))
+    checkpoints.save(tmp_path / "model.pt", made)
+    assert checkpoints.load(tmp_path / "model.pt").styles == checkpoints.style_names(names)
+    checkpoints.save_state(tmp_path / "state.pt", state_of(made))
+    assert checkpoints.load_state(tmp_path / "state.pt").checkpoint.build()
+
+
 # Writing.
 
 
-@pytest.mark.parametrize("name", ["write_bytes", "replace"])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(name, model, monkeypatch):
+@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(owner, name, model, monkeypatch):
     old = model.read_bytes()
 
     def fail(*_arguments):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, name, fail)
+        patch.setattr(owner, name, fail)
         with pytest.raises(StylizeError, match="No space left"):
             checkpoints.save(model, checkpoint_of("upscaler"))
     assert model.read_bytes() == old

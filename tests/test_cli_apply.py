@@ -4,8 +4,10 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ import pytest
 from PIL import Image
 
 import stylize_cli
+from stylize_cli import paths
+from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward
 
 pytest_plugins = ["commandline", "nets"]
@@ -302,14 +306,200 @@ def test_what_cannot_be_done_is_refused(refused, arguments, said):
     assert re.fullmatch(said, refused("apply", *arguments.split()))
 
 
-def test_two_pictures_cannot_become_one(refused, picture_file, tmp_path):
+def test_two_pictures_never_become_one(stylize, picture_file, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         picture_file(8, 8, name=f"{folder}/a.png")
-    run = ["apply", "net.pt", "one/a.png", "two/a.png", "--style", "monet", "-o", "out/"]
-    assert re.fullmatch(
-        r"one/a\.png and two/a\.png would both become out/a\.png: .*", refused(*run)
+    Image.new("RGB", (8, 8)).save(tmp_path / "one" / "a.gif")
+    Image.new("RGB", (8, 8)).save(tmp_path / "one" / "A.PNG")
+    run = ["apply", "net.pt", "one", "two/a.png", "--style", "monet", *QUICK, "-o", "out/"]
+    ran = stylize(*run)
+    assert ran.code == 0
+    assert len(files(tmp_path / "out")) == 4
+    assert {name.casefold() for name in files(tmp_path / "out")} == {
+        "a.png", "a-2.png", "a-gif.png", "a-3.png"
+    }  # fmt: skip
+    assert stylize(*run, "--skip-existing").out == b""  # the same names again
+
+
+def test_styles_of_one_model_never_overwrite_each_other(stylize, net, tmp_path):
+    net(styles=("sea 1", "sea-1", "SEA_1", "all-styles"), name="sea.pt")
+    ran = stylize("apply", "sea.pt", "photo.png", "--all-styles", *QUICK, "-o", "out/")
+    assert ran.code == 0
+    made = ran.out.decode().splitlines()
+    assert len({name.casefold() for name in made}) == 5
+    assert len(files(tmp_path / "out")) == 5
+
+
+def test_one_name_that_is_too_long_fails_alone(stylize, picture_file, tmp_path):
+    picture_file(8, 8, name="album/ok.png")
+    picture_file(8, 8, name="album/" + "x" * 250 + ".png")
+    ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK)
+    assert ran.code == 1
+    assert ran.out == b"ok-monet.png\n"
+    assert len(ran.err.splitlines()) == 2
+    assert re.match(r"error: album/x+\.png: .*File name too long", ran.err)
+    assert files(tmp_path / "album")
+
+
+def test_a_folder_in_the_place_of_a_sheet_is_refused_at_once(stylize, tmp_path):
+    (tmp_path / "photo-all-styles.png").mkdir()
+    ran = stylize("apply", "net.pt", "photo.png", "photo.png", "--all-styles", *QUICK)
+    assert (ran.code, ran.out) == (2, b"")
+
+
+def test_a_sheet_is_made_of_what_could_be_written(stylize, monkeypatch, picture_file):
+    from stylize_cli.cli.outlets import Outlet
+
+    save, draw = Outlet.save, Outlet.save_sheet
+
+    def failing(self, style, pixels):
+        if style == "hokusai":
+            raise StylizeError("cannot write it")
+        save(self, style, pixels)
+
+    monkeypatch.setattr(Outlet, "save", failing)
+    picture_file(8, 8, name="b.png")
+    run = ["apply", "net.pt", "photo.png", "b.png", "--all-styles", *QUICK]
+    ran = stylize(*run)
+    assert ran.code == 1
+    assert ran.out.decode().splitlines() == [
+        f"{name}-{style}.png" for name in ("photo", "b")
+        for style in ("monet", "munch", "all-styles")
+    ]  # fmt: skip
+
+    def unwritable(self):
+        draw(self)
+        raise StylizeError("cannot write the sheet")
+
+    monkeypatch.setattr(Outlet, "save_sheet", unwritable)
+    ran = stylize(*run)
+    assert (ran.code, len(ran.out.splitlines()), len(ran.err.splitlines())) == (1, 4, 5)
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize("command", ["apply", "optimize"])
+def test_metadata_are_kept_on_request_alone(stylize, tmp_path, command):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2024:01:02 03:04:05"
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.open("photo.png").convert("RGB").save("place.jpg", exif=exif)
+    run = ["apply", "net.pt", "place.jpg", "--style", "munch", *QUICK, "-o", "out.jpg"]
+    if command == "optimize":
+        run = [
+            "optimize",
+            "place.jpg",
+            "photo.png",
+            "--size",
+            32,
+            "--iterations",
+            1,
+            "-o",
+            "out.jpg",
+        ]
+    for options, date in (([], None), (["--keep-metadata"], "2024:01:02 03:04:05")):
+        assert stylize(*run, *options).code == 0
+        with Image.open(tmp_path / "out.jpg") as made:
+            found = made.getexif()
+            assert made.size == (24, 32)
+        assert found.get(0x0132) == date
+        assert (found.get_ifd(0x8825).get(1) == "N") is bool(options)
+        assert 0x0112 not in found
+
+
+def test_what_of_a_folder_is_left_out_is_said(stylize, album, monkeypatch):
+    monkeypatch.setattr(paths, "reads_heif", lambda: False)
+    (album / "x.heic").write_bytes(b"x")
+    ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
+    assert ran.code == 0
+    assert "album: 1 HEIC files are left out: pip install pillow-heif" in ran.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_not_utf8_are_written_byte_by_byte(tmp_path, photo, model):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in (b"caf\xe9.png", "波.png".encode(), b"\x1b[31m.png"):
+        (album / os.fsdecode(name)).write_bytes(photo.read_bytes())
+    ran = subprocess.run(
+        [sys.executable, "-m", "stylize_cli", "apply", model, "album", "--style", "monet",
+         *map(str, QUICK), "-o", "out/"],
+        cwd=tmp_path,
+        env=os.environ
+        | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1]), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert set(ran.stdout.splitlines()) == {
+        b"out/caf\xe9.png", "out/波.png".encode(), b"out/\x1b[31m.png"
+    }  # fmt: skip
+    assert b"\x1b" not in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    ("redirect", "code", "lines"),
+    [(">/dev/full", 2, 2), ("2>/dev/full", 0, 0), (">&-", 0, 1), ("2>&-", 0, 0), ("<&-", 0, 1)],
+)
+def test_streams_that_take_nothing_lose_no_work(tmp_path, redirect, code, lines):
+    command = " ".join([sys.executable, "-m", "stylize_cli", *map(str, RUN), "-o", "out.png"])
+    ran = subprocess.run(
+        ["sh", "-c", f"{command} {redirect}"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])},
+        capture_output=True,
+        check=False,
     )
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (code, lines), ran.stderr
+    with Image.open(tmp_path / "out.png") as image:
+        image.load()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
+def test_other_signals_end_a_batch_as_ctrl_c_does(stylize, album, monkeypatch, tmp_path, number):
+    forward, seen = feedforward.forward, []
+
+    def spy(*arguments):
+        seen.append(1)
+        if len(seen) == 2:
+            signal.raise_signal(number)
+        return forward(*arguments)
+
+    monkeypatch.setattr(feedforward, "forward", spy)
+    before = signal.getsignal(number)
+    Image.new("RGB", (40, 40)).save(album / "b.jpg")  # of another size: another batch
+    ran = stylize("apply", "net.pt", album, "--style", "monet", *QUICK, "-o", "out/")
+    assert ran.code == 130
+    assert signal.getsignal(number) is before
+    assert all(Image.open(tmp_path / "out" / name).load() for name in files(tmp_path / "out"))
+
+
+def test_a_grey_photo_stays_grey(stylize, net, pixels, tmp_path):
+    net("upscaler", name="sr.pt")
+    Image.open(tmp_path / "photo.png").convert("L").save(tmp_path / "grey.png")
+    for run in (
+        ["apply", "sr.pt", "grey.png", *QUICK, "-o", "out.png"],
+        ["apply", "net.pt", "grey.png", "--style", "munch", "--preserve-color", *QUICK,
+         "-o", "out.png"],
+    ):  # fmt: skip
+        assert stylize(*run).code == 0
+        made = pixels("out.png")
+        assert np.ptp(made, axis=2).max() <= 1
+        assert made.std() > 0
+
+
+def test_a_model_that_makes_no_numbers_fails_in_one_line(stylize, net, tmp_path):
+    import torch
+
+    from stylize_cli import checkpoints
+
+    made = checkpoints.load(net(name="huge.pt"))
+    weights = {name: torch.full_like(value, 1e30) for name, value in made.weights.items()}
+    checkpoints.save(tmp_path / "huge.pt", replace(made, weights=weights))
+    ran = stylize("apply", "huge.pt", "photo.png", "--style", "munch", *QUICK)
+    assert (ran.code, ran.out) == (2, b"")
+    assert re.fullmatch(r"error: photo\.png: .*its values are no numbers.*\n", ran.err)
 
 
 def test_memory_says_which_size_fits(refused, stylize):

@@ -2,12 +2,14 @@
 
 import importlib.util
 import platform
+from dataclasses import replace
 from importlib import metadata
 
 import pytest
+import torch
 
 import stylize_cli
-from stylize_cli import hardware, weights
+from stylize_cli import checkpoints, hardware, weights
 
 pytest_plugins = ["commandline", "releases"]
 
@@ -145,3 +147,25 @@ def test_a_model_s_facts_as_text(stylize):
 def test_a_model_that_is_not_there_is_refused(refused, photo):
     assert "did you mean classics?" in refused("info", "clasics")
     assert "of stylize, or damaged" in refused("info", photo)
+
+
+def test_what_a_model_says_is_shown_escaped(stylize, make_model, tmp_path):
+    """It may come from anyone, and write into titles, colours and clipboards."""
+    made = checkpoints.load(make_model())
+    odd = "\x1b]0;owned\x07\x1b[31m"
+    provenance = {"licence": odd, odd: [odd]}
+    checkpoints.save(tmp_path / "odd.pt", replace(made, method=odd, provenance=provenance))
+    ran = stylize("info", "odd.pt")
+    assert ran.code == 0
+    assert ran.out.decode().replace("\n", "").isprintable()
+    assert ran.out.count(rb"\x1b]0;owned\x07") == 4
+    assert b"\x1b" not in stylize("info", "odd.pt", "--json").out
+
+
+@pytest.mark.parametrize("field", ["generator", "kind"])
+def test_errors_that_quote_a_model_are_escaped(refused, make_model, field):
+    path = make_model()
+    record = torch.load(path, weights_only=True) | {field: "\x1b[2J"}
+    torch.save(record, path)
+    said = refused("apply", path, "photo.png")
+    assert "\x1b" not in said

@@ -307,6 +307,65 @@ def test_ctrl_c_before_there_is_a_picture_leaves_nothing(stylize, interrupt, tmp
     assert names(tmp_path) == ["photo.png", "style.png"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
+def test_other_signals_keep_the_best_as_ctrl_c_does(stylize, monkeypatch, tmp_path, number):
+    from stylize_cli.methods import optimize as method
+
+    optimize = method.optimize
+
+    def signalled(*arguments, **options):
+        for count, now in enumerate(optimize(*arguments, **options)):
+            yield now
+            if count == 1:
+                signal.raise_signal(number)
+
+    monkeypatch.setattr(method, "optimize", signalled)
+    ran = stylize(*PAIR, *QUICK, "--quiet")
+    assert (ran.code, ran.line) == (130, "photo-style.png")
+    with Image.open(tmp_path / "photo-style.png") as image:
+        image.load()
+
+
+def test_a_picture_in_the_making_that_cannot_be_saved_ends_nothing(stylize, tmp_path):
+    (tmp_path / "out-0001.png").mkdir()
+    ran = stylize(*PAIR, *QUICK, "--save-every", 1, "-o", "out.png")
+    assert (ran.code, ran.line) == (0, "out.png")
+    assert "out-0001.png" in ran.err
+
+
+@pytest.mark.parametrize("size", [10_000_000, 99999999999999999999])
+def test_a_size_beyond_all_memory_is_refused_before_anything_is_resized(refused, size):
+    assert "GB is free; " in refused(*PAIR, "--size", size, "--memory", "8GB")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: x")],
+)
+def test_exhausted_memory_is_one_line(refused, monkeypatch, error):
+    from stylize_cli.methods import optimize as method
+
+    def exhausted(*_arguments, **_options):
+        raise error
+        yield
+
+    monkeypatch.setattr(method, "optimize", exhausted)
+    assert "memory is exhausted: use a smaller --size" in refused(*PAIR, *QUICK, "--quiet")
+
+
+def test_a_style_on_a_transparent_canvas_is_the_style_alone(stylize, tmp_path, pixels):
+    alone = Image.open(tmp_path / "style.png").convert("RGBA")
+    canvas = Image.new("RGBA", (64, 80), (0, 0, 0, 0))
+    canvas.paste(alone, (11, 30))
+    canvas.save(tmp_path / "canvas.png")
+    for name in ("style", "canvas"):
+        assert (
+            stylize("optimize", "photo.png", f"{name}.png", *QUICK, "-o", f"{name}-out.png").code
+            == 0
+        )
+    assert (pixels("style-out.png") == pixels("canvas-out.png")).all()
+
+
 LAUNCH = """
 import signal
 from stylize_cli.cli.app import run

@@ -270,7 +270,9 @@ def test_killed_and_resumed_it_ends_as_if_never_stopped(trained, tmp_path):
     assert_same(resumed.weights, whole.weights, within=1e-6)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
+)
 def test_a_signal_ends_the_step_saves_and_the_rest_can_follow(stylize, trained, during, number):
     whole = trained(*ONE, "-o", "whole.pt")
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
@@ -663,6 +665,63 @@ def test_another_training_is_not_resumed(stylize, picture_file, options, said):
     assert ran.code == 2
     assert re.fullmatch("error: " + said, ran.err.strip())
     assert before == (Path("style.pt").read_bytes(), Path("style.state.pt").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("style", "other styles, or changed ones"),
+        ("dataset", "another dataset, or a changed one"),
+        ("descriptor", "another descriptor (vgg19, original, bundled, not vgg19-torchvision, "),
+    ],
+)
+def test_other_inputs_than_at_first_are_refused(stylize, picture_file, dataset, change, said):
+    """Of the same names: what was learnt of the first would be taken for the second's."""
+    stylize(*ONE)
+    before = Path("style.pt").read_bytes(), Path("style.state.pt").read_bytes()
+    options = []
+    if change == "style":
+        picture_file(32, 32, seed=8, name="style.png")
+    elif change == "dataset":
+        (dataset / "c.webp").unlink()
+    else:
+        options = ["--descriptor", "vgg19-torchvision"]
+    ran = stylize(*ONE, "--steps", 9, *options, "--resume", "--quiet")
+    assert (ran.code, ran.out) == (2, b"")
+    assert f"the training to resume had {said}" in ran.err
+    assert before == (Path("style.pt").read_bytes(), Path("style.state.pt").read_bytes())
+
+
+def test_moments_of_another_network_are_refused(stylize):
+    stylize(*ONE)
+    state = checkpoints.load_state(Path("style.state.pt"))
+    broken = {**state.optimizer, "state": {0: {"exp_avg": torch.ones(3)}}}
+    checkpoints.save_state(Path("style.state.pt"), replace(state, optimizer=broken))
+    ran = stylize(*ONE, "--steps", 9, "--resume", "--quiet")
+    assert ran.code == 2
+    assert "its moments are not of its network" in ran.err
+
+
+def test_two_trainings_into_one_model_do_not_meet(stylize):
+    """The second is refused as soon as it would begin, and the first goes on."""
+    from stylize_cli import files
+
+    with files.held(Path("style.pt")):
+        ran = stylize(*ONE)
+    assert ran.code == 2
+    assert "another process is writing style.pt" in ran.err
+    assert not Path("style.pt").exists()
+    assert stylize(*ONE).code == 0
+    assert not list(Path().glob(".stylize-*"))
+
+
+def test_a_mac_s_screenshot_can_be_learnt_and_used(picture_file, trained):
+    name = "Screenshot 10.00\u202fAM"
+    picture_file(32, 32, name=f"{name}.png")
+    made = trained("train", "--style", f"{name}.png", *TINY, "-o", "shot.pt")
+    assert made.styles == ("Screenshot 10.00 AM",)
+    again = ["--steps", 4, "-o", "shot.pt", "--resume"]
+    assert trained("train", "--style", f"{name}.png", *TINY, *again).provenance["steps"] == 4
 
 
 def test_what_is_printed_is_json_or_a_path_alone(stylize):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from skimage import exposure
+from skimage import color, exposure
 
 from stylize_cli import colours
 
@@ -159,3 +159,26 @@ def test_matching_a_histogram_leaves_black_black():
     found = colours.match_histogram(image, target.astype(np.float32))
     assert found[image == 0].max() < 0.02
     assert abs(found.mean() - target.mean()) < 0.02
+
+
+# No colours.
+
+
+@pytest.mark.parametrize("kind", [torch.Tensor, np.ndarray])
+def test_a_picture_without_colours_is_known_and_made(picture, kind):
+    def given(tensor):
+        return tensor.numpy() if kind is np.ndarray else tensor
+
+    photo = picture(9, 12)
+    grey = photo.mean(1, keepdim=True).expand(-1, 3, -1, -1).clone()
+    assert not colours.is_grey(given(photo))
+    assert colours.is_grey(given(grey))
+    grey[0, 0, 3, 4] += 1 / 255  # as JPEG may round
+    assert colours.is_grey(given(grey))
+    grey[0, 0, 3, 4] += 2 / 255
+    assert not colours.is_grey(given(grey))
+    made = colours.greyed(given(photo))
+    assert isinstance(made, kind)
+    assert colours.is_grey(made)
+    expected = color.rgb2yiq(photo[0].permute(1, 2, 0).numpy())[..., 0]
+    np.testing.assert_allclose(np.asarray(made)[0, 1], expected, atol=2e-3)

@@ -1,5 +1,6 @@
 import threading
 import time
+import warnings
 from collections import Counter
 from itertools import islice
 
@@ -229,18 +230,35 @@ def test_the_threads_end_with_the_iterator(noise, damaged, end):
     assert not loaders()
 
 
-def test_decoding_in_threads_leaves_the_filters_of_warnings_alone(greys, monkeypatch):
-    """They are the process's: of two threads inside, the last to leave would restore the wrong."""
-    most, inside, opened = [], [], decoders._opened
+def test_photos_are_decoded_side_by_side(greys, monkeypatch):
+    """No lock is around it: each waits here until another one is in there too."""
+    both = threading.Barrier(datasets.WORKERS, timeout=20)
+    decode, met = decoders.decode, []
 
-    def slow(*arguments):
-        inside.append(1)
-        most.append(len(inside))
-        time.sleep(0.01)
-        inside.pop()
-        return opened(*arguments)
+    def together(*arguments, **options):
+        if not met:
+            both.wait()
+            met.append(1)
+        return decode(*arguments, **options)
 
-    monkeypatch.setattr(decoders, "_opened", slow)
+    monkeypatch.setattr(decoders, "decode", together)
+    before = list(warnings.filters)
     for _ in islice(datasets.batches(crops_of(greys), 2), 3):
         pass
-    assert max(most) == 1
+    assert met
+    assert warnings.filters == before
+
+
+def test_no_more_of_a_photo_is_decoded_than_a_crop_shows(save, monkeypatch):
+    photo = save("large.jpg", np.full((640, 900, 3), 99))
+    sizes, decode = [], decoders.decode
+
+    def noted(*arguments, **options):
+        pixels, note = decode(*arguments, **options)
+        sizes.append(pixels.shape[:2])
+        return pixels, note
+
+    monkeypatch.setattr(decoders, "decode", noted)
+    for zoom in ((1.0, 2.0), None):
+        assert crops_of([photo], 40, zoom=zoom).crop(0).shape == (3, 40, 40)
+    assert sizes == [(160, 225), (640, 900)]

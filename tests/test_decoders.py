@@ -1,4 +1,7 @@
 import struct
+import subprocess
+import tracemalloc
+import zlib
 from io import BytesIO
 
 import numpy as np
@@ -353,9 +356,299 @@ def test_what_cannot_be_read_says_why_in_one_line(data, said, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("limit", [3000, 2000], ids=["Pillow warns", "Pillow raises"])
-def test_decompression_bomb_is_refused_with_its_size(monkeypatch, limit):
-    data = saved(PHOTO)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    with pytest.raises(StylizeError, match=r"photo\.png is too large.*4096 pixels.*limit of \d+"):
-        decode(data, name="photo.png")
+def test_what_memory_will_not_hold_is_refused_from_the_header():
+    """Nothing is decoded: a file of 100 bytes that claims 4 gigapixels."""
+    bomb = saved(Image.new("RGB", (4, 4)))
+    header = bomb[:16] + struct.pack(">II", 65000, 65000) + bomb[24:29]
+    bomb = header + struct.pack(">I", zlib.crc32(header[12:])) + bomb[33:]
+    with pytest.raises(StylizeError, match=r"photo\.png is too large: its 65000x65000 .* GB"):
+        decode(bomb, name="photo.png", room=2**60)
+    with pytest.raises(StylizeError, match=r"64x64 pixels take 0\.0 GB to read"):
+        decode(saved(PHOTO), name="photo.png", room=100_000)
+    assert decode(saved(PHOTO), name="photo.png", room=200_000)
+
+
+def test_pillow_s_own_limit_is_neither_asked_nor_moved(monkeypatch):
+    """It is the process's, and counts pixels that need not be decoded."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert pixels_of(saved(PHOTO)).shape == (64, 64, 3)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+# Formats that start programs.
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{ } loop\n%%EOF\n"
+
+
+EPS_BINARY = struct.pack("<4sIIIIIIH", b"\xc5\xd0\xd3\xc6", 30, len(EPS), 0, 0, 0, 0, 0xFFFF) + EPS
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("data", [EPS, EPS_BINARY], ids=["text", "binary"])
+def test_postscript_is_never_run(data, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", None)  # what Ghostscript would be started by
+    with pytest.raises(StylizeError, match="not an image of a known format"):
+        decode(data, name="photo.jpg")
+
+
+@pytest.mark.parametrize("format", sorted({"PCX", "TGA", "ICNS", "PDF", "PSD", "SGI", "ICO"}))
+def test_other_formats_are_refused(format):
+    Image.init()
+    data = b"8BPS" + bytes(60) if format == "PSD" else saved(Image.new("RGB", (32, 32)), format)
+    with pytest.raises(StylizeError, match="not an image of a known format"):
+        decode(data, name="x")
+
+
+# 16 bits.
+
+
+LEVELS = np.arange(0, 65536, 16, dtype=np.uint16)  # 4,096 of them
+RAMP = np.stack([LEVELS, LEVELS[::-1], LEVELS], 1).reshape(64, 64, 3)
+GREY16 = RAMP[..., 0]
+ALPHA16 = np.maximum(LEVELS, 1).reshape(64, 64, 1)
+
+
+def png16(samples, *, interlaced=False):
+    """A PNG of 16 bits by the specification: every row with another filter, or interlaced."""
+    height, width, maps = samples.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[maps]
+    rows = samples.astype(">u2").view(np.uint8).reshape(height, width * maps * 2)
+    if interlaced:  # Adam7 (PNG specification, 8.2), unfiltered
+        passes = [(0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2),
+                  (0, 2, 1, 2), (1, 2, 0, 1)]  # fmt: skip
+        parts = [samples[a::b, c::d].astype(">u2") for a, b, c, d in passes]
+        body = b"".join(b"\0" + row.tobytes() for part in parts for row in part)
+    else:
+        body = b""
+        for number, row in enumerate(rows):
+            left = np.concatenate([np.zeros(2 * maps, np.uint8), row[: -2 * maps]])
+            up = rows[number - 1] if number else np.zeros_like(row)
+            kinds = (np.zeros_like(row), left, up, ((left.astype(int) + up) // 2).astype(np.uint8))
+            filter = number % 4
+            body += bytes([filter]) + (row - kinds[filter]).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, interlaced)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+
+
+def repacked(data, body, compression):
+    """A TIFF of one strip with another body: its entries are 12 bytes (TIFF 6.0, section 2)."""
+    with tifffile.TiffFile(BytesIO(data)) as file:
+        tags = file.pages.first.tags
+        values = {259: compression, 273: len(data), 279: len(body)}
+        data = bytearray(data)
+        for tag, value in values.items():
+            size = "<H" if tags[tag].dtype == 3 else "<I"
+            struct.pack_into(size, data, tags[tag].offset + 8, value)
+    return bytes(data) + body
+
+
+def lzw(samples):
+    """A TIFF of 16 bits, packed by libtiff, to which they are twice as many of 8."""
+    rows = samples.view(np.uint8).reshape(len(samples), -1)
+    packed = saved(Image.fromarray(rows), "TIFF", compression="tiff_lzw", tiffinfo={278: len(rows)})
+    with tifffile.TiffFile(BytesIO(packed)) as file:
+        (offset,), (count,) = file.pages.first.dataoffsets, file.pages.first.databytecounts
+    plain = tiff(samples, photometric="rgb", rowsperstrip=len(samples))
+    return repacked(plain, packed[offset : offset + count], 5)
+
+
+@pytest.mark.parametrize("maps", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", ["png", "interlaced", "tiff", "big", "planar", "deflate", "tiles"])
+def test_sixteen_bits_are_all_read(kind, maps):
+    colours = RAMP if maps > 2 else RAMP[..., :1]
+    samples = colours if maps % 2 else np.concatenate([colours, ALPHA16], 2)
+    if kind in ("png", "interlaced"):
+        data = png16(samples, interlaced=kind == "interlaced")
+    else:
+        options = {
+            "big": {"byteorder": ">"},
+            "planar": {"planarconfig": "separate"},
+            "deflate": {"compression": "zlib", "predictor": True},
+            "tiles": {"tile": (32, 32)},
+        }.get(kind, {})
+        extra = {"extrasamples": ["unassalpha"]} if maps in (2, 4) else {}
+        photometric = "rgb" if maps > 2 else "minisblack"
+        array = samples.transpose(2, 0, 1) if kind == "planar" else samples
+        if maps == 1:
+            array, extra = samples[..., 0], {}
+            options.pop("planarconfig", None)
+        data = tiff(array, photometric=photometric, **extra, **options)
+    expected = samples / 65535
+    if maps < 3:
+        expected = np.concatenate([*[expected[..., :1]] * 3, expected[..., 1:]], 2)
+    np.testing.assert_allclose(pixels_of(data), expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.float32])
+def test_white_may_be_zero(dtype):
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    values = (np.linspace(0, 1, 54).reshape(6, 9) * top).astype(dtype)
+    expected = grey_rgb(1 - values.astype(np.float64) / top)
+    np.testing.assert_allclose(
+        pixels_of(tiff(values, photometric="miniswhite")), expected, atol=1e-6
+    )
+
+
+def test_integers_of_32_bits_are_not_negative():
+    values = np.linspace(0, 2**32 - 1, 54).reshape(6, 9).astype(np.uint32)
+    expected = grey_rgb(values / (2**32 - 1))
+    np.testing.assert_allclose(pixels_of(tiff(values)), expected, atol=1e-6)
+
+
+def test_sixteen_bits_of_lzw_are_all_read():
+    np.testing.assert_allclose(pixels_of(lzw(RAMP)), RAMP / 65535, rtol=0, atol=1e-7)
+
+
+def twelve(values, photometric, *, deflate):
+    """A grey TIFF of 12 bits, two samples in three bytes (TIFF 6.0, section 4)."""
+    first, second = values[:, ::2].astype(int), values[:, 1::2].astype(int)
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], -1)
+    body = packed.astype(np.uint8).tobytes()
+    body = zlib.compress(body) if deflate else body
+    height, width = values.shape
+    shorts = {256: width, 257: height, 258: 12, 259: 8 if deflate else 1, 262: photometric}
+    entries = {**shorts, 273: 8 + 2 + 12 * 9 + 4, 277: 1, 278: height, 279: len(body)}
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, value in entries.items():
+        head += struct.pack("<HHII", tag, 4, 1, value)
+    return head + bytes(4) + body
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("photometric", [0, 1], ids=["white is zero", "black is zero"])
+def test_twelve_bits_are_all_read(photometric, deflate):
+    values = np.arange(4096).reshape(64, 64)
+    expected = grey_rgb(values / 4095)
+    found = pixels_of(twelve(values, photometric, deflate=deflate))
+    np.testing.assert_allclose(found, expected if photometric else 1 - expected, atol=1e-6)
+
+
+def test_a_kind_of_tiff_that_is_not_read_right_is_refused():
+    with pytest.raises(StylizeError, match=r"of a kind that is not read .*LZW.*: save it without"):
+        decode(repacked(tiff(GREY16, photometric="miniswhite"), b"x", 5), name="x")
+
+
+def test_multiplied_colours_of_16_bits_are_divided():
+    multiplied = (RAMP * (ALPHA16 / 65535)).round().astype(np.uint16)
+    samples = np.concatenate([multiplied, ALPHA16], 2)
+    found = pixels_of(tiff(samples, photometric="rgb", extrasamples=["assocalpha"]))
+    clear = ALPHA16[..., 0] > 6000
+    np.testing.assert_allclose(found[clear][:, :3], (RAMP / 65535)[clear], atol=1e-4)
+    np.testing.assert_allclose(found[..., 3:], ALPHA16 / 65535, atol=1e-7)
+
+
+def test_a_wide_gamut_of_16_bits_becomes_srgb_with_all_its_levels():
+    pixels = pixels_of(tiff(RAMP, photometric="rgb", iccprofile=LINEAR_P3))
+    expected = srgb_curve(RAMP / 65535 @ P3.T @ np.linalg.inv(SRGB).T)
+    np.testing.assert_allclose(pixels, expected, atol=0.012)
+    assert len(np.unique(pixels[..., 1])) > 3000  # but for what sRGB does not hold
+
+
+def test_a_table_s_profile_of_16_bits_is_near_its_conversion_of_8():
+    table = icc(b"scnr", b"RGB ", b"Lab ", {b"A2B0": inverting_table()})
+    eight = pixels_of(saved(Image.fromarray((RAMP >> 8).astype(np.uint8)), icc_profile=table))
+    sixteen = pixels_of(tiff((RAMP >> 8) * 257, photometric="rgb", iccprofile=table))
+    np.testing.assert_allclose(sixteen, eight, atol=1e-6)
+    assert np.corrcoef(eight[..., 1].ravel(), (RAMP[..., 1] >> 8).ravel())[0, 1] < -0.5
+
+
+def inverting_table():
+    """RGB -> Lab by 2×2×2 nodes in which green alone counts: L* = 100 (1 - G)."""
+    ramp = bytes(range(256))
+    nodes = bytes(v for i in range(8) for v in (0 if i & 2 else 255, 128, 128))
+    matrix = b"".join(map(fixed, np.eye(3).ravel()))
+    return b"mft1" + bytes(4) + bytes([3, 3, 2, 0]) + matrix + ramp * 3 + nodes + ramp * 3
+
+
+def test_a_bomb_in_a_tiff_is_refused_before_it_unfolds():
+    plain = tiff(np.zeros((64, 64, 3), np.uint16), photometric="rgb", rowsperstrip=64)
+    bomb = repacked(plain, zlib.compress(bytes(100_000_000), 9), 8)
+    tracemalloc.start()
+    with pytest.raises(StylizeError, match="damaged"):
+        decode(bomb, name="x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+def test_heic_is_read_where_its_package_is():
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    data = saved(Image.new("RGB", (64, 64), (200, 100, 50)), "HEIF", quality=95)
+    expected = np.broadcast_to(np.array([200, 100, 50]) / 255, (64, 64, 3))
+    np.testing.assert_allclose(pixels_of(data), expected, atol=4 * UNIT)
+
+
+# Less than the whole.
+
+
+CELLS = RANDOM.integers(0, 256, (12, 16, 3), np.uint8)
+BIG = Image.fromarray(np.kron(CELLS, np.ones((64, 64, 1), np.uint8)))
+
+
+@pytest.mark.parametrize("least", [40, 96, 300, 384, 1000])
+@pytest.mark.parametrize(
+    ("format", "mode"),
+    [
+        ("JPEG", "RGB"),
+        ("JPEG", "L"),
+        ("JPEG", "CMYK"),
+        ("PNG", "RGB"),
+        ("PNG", "RGBA"),
+        ("PNG", "P"),
+    ],
+)
+def test_no_more_is_decoded_than_is_wanted(format, mode, least):
+    image = BIG.quantize(64, dither=0) if mode == "P" else BIG.convert(mode)
+    data = saved(image, format, **({"quality": 95} if format == "JPEG" else {}))
+    whole, _ = decode(data, name="x")
+    found, _ = decode(data, name="x", least=least)
+    height, width = found.shape[:2]
+    assert min(least, 768) <= height <= 768
+    assert abs(width / height - 1024 / 768) < 0.01
+    if least <= 96:
+        assert height <= 4 * least
+    centres = [
+        a[a.shape[0] // 24 :: a.shape[0] // 12][:, a.shape[1] // 32 :: a.shape[1] // 16]
+        for a in (whole, found)
+    ]
+    np.testing.assert_allclose(*centres, atol=0.05)
+
+
+def test_sixteen_bits_are_made_smaller_likewise():
+    large = np.kron(RAMP, np.ones((16, 16, 1), np.uint16))
+    found, _ = decode(png16(large), name="x", least=32)
+    np.testing.assert_allclose(found, RAMP / 65535, atol=1e-6)
+
+
+def test_what_is_hidden_does_not_shine_through_where_a_picture_is_made_smaller():
+    clear = np.zeros((64, 64, 4), np.uint8)
+    clear[:, ::2] = (10, 200, 30, 255)
+    clear[:, 1::2] = (255, 0, 255, 0)
+    found, _ = decode(saved(Image.fromarray(clear)), name="x", least=16)
+    np.testing.assert_allclose(
+        found[..., :3], np.broadcast_to(np.array([10, 200, 30]) / 255, (32, 32, 3)), atol=0.01
+    )
+    np.testing.assert_allclose(found[..., 3], 0.5, atol=0.01)
+
+
+# A JPEG's end.
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 2}, {"quality": 20}]
+)
+def test_a_jpeg_without_its_end_mark_is_read_and_said(options):
+    data = saved(PHOTO, "JPEG", **options)
+    assert data.endswith(b"\xff\xd9")
+    pixels, note = decode(data[:-2], name="x")
+    assert note == "its end mark is missing"
+    np.testing.assert_array_equal(pixels, pixels_of(data))
+    for lost in (12, 40, 400):
+        with pytest.raises(StylizeError, match="damaged or cut short"):
+            decode(data[:-lost], name="x")

@@ -1,11 +1,12 @@
 import struct
+import tracemalloc
 import zlib
 from io import BytesIO
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
 
 from stylize_cli.encoders import check_depth, encode
 from stylize_cli.errors import StylizeError
@@ -128,3 +129,59 @@ def test_what_is_not_finite_is_a_bug(value):
     pixels[2, 3, 1] = value
     with pytest.raises(ValueError, match="finite"):
         encode(pixels, "PNG")
+
+
+# What is said beside the pixels.
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+def test_a_profile_says_that_it_is_srgb(format):
+    profile = Image.open(BytesIO(encode(random_pixels(3), format))).info["icc_profile"]
+    found = ImageCms.ImageCmsProfile(BytesIO(profile))
+    assert "sRGB" in ImageCms.getProfileDescription(found)
+    levels = Image.fromarray(RANDOM.integers(0, 256, (9, 9, 3), np.uint8))
+    same = ImageCms.profileToProfile(levels, found, ImageCms.createProfile("sRGB"))
+    np.testing.assert_allclose(np.asarray(same), np.asarray(levels), atol=1)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_png_says_that_it_is_srgb(depth):
+    assert Image.open(BytesIO(encode(random_pixels(3), "PNG", depth=depth))).info["srgb"] == 0
+
+
+@pytest.mark.parametrize(
+    ("format", "depth"),
+    [("PNG", 8), ("PNG", 16), ("TIFF", 8), ("TIFF", 16), ("JPEG", 8), ("WEBP", 8)],
+)
+def test_metadata_are_written_where_they_are_given_and_only_there(format, depth):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0132] = "Maker", "2024:01:02 03:04:05"
+    exif.get_ifd(0x8825)[1] = "N"
+    kept = Image.open(
+        BytesIO(encode(random_pixels(3), format, depth=depth, exif=exif.tobytes()))
+    ).getexif()
+    assert (kept[0x010F], kept[0x0132]) == ("Maker", "2024:01:02 03:04:05")
+    assert format == "TIFF" or kept.get_ifd(0x8825)[1] == "N"
+    plain = Image.open(BytesIO(encode(random_pixels(3), format, depth=depth))).getexif()
+    assert not {0x010F, 0x0132, 0x8825, 0x0131} & set(plain)
+
+
+@pytest.mark.parametrize(
+    ("format", "depth", "channels"),
+    [
+        ("PNG", 8, 4),
+        ("PNG", 16, 3),
+        ("TIFF", 8, 3),
+        ("TIFF", 16, 4),
+        ("JPEG", 8, 4),
+        ("WEBP", 8, 3),
+    ],
+)
+def test_writing_takes_little_more_than_the_file_and_its_samples(format, depth, channels):
+    """Beside the pixels, which are 4 bytes a value: whole, each step would take as many again."""
+    pixels = np.full((1500, 1000, channels), 0.3, np.float32)
+    tracemalloc.start()
+    encode(pixels, format, depth=depth)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.25 * pixels.nbytes + pixels.size * depth / 8 + 2_000_000

@@ -114,6 +114,32 @@ def test_available_memory_is_the_least_of_machine_and_container(
     assert hardware.available_memory() == want
 
 
+@pytest.mark.parametrize(
+    ("own", "files", "want"),
+    [
+        ("0::/jobs/7\n", {"jobs/7": (V2, 2)}, 2),
+        ("0::/jobs/7\n", {"jobs/7": (V2, 3), "jobs": (V2, 1)}, 1),  # of those around it, too
+        ("0::/jobs/7\n", {"jobs/8": (V2, 1)}, 8),  # another's
+        ("0::/docker/host/path\n", {"": (V2, 4)}, 4),  # the host's path, seen in a container
+        ("9:cpu:/a\n4:memory:/a/b\n0::/\n", {"a/b": (V1, 2)}, 2),
+        ("4:cpu,memory:/a\n", {"a": (V1, 3)}, 3),
+        ("nonsense\n::\n", {}, 8),
+    ],
+)
+def test_the_limit_is_that_of_the_process_s_own_group(monkeypatch, tmp_path, own, files, want):
+    for group, (names, gib) in files.items():
+        for name, value in zip(names, ((gib + 1) * GIB, GIB, "inactive_file 0"), strict=True):
+            place = tmp_path / name if names is V2 else tmp_path / "memory" / name.split("/")[1]
+            place = place.parent / group / place.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"{value}\n")
+    (tmp_path / "cgroup").write_text(own)
+    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    monkeypatch.setattr(hardware, "CGROUP_OWN", tmp_path / "cgroup")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
+    assert hardware.available_memory() == want * GIB
+
+
 def test_a_library_tells_of_an_nvidia_driver(monkeypatch):
     monkeypatch.setattr(hardware.ctypes.util, "find_library", lambda name: f"lib{name}.so.1")
     assert hardware.cuda_driver()

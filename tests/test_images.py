@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize_cli import images
+from stylize_cli import files, images
 from stylize_cli.errors import StylizeError
 from stylize_cli.images import Picture
 
@@ -90,10 +90,10 @@ def test_missing_input_is_explained(tmp_path, asked, said):
 
 
 def test_input_without_permission_is_explained(tmp_path, monkeypatch):
-    def refuse(_path):
+    def refuse(*_arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StylizeError, match=r"cannot read .*a\.png \(Permission denied\)"):
         images.read(tmp_path / "a.png")
 
@@ -160,7 +160,7 @@ def test_write_through_a_link_keeps_the_link(tmp_path):
 @pytest.mark.parametrize(
     ("failing", "error", "expected"),
     [
-        ("write_bytes", OSError(28, "No space left on device"), StylizeError),
+        ("sync", OSError(28, "No space left on device"), StylizeError),
         ("replace", PermissionError(13, "Permission denied"), StylizeError),
         ("replace", KeyboardInterrupt(), KeyboardInterrupt),
     ],
@@ -171,13 +171,12 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
-    def fail(partial, *_args):
-        with partial.open("ab") as file:
-            file.write(b"half")
+    def fail(*_args):
+        assert any(file.name.endswith(".part") for file in tmp_path.iterdir())
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, failing, fail)
+        patched.setattr(files if failing == "sync" else Path, failing, fail)
         with pytest.raises(expected, match=getattr(error, "strerror", None)):
             images.write(path, random_picture())
     assert path.read_bytes() == b"old"
@@ -255,3 +254,71 @@ def test_file_in_the_place_of_a_folder_is_refused(tmp_path):
 def test_importing_does_not_load_torch():
     code = "import sys, stylize_cli.images; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# Canvases.
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 5), (9, 13)])
+def test_a_painting_on_a_transparent_canvas_is_the_painting(tmp_path, top, left):
+    painting = random_picture(size=(7, 11)).rgb
+    rgb, alpha = torch.zeros(1, 3, 16, 24), torch.zeros(1, 1, 16, 24)
+    rgb[..., top : top + 7, left : left + 11] = painting
+    alpha[..., top : top + 7, left : left + 11] = 1
+    images.write(tmp_path / "canvas.png", Picture(rgb, alpha))
+    images.write(tmp_path / "alone.png", Picture(painting))
+    found, expected = (
+        images.visible(images.read(tmp_path / f"{n}.png")) for n in ("canvas", "alone")
+    )
+    assert found.alpha is None
+    assert torch.equal(found.rgb, expected.rgb)
+
+
+@pytest.mark.parametrize("at", [(0, 0), (7, 7), (3, 0)])
+def test_a_dot_on_a_canvas_is_a_picture_still(at):
+    alpha = torch.zeros(1, 1, 8, 8)
+    alpha[(0, 0, *at)] = 0.5
+    found = images.visible(Picture(torch.zeros(1, 3, 8, 8), alpha))
+    assert min(found.rgb.shape[2:]) >= 2
+    assert found.alpha.max() == 0.5
+
+
+def test_a_picture_that_is_all_transparent_or_opaque_stays():
+    for alpha in (None, torch.zeros(1, 1, 8, 8)):
+        picture = Picture(torch.zeros(1, 3, 8, 8), alpha)
+        assert images.visible(picture) is picture
+
+
+# Metadata.
+
+
+def test_metadata_are_read_without_what_holds_for_the_pixels_alone(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2024:01:02 03:04:05"
+    exif.get_ifd(0x8769)[0xA002] = 20
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", exif=exif)
+    picture = images.read(tmp_path / "a.jpg")
+    assert picture.rgb.shape == (1, 3, 20, 10)
+    data = images.encode(picture, "JPEG", exif=picture.exif)
+    kept = Image.open(BytesIO(data)).getexif()
+    assert kept[0x0132] == "2024:01:02 03:04:05"
+    assert kept.get_ifd(0x8825)[1] == "N"
+    assert 0x0112 not in kept
+    assert 0xA002 not in kept.get_ifd(0x8769)
+    assert not Image.open(BytesIO(images.encode(picture, "JPEG"))).getexif()
+    assert images.read_bytes(data).rgb.shape == (1, 3, 20, 10)
+
+
+@pytest.mark.parametrize("below", [16, 17, 512, 10**20])
+@pytest.mark.parametrize("most", [0, 15, 16, 100, 511, 10**19])
+def test_the_longest_side_that_fits_is_found_in_few_looks(below, most):
+    looks = []
+
+    def fits(side):
+        looks.append(side)
+        return side <= most
+
+    expected = min(most // 16 * 16, (below - 1) // 16 * 16)
+    assert images.longest(fits, below) == expected
+    assert len(looks) < 70

@@ -238,10 +238,67 @@ def test_without_a_network_the_reason_is_said_but_no_password(monkeypatch):
     assert "http://127.0.0.1:9/index.json cannot be fetched (ConnectionError" in text
     assert "secret" not in text
     monkeypatch.setenv("STYLIZE_OFFLINE", "1")
-    monkeypatch.delenv("STYLIZE_MODELS_URL")
-    assert f"{models.INDEX_URL} cannot be fetched (STYLIZE_OFFLINE is set)" in refusal(
-        models.refresh
-    )
+    monkeypatch.setenv("STYLIZE_MODELS_URL", "https://example.org/index.json")
+    assert "index.json cannot be fetched (STYLIZE_OFFLINE is set)" in refusal(models.refresh)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_no_index_is_asked_that_nobody_named(value, monkeypatch):
+    """An address by default would be whoever's registers it first."""
+    monkeypatch.delenv("STYLIZE_MODELS_URL", raising=False)
+    if value is not None:
+        monkeypatch.setenv("STYLIZE_MODELS_URL", value)
+    assert refusal(models.refresh).endswith("set STYLIZE_MODELS_URL to the address of one")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/index.json",
+        "http://127.0.0.1.example.org/index.json",
+        "http://localhost@example.org/index.json",
+        "ftp://127.0.0.1/index.json",
+        "file:///etc/passwd",
+        "index.json",
+        "https:///index.json",
+        "http://[::1/index.json",
+    ],
+)
+def test_an_address_that_is_not_safe_is_never_asked(url, monkeypatch):
+    """The tests' own guard would fail what connects."""
+    monkeypatch.setenv("STYLIZE_MODELS_URL", url)
+    assert "its address must begin with https://" in refusal(models.refresh)
+
+
+@pytest.mark.parametrize("where", ["http://example.org/x", "ftp://127.0.0.1/x", "//example.org/x"])
+def test_a_redirect_to_what_is_not_https_is_not_followed(release, where):
+    release.redirects["/index.json"] = where
+    assert "it leads to an address that is not https" in refusal(models.refresh)
+    assert release.asked == ["/index.json"]
+
+
+def test_a_redirect_on_this_machine_is_followed(release):
+    (release.folder / "index.json").rename(release.folder / "moved.json")
+    release.redirects["/index.json"] = "/moved.json"
+    models.refresh()
+    assert "candy" in models.available()
+
+
+def test_a_model_s_own_address_must_be_safe_too(release):
+    index = json.loads((release.folder / "index.json").read_text())
+    index[0]["url"] = "http://example.org/candy.pt"
+    (release.folder / "index.json").write_text(json.dumps(index))
+    models.refresh()
+    assert "its address must begin with https://" in refusal(models.pull, "candy")
+
+
+def test_a_folder_that_does_not_open_hides_no_bundled_model(bundled, shelf, monkeypatch):
+    def closed(_folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    assert models.find("classics") == models.pull("classics") == bundled / "classics.pt"
+    assert f"the folder {shelf} does not open (Permission denied)" in refusal(models.find, "candy")
 
 
 @pytest.mark.parametrize("name", ["index.json", "candy.pt.json"])

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -81,3 +82,21 @@ def test_a_label_longer_than_its_picture_is_whole():
         )
         inked.append((sheet < 1).any(dim=1)[0].any(dim=0).sum())
     assert inked[0] == inked[1]
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [
+        ((30, 40), (256, 341)),
+        ((2, 600), (3, 1024)),
+        ((600, 2), (256, 1)),
+        ((5000, 20000), (256, 1024)),
+    ],
+)
+def test_a_thin_picture_takes_no_more_room_than_its_cell(size, drawn):
+    assert sheets.fitted(size, 256) == drawn
+    sheet = sheets.draw(
+        [[("a", np.zeros((1, 3, *(min(side, 700) for side in size)), np.float32))]], height=256
+    )
+    assert sheet.shape[0] < 320
+    assert sheet.shape[1] <= 1024 + 2 * sheets.MARGIN

@@ -1,5 +1,18 @@
-"""`python -m stylize_cli` is `stylize`."""
+"""`stylize`, and `python -m stylize_cli`."""
 
-from stylize_cli.cli.app import run
+import os
+import signal
 
-run()
+
+def run() -> None:
+    """Runs the command line; Ctrl-C while it is imported ends it as it does later."""
+    try:
+        from stylize_cli.cli import app  # noqa: PLC0415 - what takes the time
+
+        app.run()
+    except KeyboardInterrupt:
+        os._exit(128 + signal.SIGINT)
+
+
+if __name__ == "__main__":
+    run()

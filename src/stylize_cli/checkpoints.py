@@ -4,23 +4,27 @@ A file rebuilds its network by itself and is read with ``weights_only=True``: it
 """
 
 import io
+import unicodedata
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from stylize_cli import images
+from stylize_cli import archives, files
 from stylize_cli.descriptors import NOT_WEIGHTS
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, printable
 from stylize_cli.generators import BUILDERS
 
 FORMAT = 1
-MOST = 4096  # of any number that builds a network: levels, widths, styles
+MOST = 4096  # of any number that builds a network: widths, styles
+MOST_LEVELS = 12  # of a pyramid, whose noise is 2^levels px a side
+LONGEST = 200  # characters of a style's name, which becomes a part of files' names
 MODEL, STATE = "stylize model", "stylize training"
 
 
@@ -55,6 +59,9 @@ class Checkpoint:
             # Without memory of its own: a file that asks for a network of a terabyte fails below.
             with torch.device("meta"), _Unfilled():
                 network = BUILDERS[self.generator](**self.arguments)
+            # Before they are copied: a view of one value may have the shape of a terabyte.
+            if _shapes(network.state_dict()) != _shapes(self.weights):
+                raise ValueError
             network.load_state_dict({k: _own(v) for k, v in self.weights.items()}, assign=True)
         except NOT_WEIGHTS as error:
             raise StylizeError(
@@ -84,8 +91,27 @@ class TrainingState:
     best: Checkpoint | None = None
 
 
+def style_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Names of styles that can be typed, shown and told apart, one for each text.
+
+    They may be files' names: other spaces than the usual become that (macOS puts U+202F before
+    "AM"), accents their shortest form, and what cannot be shown its escape. Names given are
+    given back as they are.
+    """
+    found: list[str] = []
+    for text in texts:
+        spaced = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", text))
+        plain = printable("".join(spaced)).strip()[:LONGEST].rstrip() or "style"
+        name, number = plain, 1
+        while name in found:
+            number += 1
+            name = f"{plain[: LONGEST - len(str(number)) - 1]}-{number}"
+        found.append(name)
+    return tuple(found)
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a model file, whole or not at all.
+    """Writes a model file, whole or not at all; its styles get names as `style_names` makes them.
 
     Raises:
         StylizeError: it cannot be written there.
@@ -119,10 +145,13 @@ def load_state(path: Path) -> TrainingState:
     checkpoint = _checkpoint(record, path)
     try:
         best = record["best"] and _checkpoint(record["best"], path)
-        return TrainingState(
+        made = TrainingState(
             checkpoint, record["optimizer"], record["step"], record["config"], best
         )
-    except KeyError as error:
+        if not _is_sound_state(made):
+            raise ValueError
+        return made
+    except NOT_WEIGHTS as error:
         raise StylizeError(f"{path} is a training with parts missing: copy it again") from error
 
 
@@ -148,50 +177,77 @@ def _own(values: Tensor) -> Tensor:
     return values.to(kind, copy=True)
 
 
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, bool]]:
+    return {name: (value.shape, value.is_floating_point()) for name, value in weights.items()}
+
+
 def _plain(checkpoint: Checkpoint) -> dict[str, Any]:
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
-    return {"format": FORMAT, **fields, "styles": list(checkpoint.styles)}
+    return {"format": FORMAT, **fields, "styles": list(style_names(checkpoint.styles))}
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(dict(record), buffer)
-    images.write_bytes(path, buffer.getvalue())
+    files.write(path, buffer.getvalue())
 
 
 def _read(path: Path, kind: str) -> dict[str, Any]:
-    data = io.BytesIO(images.contents(path))
+    data = files.contents(path, what="a model file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns of in a foreign file fails below
-            record = torch.load(data, map_location="cpu", weights_only=True)
-        found, version = record["kind"], int(record["format"])
-    except (*NOT_WEIGHTS, OverflowError) as error:
+            record = archives.load(data)
+        found, version = record["kind"], record["format"]
+        if found not in (MODEL, STATE) or type(version) is not int or version < 1:
+            raise ValueError
+    except (*NOT_WEIGHTS, OverflowError, MemoryError) as error:
         raise StylizeError(f"{path} is not a file of stylize, or damaged: copy it again") from error
     if found != kind:
         raise StylizeError(f"{path} is a file of '{found}': give one of '{kind}'")
     if version > FORMAT:
         raise StylizeError(f"{path} was made by a newer version: pip install -U stylize-cli")
-    return dict(record)
-
-
-def _sound(fields: Mapping[str, Any], styles: tuple[Any, ...]) -> bool:
-    """Whether a foreign file's fields are what others rely on them to be."""
-    arguments = fields["arguments"]
-    return (
-        all(isinstance(fields[name], Mapping) for name in ("arguments", "weights", "provenance"))
-        and all(isinstance(style, str) and style.isprintable() for style in styles)
-        and arguments.get("styles", len(styles)) == len(styles)
-        and all(not isinstance(value, int) or value <= MOST for value in arguments.values())
-    )
+    return record
 
 
 def _checkpoint(record: Mapping[str, Any], path: Path) -> Checkpoint:
     try:
-        fields = {name: record[name] for name in Checkpoint.__dataclass_fields__}
-        styles = tuple(fields["styles"])
-        if not _sound(fields, styles):
+        made = Checkpoint(**{name: record[name] for name in Checkpoint.__dataclass_fields__})
+        if not _is_sound(made):
             raise ValueError
-        return Checkpoint(**{**fields, "styles": styles})
+        return replace(made, styles=style_names(made.styles))
     except NOT_WEIGHTS as error:
         raise StylizeError(f"{path} is a model with parts missing: copy it again") from error
+
+
+def _is_sound(made: Checkpoint) -> bool:
+    """Whether a foreign file's fields are what others rely on them to be."""
+    arguments, provenance = made.arguments, made.provenance
+    archives.check_values([arguments, provenance], room=0)
+    return (
+        isinstance(made.method, str)
+        and isinstance(made.generator, str)
+        and isinstance(made.styles, (list, tuple))
+        and all(isinstance(style, str) for style in made.styles)
+        and all(isinstance(value, Tensor) for value in made.weights.values())
+        and all(isinstance(name, str) for name in (*made.weights, *arguments, *provenance))
+        and all(isinstance(provenance.get(name, {}), Mapping) for name in ("config", "added"))
+        and arguments.get("styles", len(made.styles)) == len(made.styles) <= MOST
+        and all(isinstance(value, (int, str)) for value in arguments.values())
+        and all(0 <= value <= MOST for value in arguments.values() if isinstance(value, int))
+        and arguments.get("levels", 0) <= MOST_LEVELS
+    )
+
+
+def _is_sound_state(made: TrainingState) -> bool:
+    losses = made.checkpoint.provenance["style losses"]
+    archives.check_values([made.config, losses], room=0)
+    return (
+        type(made.step) is int
+        and made.step >= 0
+        and isinstance(made.config, Mapping)
+        and isinstance(losses, Mapping)
+        and all(isinstance(value, float) for value in losses.values())
+        and isinstance(made.optimizer, Mapping)
+        and isinstance(made.best, (Checkpoint, NoneType))
+    )

@@ -10,6 +10,7 @@ from stylize_cli.config import LUMINANCE
 if TYPE_CHECKING:
     from torch import Tensor
 
+TINT = 1.5 / 255  # most by which the channels of a grey picture differ: it may be a JPEG in RGB
 QUANTILES = 1025  # that describe the distribution of a channel
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
@@ -43,6 +44,19 @@ def with_luminance(image: Image, source: Image) -> Image:
         (B, 3, H, W), clamped to [0, 1].
     """
     return (image + luminance(source) - luminance(image)).clip(0, 1)
+
+
+def is_grey(image: Image) -> bool:
+    """Whether a picture (B, 3, H, W) in [0, 1] has no colours."""
+    red, green, blue = (image[:, channel] for channel in range(3))
+    pairs = ((red, green), (green, blue), (blue, red))
+    return all(float(abs(one - other).max()) <= TINT for one, other in pairs)
+
+
+def greyed(image: Image) -> Image:
+    """Three equal channels, the luminance of (B, 3, H, W) RGB in [0, 1]."""
+    black = image - image
+    return with_luminance(black, image)
 
 
 def match_histogram(image: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:

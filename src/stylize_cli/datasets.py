@@ -4,6 +4,7 @@ Every batch is a function of the seed and its number alone: a training that is r
 would have seen, and nothing of it need be saved.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Generator
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize_cli import decoders, images, paths
+from stylize_cli import decoders, files, paths
 from stylize_cli.errors import StylizeError
 
 WORKERS = 2  # threads: one decodes while the other reads and cuts
@@ -61,13 +62,19 @@ class Crops:
             if file in self.skipped:
                 continue
             try:
-                pixels, _note = decoders.decode(images.contents(file), name=str(file))
+                data = files.contents(file)
+                pixels, _note = decoders.decode(data, name=str(file), least=self._least)
             except StylizeError as error:
                 with self._lock:
                     self.skipped[file] = str(error)
                 continue
             return self._cut(pixels, np.random.default_rng((self.seed, number)))
         raise StylizeError("no file of the dataset can be read as an image: check --dataset")
+
+    @property
+    def _least(self) -> int | None:
+        """Px of a photo's short side that a crop may show."""
+        return None if self.zoom is None else math.ceil(self.size * self.zoom[1])
 
     def _cut(self, pixels: decoders.Pixels, random: np.random.Generator) -> Tensor:
         photo = Image.fromarray((pixels[..., :3] * 255).round().astype(np.uint8))

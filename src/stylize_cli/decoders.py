@@ -1,50 +1,52 @@
 """Bytes of an image file -> sRGB pixels, whatever the file's mode, profile, rotation or depth."""
 
-import contextlib
-import logging
-import threading
-import warnings
-from io import BytesIO
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from stylize_cli import deep, hardware, headers, profiles
 from stylize_cli.errors import StylizeError
 
 Pixels = NDArray[np.float32]
 
 MIN_SIDE = 2  # pixels; a one-pixel line has no texture, and no neighbours to take differences with
+MOST = 2**30  # pixels of a file, however much memory there is
+SPARE = 2  # sides that are read for each that is wanted: the rest is left to a better filter
+# Bytes a pixel at the peak: as decoded and converted; more where a channel has 16 bits; as floats.
+DECODED, DEEP, FLOATS = 12, 24, 24
+COEFFICIENTS = 6  # bytes a pixel: of a progressive JPEG
 
-_ORIENTATION = 0x0112  # the EXIF tag
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda planes: planes[:, :, ::-1],
+    3: lambda planes: planes[:, ::-1, ::-1],
+    4: lambda planes: planes[:, ::-1],
+    5: lambda planes: planes.swapaxes(1, 2),
+    6: lambda planes: planes.swapaxes(1, 2)[:, :, ::-1],
+    7: lambda planes: planes.swapaxes(1, 2)[:, ::-1, ::-1],
+    8: lambda planes: planes.swapaxes(1, 2)[:, ::-1],
 }
-# Several "frames" of these are a preview beside the photo, or layers below the whole picture.
-_NOT_FRAMES = {"MPO", "PSD"}
-
-# The filters of warnings are the process's: threads inside together would undo each other's.
-_FILTERS = threading.Lock()
-
-# Unhandled, Pillow's log of what is odd in a file would go to the terminal.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+# Several "frames" of these are a preview beside the photo.
+_NOT_FRAMES = {"MPO"}
+_CUT = "its end mark is missing"
+_END = b"\xff\xd9"  # of a JPEG
 
 
-def decode(data: bytes, *, name: str) -> tuple[Pixels, str]:
+def decode(
+    data: bytes, *, name: str, least: int | None = None, room: int | None = None
+) -> tuple[Pixels, str]:
     """Decode the first frame of an image file, upright and in sRGB.
 
     Where a pixel is fully transparent, the colour hidden there is replaced by the mean visible
     colour: editors leave anything there, and a descriptor would see it.
 
     Args:
-        data: the file, in any format that Pillow reads.
+        data: the file, in any of `headers.FORMATS`, or HEIF where pillow-heif is installed.
         name: what to call it in errors.
+        least: px that the shorter side is wanted to have. Of a file that has over twice as many,
+            fewer may be decoded; never fewer than `least`. None is the whole picture.
+        room: bytes of memory that decoding may take; None is what is free.
 
     Returns:
         The pixels, (H, W, 3) or with transparency (H, W, 4), float32 in [0, 1], alpha not
@@ -55,117 +57,203 @@ def decode(data: bytes, *, name: str) -> tuple[Pixels, str]:
     """
     if not data:
         raise StylizeError(f"{name} is empty: copy or download it again")
-    with _FILTERS, warnings.catch_warnings():
-        # What Pillow warns of is either harmless (odd metadata) or fails below.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image, note = _opened(data, name)
-        if min(image.size) < MIN_SIDE:
-            raise StylizeError(
-                f"{name} is {image.width}x{image.height} pixels: "
-                f"give a picture of at least {MIN_SIDE}x{MIN_SIDE}"
-            )
-        image = _upright(image)
-        pixels = _deep_grey(image) if _is_deep_grey(image) else _colours(image)
-    return pixels, note
-
-
-def pixels_of(image: Image.Image) -> Pixels:
-    """The pixels of an image that Pillow holds, as `decode` gives those of a file."""
-    with _FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        image = _upright(image)
-        return _deep_grey(image) if _is_deep_grey(image) else _colours(image)
-
-
-def _opened(data: bytes, name: str) -> tuple[Image.Image, str]:
     try:
-        image = Image.open(BytesIO(data))
-        frames = 1 if image.format in _NOT_FRAMES else getattr(image, "n_frames", 1)
-        image.load()
+        planes, notes = _planes(data, name, least, room)
     except UnidentifiedImageError:
         raise StylizeError(
             f"{name} is not an image of a known format: convert it to PNG or JPEG first"
         ) from None
+    except deep.Unreadable as error:
+        raise StylizeError(
+            f"{name} is a TIFF of a kind that is not read ({error}): save it without compression, "
+            "with 8 or 16 bits a channel"
+        ) from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         said = str(error).partition(",")[0]  # "Image size (… pixels) exceeds limit of … pixels"
         raise StylizeError(f"{name} is too large: {said}; make it smaller first") from None
+    except (StylizeError, MemoryError):
+        raise
     except Exception as error:  # a decoder fed damaged data raises whatever its parser ran into
         reason = str(error) or type(error).__name__
         raise StylizeError(
             f"{name} is damaged or cut short ({reason}): copy or download it again"
         ) from error
-    return image, f"first of {frames} frames" if frames > 1 else ""
+    return planes.transpose(1, 2, 0), ", ".join(notes)
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    # Not ImageOps.exif_transpose: it writes the metadata anew, and fails where they are odd.
-    try:
-        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # broken metadata are no reason to refuse a good picture
-        return image
-    return image if turn is None else image.transpose(turn)
+def pixels_of(image: Image.Image) -> Pixels:
+    """The pixels of an image that Pillow holds, as `decode` gives those of a file."""
+    planes = _colours(image, image.info.get("icc_profile"), None)
+    turn = headers.orientation(image)
+    return (_UPRIGHT[turn](planes) if turn in _UPRIGHT else planes).transpose(1, 2, 0)
 
 
-def _is_deep_grey(image: Image.Image) -> bool:
-    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+def _planes(
+    data: bytes, name: str, least: int | None, room: int | None
+) -> tuple[Pixels, list[str]]:
+    """(C, H, W): RGB or RGBA, upright; and notes."""
+
+    def check(size: tuple[int, int], decoded: float) -> None:
+        _check_size(name, size, decoded, least, room)
+
+    found, notes = deep.tiff(data, lambda size: check(size, DEEP)), []
+    if found is None:
+        image = headers.opened(data)
+        frames = 1 if image.format in _NOT_FRAMES else getattr(image, "n_frames", 1)
+        _draft(image, least)
+        check(image.size, _bytes_decoded(image, data))
+        turn, icc = headers.orientation(image), image.info.get("icc_profile")
+        if (samples := deep.sixteen(lambda: headers.opened(data))) is not None:
+            planes = _clean(_deep_colours(_shrunk(samples, least), icc))
+        else:
+            image, cut = _loaded(image, data, least)
+            notes += [cut] if cut else []
+            planes = _colours(image, icc, least)
+    else:
+        frames, turn = found.frames, found.orientation
+        planes = _clean(_deep_colours(_shrunk(found.planes, least), found.icc))
+    if frames > 1:
+        notes.insert(0, f"first of {frames} frames")
+    return _UPRIGHT[turn](planes) if turn in _UPRIGHT else planes, notes
 
 
-def _deep_grey(image: Image.Image) -> Pixels:
-    """Grey of more than 8 bits: 16-bit integers in modes I;16 and I, [0, 1] in mode F.
+def _check_size(
+    name: str, size: tuple[int, int], decoded: float, least: int | None, room: int | None
+) -> None:
+    """Refuses, before it is decoded, a picture that is too small, or for which memory will not do.
 
-    Brighter values are scaled into that range instead of clipped.
+    Args:
+        name: of the picture.
+        size: as it will be decoded, px.
+        decoded: bytes a pixel while it is.
+        least: see `decode`; so is room.
+        room: see there.
     """
-    values = np.nan_to_num(np.asarray(image, np.float64), posinf=0, neginf=0).clip(min=0)
-    values /= max(1.0 if image.mode == "F" else 65535.0, values.max())
-    # ImageCms knows 8 bits only; between the colours of its 256 greys the curve is smooth.
-    greys = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    curve = np.asarray(_srgb(greys, image.info.get("icc_profile")))[0] / 255
-    at = np.linspace(0, 1, 256)
-    return np.stack([np.interp(values, at, curve[:, c]) for c in range(3)], -1, dtype=np.float32)
+    width, height = size
+    if min(size) < MIN_SIDE:
+        raise StylizeError(
+            f"{name} is {width}x{height} pixels: give a picture of at least {MIN_SIDE}x{MIN_SIDE}"
+        )
+    pixels = width * height
+    need = int(pixels * (decoded + FLOATS / _factor(size, least) ** 2))
+    room = hardware.available_memory() if room is None else room
+    if pixels > MOST or need > room:
+        raise StylizeError(
+            f"{name} is too large: its {width}x{height} pixels take {need / 1e9:.1f} GB to read, "
+            f"{max(0, room) / 1e9:.1f} GB is free; make it smaller first"
+        )
 
 
-def _colours(image: Image.Image) -> Pixels:
-    icc = image.info.get("icc_profile")
+def _bytes_decoded(image: Image.Image, data: bytes) -> float:
+    """A pixel's, at the peak of decoding."""
+    if image.format == "PNG" and data[24:25] == b"\x10":
+        return DEEP
+    if not image.info.get("progressive"):
+        return DECODED
+    # All of its coefficients are held, whatever the scale at which it is decoded.
+    whole = headers.opened(data).size
+    return DECODED + COEFFICIENTS * whole[0] * whole[1] / (image.width * image.height)
+
+
+def _factor(size: tuple[int, int], least: int | None) -> int:
+    """By how much a picture can be made smaller, a side."""
+    return 1 if least is None else max(1, min(size) // (SPARE * least))
+
+
+def _draft(image: ImageFile.ImageFile, least: int | None) -> None:
+    """Lets a JPEG be decoded at a half, a quarter or an eighth of its size where that will do."""
+    if least is not None:
+        image.draft(None, (SPARE * least,) * 2)
+
+
+def _loaded(
+    image: ImageFile.ImageFile, data: bytes, least: int | None
+) -> tuple[ImageFile.ImageFile, str]:
+    """The picture, decoded; and what its file lacks."""
+    try:
+        image.load()
+    except OSError:
+        whole = _completed(data, least) if image.format in ("JPEG", "MPO") else None
+        if whole is None:
+            raise
+        return whole, _CUT
+    return image, ""
+
+
+def _completed(data: bytes, least: int | None) -> ImageFile.ImageFile | None:
+    """A JPEG whose file lacks its end mark; None where it lacks more.
+
+    It is decoded with two different endings: pixels that are not in the file would differ.
+    """
+    body = data.rstrip(_END[:1])
+    one, other = (headers.opened(body + more + _END) for more in (b"", b"\x55" * 64))
+    for image in (one, other):
+        _draft(image, least)
+        image.load()
+    return one if one.tobytes() == other.tobytes() else None
+
+
+def _deep_colours(planes: Pixels, icc: bytes | None) -> Pixels:
+    """(C, H, W) of more than 8 bits, grey or RGB, with alpha or without, to RGB or RGBA."""
+    grey_or_rgb = planes[: len(planes) - (len(planes) + 1) % 2]
+    colours = profiles.deep_to_srgb(grey_or_rgb, icc)
+    if len(grey_or_rgb) == len(planes):
+        return colours
+    return planes if len(planes) == 4 else np.concatenate([colours, planes[1:]])
+
+
+def _colours(image: Image.Image, icc: bytes | None, least: int | None) -> Pixels:
+    """A decoded picture's channels, RGB or RGBA."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        top = 1.0 if image.mode == "F" else 65535.0
+        grey = deep.unit(np.asarray(image)[None], top)
+        return profiles.deep_to_srgb(_shrunk(grey, least), icc)
     if not image.has_transparency_data:
-        return _unit(_srgb(image, icc))
+        if image.mode not in ("L", "RGB", "CMYK", "LAB"):
+            image = image.convert("L" if image.mode == "1" else "RGB")
+        return _unit(profiles.to_srgb(_reduced(image, least), icc))
+    is_grey = image.mode in ("1", "L", "LA", "La")
     if image.mode == "La":  # the one premultiplied mode that does not convert to RGBA directly
         image = image.convert("LA")
-    is_grey = image.mode in ("1", "L", "LA")
     image = image.convert("RGBA")
+    if _factor(image.size, least) > 1:  # premultiplied: what is hidden does not count
+        image = _reduced(image.convert("RGBa"), least).convert("RGBA")
     alpha = _unit(image.getchannel("A"))
-    rgb = _unit(_srgb(image.getchannel("R") if is_grey else image.convert("RGB"), icc))
-    if alpha.min() == 1:
-        return rgb
+    rgb = _unit(profiles.to_srgb(image.getchannel("R") if is_grey else image.convert("RGB"), icc))
+    return _clean(np.concatenate([rgb, alpha]))
+
+
+def _clean(planes: Pixels) -> Pixels:
+    """RGB or RGBA without an alpha that is full everywhere, and without hidden colours."""
+    if len(planes) == 3 or planes[3].min() == 1:
+        return planes[:3]
+    rgb, alpha = planes[:3], planes[3]
     if alpha.max() > 0:
-        rgb[alpha == 0] = np.tensordot(alpha, rgb, axes=2) / alpha.sum(dtype=np.float64)
-    return np.dstack([rgb, alpha])
+        shown = np.tensordot(rgb, alpha, axes=2) / alpha.sum(dtype=np.float64)
+        rgb[:, alpha == 0] = shown[:, None]
+    return planes
 
 
-def _srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """An opaque image through its profile to RGB; through none where it is broken or misfits."""
-    if image.mode == "LAB":
-        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    elif image.mode not in ("L", "CMYK"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    if not icc:
-        return image.convert("RGB")
-    with contextlib.suppress(ImageCms.PyCMSError, OSError):
-        source = ImageCms.ImageCmsProfile(BytesIO(icc))
-        if image.mode == "L" and source.profile.xcolor_space.strip() == "RGB":
-            image = image.convert("RGB")
-        converted = ImageCms.profileToProfile(
-            image,
-            source,
-            ImageCms.createProfile("sRGB"),
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
+def _reduced(image: Image.Image, least: int | None) -> Image.Image:
+    factor = _factor(image.size, least)
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _shrunk(planes: Pixels, least: int | None) -> Pixels:
+    """`_reduced` of channels: every square of pixels becomes its mean."""
+    factor = _factor(planes.shape[1:], least)
+    if factor == 1:
+        return planes
+    height, width = (side // factor for side in planes.shape[1:])
+    cut = planes[:, : height * factor, : width * factor]
+    squares = cut.reshape(len(planes), height, factor, width, factor)
+    means: Pixels = squares.mean((2, 4), dtype=np.float32)
+    return means
 
 
 def _unit(image: Image.Image) -> Pixels:
-    return np.asarray(image, np.float32) / np.float32(255)
+    """(C, H, W) in [0, 1] of an image of 8 bits."""
+    planes = np.empty((len(image.getbands()), image.height, image.width), np.float32)
+    for channel, plane in enumerate(planes):
+        np.divide(np.asarray(image.getchannel(channel)), np.float32(255), out=plane)
+    return planes

@@ -7,6 +7,7 @@ Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 
 import importlib.util
 import pickle
 import struct
+import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylize_cli import weights
+from stylize_cli import archives, weights
 from stylize_cli.config import Normalise, block_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import OnStep, ignore
@@ -44,6 +45,7 @@ NOT_WEIGHTS = (
     ValueError,
     TypeError,
     pickle.UnpicklingError,
+    zipfile.BadZipFile,
     struct.error,
 )
 
@@ -325,6 +327,9 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
         StylizeError: the file is not there, or is not this network's state dict.
     """
     try:
+        with file.open("rb") as stream:
+            if zipfile.is_zipfile(stream):  # the older form has no parts that could unfold
+                archives.check(stream)
         state = torch.load(file, map_location="cpu", weights_only=True)
         keys = sorted(
             (key for key in state if key.startswith("features.") and key.endswith(".weight")),

@@ -1,12 +1,40 @@
-"""The one exception a user ever sees."""
+"""The one exception a user ever sees, and how foreign text is shown."""
 
 
 class StylizeError(Exception):
     """Something the user can mend; the text says what is wrong and how to fix it, in one line.
 
-    The command line prints it as ``error: <text>`` and exits with 2. Bugs are never wrapped in it:
-    they keep their traceback.
+    What it quotes of files and their names is escaped (`printable`), so that it can be shown
+    anywhere. The command line prints it as ``error: <text>`` and exits with 2. Bugs are never
+    wrapped in it: they keep their traceback.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text.replace("\n", " ")))
+
+
+def printable(text: str) -> str:
+    r"""The text with every character that no terminal should be given as its escape, such as \x1b.
+
+    These are control and formatting characters, unassigned ones, spaces that look like others, and
+    what stands for the bytes of a file name that is not UTF-8. Escaped text comes back as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether an error says that memory is: Python's, or what torch and its kin raise for it."""
+    said = str(error).lower()
+    words = (
+        "out of memory",
+        "can't allocate memory",
+        "not enough memory",
+        "bad_alloc",
+        "bad alloc",
+    )
+    return isinstance(error, MemoryError) or any(word in said for word in words)
 
 
 def too_little_memory(what: str, need: int, free: int, fix: str) -> StylizeError:

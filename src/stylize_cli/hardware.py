@@ -14,10 +14,11 @@ REPORTED = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
-CGROUP_MEMORY = (  # a container's limit, use and what that consists of, in bytes; v2 then v1
-    ("memory.max", "memory.current", "memory.stat"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
-)
+CGROUP_OWN = Path("/proc/self/cgroup")  # which group of every hierarchy this process is in
+CGROUP_MEMORY = {  # the limit, the use and what that consists of, in bytes, by the version
+    "v2": ("memory.max", "memory.current", "memory.stat"),
+    "v1": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat"),
+}
 
 
 def _cpuinfo() -> dict[str, str]:
@@ -70,13 +71,42 @@ def release_memory() -> None:
 
 
 def _container_headroom() -> list[int]:
-    for names in CGROUP_MEMORY:
-        try:
-            most, used, stat = ((CGROUP / name).read_text(encoding="ascii") for name in names)
-        except OSError:
-            continue
-        if most.strip() != "max":
-            # Files read once count as used, yet the kernel gives their memory back on demand.
-            cached = int(dict(line.split() for line in stat.splitlines()).get("inactive_file", 0))
-            return [max(0, int(most) - int(used) + cached)]
-    return []
+    """Bytes left in this process's group and in every one around it, where there is a limit."""
+    found = []
+    for version, root, group in _own_groups():
+        # In a container the path may be the host's: what is not there is passed over.
+        for folder in (root / group, *(root / group).parents):
+            if folder.is_relative_to(root):
+                found += _headroom(folder, CGROUP_MEMORY[version])
+    return found
+
+
+def _own_groups() -> list[tuple[str, Path, str]]:
+    """Version, root and path below it of each group that counts this process's memory."""
+    try:
+        lines = CGROUP_OWN.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        lines = []
+    found = [("v2", CGROUP, ""), ("v1", CGROUP / "memory", "")]
+    for line in lines:
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0" and not controllers:
+            found.append(("v2", CGROUP, path.strip("/")))
+        elif "memory" in controllers.split(","):
+            found.append(("v1", CGROUP / "memory", path.strip("/")))
+    return found
+
+
+def _headroom(folder: Path, names: tuple[str, str, str]) -> list[int]:
+    try:
+        most, used, stat = ((folder / name).read_text(encoding="ascii") for name in names)
+        if most.strip() == "max":
+            return []
+        # Files read once count as used, yet the kernel gives their memory back on demand.
+        parts = dict(line.split() for line in stat.splitlines())
+        # Of v1, "total" counts the groups below too, as the use does.
+        cached = int(parts.get("total_inactive_file", parts.get("inactive_file", 0)))
+        return [max(0, int(most) - int(used) + cached)]
+    except (OSError, ValueError):
+        return []

@@ -6,23 +6,22 @@ rest of this module and must not wait for torch.
 
 from __future__ import annotations
 
-import difflib
 import math
-import os
-import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize_cli import decoders, encoders
+from stylize_cli import decoders, encoders, files, headers
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+check_place, contents, write_bytes = files.check_place, files.contents, files.write
 
 FORMATS: dict[str, Format] = {
     ".png": "PNG",
@@ -42,66 +41,65 @@ class Picture:
         rgb: (1, 3, H, W) float32, sRGB in [0, 1].
         alpha: (1, 1, H, W) float32 in [0, 1], not premultiplied; None where all is opaque.
         note: what a reader should be told of the file ("first of 12 frames"), or "".
+        exif: the file's metadata, date, camera and place, for `encode`; b"" where there are none.
     """
 
     rgb: Tensor
     alpha: Tensor | None = None
     note: str = ""
+    exif: bytes = b""
 
 
-def read(path: Path) -> Picture:
+def read(path: Path, *, least: int | None = None, room: int | None = None) -> Picture:
     """Read an image file: upright, in sRGB, the first frame of an animation.
+
+    Args:
+        path: of the file.
+        least: px that the shorter side is wanted to have; a larger file may be read smaller. See
+            `decoders.decode`.
+        room: bytes of memory that reading may take; None is what is free.
 
     Raises:
         StylizeError: the file is missing, not readable, or not a whole image of a sane size.
     """
-    return read_bytes(contents(path), name=str(path))
+    return read_bytes(files.contents(path), name=str(path), least=least, room=room)
 
 
-def read_bytes(data: bytes, *, name: str = "stdin") -> Picture:
+def read_bytes(
+    data: bytes, *, name: str = "stdin", least: int | None = None, room: int | None = None
+) -> Picture:
     """Read an image file that is in memory already; see `read`.
 
     Args:
         data: the whole file.
         name: what to call it in errors.
+        least: see `read`; so is room.
+        room: see there.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    pixels, note = decoders.decode(data, name=name)
-    planes = torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous()
-    return Picture(
-        rgb=planes[:, :3],
-        alpha=planes[:, 3:] if planes.shape[1] == 4 else None,
-        note=note,
-    )
+    pixels, note = decoders.decode(data, name=name, least=least, room=room)
+    planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    alpha = planes[:, 3:] if planes.shape[1] == 4 else None
+    return Picture(planes[:, :3], alpha, note, headers.metadata(data))
 
 
-def contents(path: Path) -> bytes:
-    """The bytes of an input file.
+def visible(picture: Picture) -> Picture:
+    """The picture without the margins in which all is transparent.
 
-    Raises:
-        StylizeError: the file is missing (naming one that is called nearly the same, where there
-            is one), a folder, or not readable.
+    A canvas says nothing of the painting on it: with its margins a style would be learnt as partly
+    blank.
     """
-    try:
-        if path.is_dir():
-            raise StylizeError(f"{path} is a folder: name an image file in it")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise StylizeError(f"there is no file {path}{_suggestion(path)}") from None
-    except OSError as error:
-        raise StylizeError(
-            f"cannot read {path} ({error.strerror}): check the path and its permissions"
-        ) from error
-
-
-def _suggestion(path: Path) -> str:
-    try:
-        names = {file.name.lower(): file for file in path.parent.iterdir()}
-    except OSError:
-        return f": check the path, the folder {path.parent} does not open"
-    near = difflib.get_close_matches(path.name.lower(), names, n=1)
-    return f": did you mean {names[near[0]]}?" if near else ": check the path"
+    if picture.alpha is None or not bool(picture.alpha.any()):
+        return picture
+    seen = picture.alpha[0, 0] > 0
+    spans = []
+    for axis, length in ((1, seen.shape[0]), (0, seen.shape[1])):
+        at = seen.any(axis).nonzero()
+        start = min(int(at[0]), length - decoders.MIN_SIDE)  # never thinner than a picture may be
+        spans.append(slice(start, max(int(at[-1]) + 1, start + decoders.MIN_SIDE)))
+    rgb, alpha = (planes[:, :, spans[0], spans[1]] for planes in (picture.rgb, picture.alpha))
+    return replace(picture, rgb=rgb, alpha=None if bool((alpha == 1).all()) else alpha)
 
 
 def size_of(image: Tensor) -> tuple[int, int]:
@@ -123,6 +121,15 @@ def same_area(size: tuple[int, int], pixels: int, *, least: int = 1) -> tuple[in
     return max(least, round(height * scale)), max(least, round(width * scale))
 
 
+def longest(fits: Callable[[int], bool], below: int) -> int:
+    """The largest multiple of 16 px under `below` that fits, 0 where none does; by bisection."""
+    least, most = 0, (below - 1) // 16 + 1
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (middle, most) if fits(16 * middle) else (least, middle)
+    return 16 * least
+
+
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize by an antialiased bicubic filter.
 
@@ -140,15 +147,18 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
 
 
-def encode(picture: Picture, format: Format, *, quality: int = 95, depth: Depth = 8) -> bytes:
+def encode(
+    picture: Picture, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
+) -> bytes:
     """Encode a picture, transparency included; JPEG has none and is laid on white.
 
     See `encoders.encode` for the options, the rounding and what is raised.
     """
-    planes = [picture.rgb] if picture.alpha is None else [picture.rgb, picture.alpha]
-    pixels = np.concatenate([plane.detach().cpu().numpy() for plane in planes], axis=1)
-    (pixels,) = pixels.transpose(0, 2, 3, 1)
-    return encoders.encode(pixels, format, quality=quality, depth=depth)
+    planes = picture.rgb.detach().cpu().numpy()
+    if picture.alpha is not None:
+        planes = np.concatenate([planes, picture.alpha.detach().cpu().numpy()], axis=1)
+    (pixels,) = planes.transpose(0, 2, 3, 1)
+    return encoders.encode(pixels, format, quality=quality, depth=depth, exif=exif)
 
 
 def write(path: Path, picture: Picture, *, quality: int = 95, depth: Depth = 8) -> None:
@@ -159,28 +169,7 @@ def write(path: Path, picture: Picture, *, quality: int = 95, depth: Depth = 8) 
     Raises:
         StylizeError: the suffix is unknown, or the folder cannot be written to.
     """
-    write_bytes(path, encode(picture, format_of(path), quality=quality, depth=depth))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary one beside it, so that it appears whole or not at all.
-
-    Raises:
-        StylizeError: the folder cannot be made or written to, or the disk is full.
-    """
-    target = path.resolve()  # a link stays a link
-    partial = target.with_name(f".stylize-{uuid.uuid4().hex}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(data)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise StylizeError(
-            f"cannot write {path} ({error.strerror}): choose another folder with -o"
-        ) from error
+    files.write(path, encode(picture, format_of(path), quality=quality, depth=depth))
 
 
 def format_of(path: Path) -> Format:
@@ -209,27 +198,4 @@ def check_writable(path: Path, inputs: Iterable[Path], *, depth: Depth = 8) -> N
             of the inputs (through links too), or the nearest folder there is cannot be written to.
     """
     encoders.check_depth(format_of(path), depth)
-    check_place(path, inputs)
-
-
-def check_place(path: Path, inputs: Iterable[Path]) -> None:
-    """The part of `check_writable` that holds for a file of any kind.
-
-    Raises:
-        StylizeError: the path is a folder or an input, or its folder cannot be written to.
-    """
-    try:
-        if path.is_dir():
-            raise StylizeError(f"{path} is a folder: name a file in it")
-        if path.exists() and any(file.exists() and path.samefile(file) for file in inputs):
-            raise StylizeError(f"{path} is an input and would be overwritten: name another output")
-        folder = next(parent for parent in path.resolve().parents if parent.exists())
-        is_writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-    except PermissionError:  # a folder on the way does not open
-        is_writable = False
-    except OSError as error:  # a name that is too long
-        raise StylizeError(
-            f"cannot write {path} ({error.strerror}): name another output with -o"
-        ) from error
-    if not is_writable:
-        raise StylizeError(f"cannot write {path}: its folder is not writable; choose another")
+    files.check_place(path, inputs)

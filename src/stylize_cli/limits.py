@@ -8,7 +8,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, devices, images
+from stylize_cli import descriptors, devices, hardware, images
 from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import too_little_memory
@@ -88,10 +88,12 @@ def check(
     need = estimate(size, config, machine.dtype)
     if need <= free:
         return
-    long = max(size)
-    while long > 0 and estimate(images.fitted(size, long), config, machine.dtype) > free:
-        long -= 16
-    fix = f"use --size {long}" if long >= 16 else _more(budget, own, there)
+
+    def fits(long: int) -> bool:
+        return estimate(images.fitted(size, long), config, machine.dtype) <= free
+
+    long = images.longest(fits, max(size))
+    fix = f"use --size {long}" if long else _more(budget, own, there)
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, free, fix)
 
 
@@ -188,6 +190,18 @@ def _free(machine: Machine, budget: int | None) -> tuple[int, int, int]:
     there = devices.free_memory(machine.device)
     own = psutil.Process().memory_info().rss
     return there if budget is None else min(there, budget - own), own, there
+
+
+def room(machine: Machine, budget: int | None) -> int:
+    """Bytes that a picture may take to read: of the host's memory, whatever computes.
+
+    Args:
+        machine: where the work will be done.
+        budget: most bytes the whole program may take; None for what is free.
+    """
+    there = hardware.available_memory()
+    own = psutil.Process().memory_info().rss
+    return there if budget is None or machine.device.type != "cpu" else min(there, budget - own)
 
 
 def _more(budget: int | None, own: int, there: int) -> str:

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from stylize_cli import weights
+from stylize_cli import files, weights
 from stylize_cli.errors import StylizeError
 from stylize_cli.paths import data_dir
 from stylize_cli.progress import OnStep, ignore
 
 PRETRAINED = Path(__file__).with_name("pretrained")
 INDEX = "index.json"
-INDEX_URL = "https://github.com/stylize-cli/models/releases/download/index/index.json"
 LARGEST_INDEX = 1 << 20  # bytes: some thousand models
 
 SUFFIX = ".pt"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes a file's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
+_FIX = "mend that, or set STYLIZE_HOME to another folder"
 TEXTS = ("name", "method", "sha256", "licence", "provenance", "url")
 
 Where = Literal["bundled", "downloaded", "available"]
@@ -77,8 +77,11 @@ def models_dir() -> Path:
 
 
 def index_url() -> str:
-    """Address of the index of further models."""
-    return os.environ.get("STYLIZE_MODELS_URL") or INDEX_URL
+    """Address of the index of further models; "" where none is set, as it is at first.
+
+    There is none of ours yet, and an address that others could register would be theirs.
+    """
+    return os.environ.get("STYLIZE_MODELS_URL", "")
 
 
 def bundled() -> Models:
@@ -88,7 +91,15 @@ def bundled() -> Models:
 
 def downloaded() -> Models:
     """Those that were pulled, by name."""
-    notes = sorted(models_dir().glob(f"*{SUFFIX}.json"))
+    folder = models_dir()
+    try:
+        notes = sorted(file for file in folder.iterdir() if file.name.endswith(f"{SUFFIX}.json"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:  # left by sudo
+        raise StylizeError(
+            f"the folder {folder} does not open ({error.strerror}): {_FIX}"
+        ) from error
     noted = [m for note in notes for m in _read(note, where="downloaded").values()]
     return {model.name: model for model in noted if model.path.is_file()}
 
@@ -113,13 +124,13 @@ def find(name: str) -> Path:
         StylizeError: there is none, or it has to be pulled first.
     """
     path = Path(name)
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not path.is_dir():  # noqa: PTH110 - no error where it is closed
         return path
     if path.suffix == SUFFIX or path.name != name:
         raise _no_file(path)
-    here = {**downloaded(), **bundled()}
-    if name in here:
-        return here[name].path
+    for here in (bundled, downloaded):  # in this order: the latter may not open
+        if name in here():
+            return here()[name].path
     if name in available():
         raise StylizeError(f"the model {name} is not here yet: stylize models pull {name}")
     raise _unknown(name)
@@ -131,6 +142,10 @@ def refresh() -> None:
     Raises:
         StylizeError: it cannot be had, or is not an index; the one before is kept.
     """
+    if not index_url():
+        raise StylizeError(
+            "there is no index of further models: set STYLIZE_MODELS_URL to the address of one"
+        )
     try:
         data = weights.read(index_url(), most=LARGEST_INDEX)
         parse(data, where="available")
@@ -139,7 +154,7 @@ def refresh() -> None:
             f"no index of further models: {error}; try again later, or set STYLIZE_MODELS_URL to "
             "the address of another"
         ) from error
-    _keep(models_dir() / INDEX, data)
+    files.write(models_dir() / INDEX, data, fix=_FIX)
 
 
 def pull(name: str, *, on_step: OnStep = ignore) -> Path:
@@ -154,17 +169,17 @@ def pull(name: str, *, on_step: OnStep = ignore) -> Path:
     Raises:
         StylizeError: there is no such model, or `weights.fetch` cannot bring it.
     """
-    model = {**downloaded(), **available(), **bundled()}.get(name)
+    if name in bundled():
+        return bundled()[name].path
+    model = {**downloaded(), **available()}.get(name)
     if model is None:
         raise _unknown(name)
-    if model.where == "bundled":
-        return model.path
     url = urljoin(index_url(), model.url or model.filename)
     item = weights.RemoteFile(
         name, model.filename, url, model.sha256, model.bytes, licence=model.licence
     )
     path = weights.fetch(item, folder=models_dir(), mirror=None, on_step=on_step)
-    _keep(_note(path), dump([model]).encode())
+    files.write(_note(path), dump([model]).encode(), fix=_FIX)
     return path
 
 
@@ -247,20 +262,6 @@ def _read(path: Path, *, where: Where) -> Models:
 def _note(path: Path) -> Path:
     """The file beside a downloaded model that holds its entry."""
     return path.with_name(f"{path.name}.json")
-
-
-def _keep(path: Path, data: bytes) -> None:
-    """Writes a file, whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise StylizeError(
-            f"cannot write {path} ({error.strerror}): mend that, or set STYLIZE_HOME to another "
-            "folder"
-        ) from error
 
 
 def _no_file(path: Path) -> StylizeError:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MARGIN = 8  # px around every picture
+WIDEST = 4  # times the height of a picture, its width at most
 TEXT = 16  # px, height of the labels
 
 Pixels = NDArray[np.float32]
@@ -59,8 +60,18 @@ def _cell(label: str, picture: "Tensor | Pixels", height: int) -> Image.Image:
     return cell
 
 
+def fitted(size: tuple[int, int], height: int) -> tuple[int, int]:
+    """The (height, width) at which a picture of that size is drawn, at least 1 each.
+
+    One that is wider than four of its height becomes lower: a line of 600x2 px would else be drawn
+    76,800 px wide.
+    """
+    share = min(height / size[0], WIDEST * height / size[1])
+    return max(1, round(size[0] * share)), max(1, round(size[1] * share))
+
+
 def _scaled(picture: "Tensor | Pixels", height: int) -> Image.Image:
     pixels = np.asarray(picture)[0].transpose(1, 2, 0)
     image = Image.fromarray((pixels * 255).round().astype(np.uint8))
-    width = max(1, round(image.width * height / image.height))
-    return image.resize((width, height), Image.Resampling.BICUBIC)
+    rows, columns = fitted((image.height, image.width), height)
+    return image.resize((columns, rows), Image.Resampling.BICUBIC)

@@ -1,6 +1,7 @@
 """Downloadable files: a table of them, `fetch`, which brings one here and checks it, and `read`."""
 
 import hashlib
+import ipaddress
 import os
 import re
 import shutil
@@ -10,7 +11,9 @@ from pathlib import Path
 from random import uniform
 from time import sleep, time
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
+from stylize_cli import files
 from stylize_cli.errors import StylizeError
 from stylize_cli.paths import data_dir
 from stylize_cli.progress import OnStep, Step, ignore
@@ -107,6 +110,8 @@ def fetch(
         # Hashed at every call: about 0.5 s for 550 MB, less than importing torch takes. A note that
         # it was checked once would not see the disk, or another program, change it since.
         if (fault := _fault(target, item)) is not None:
+            if not base:  # a mirror's files are known by their hashes, wherever it is
+                _check_address(url)
             _bring(item, url, target, on_step)
     except _Failure as failure:
         text = (
@@ -128,9 +133,11 @@ def read(url: str, *, most: int) -> bytes:
     """Returns what a small file holds.
 
     Raises:
-        StylizeError: it cannot be had, or has more than `most` bytes.
+        StylizeError: it cannot be had, its address is not a safe one, or it has more than `most`
+            bytes.
     """
     try:
+        _check_address(url)
         _check_online()
         return _content(url, most)
     except _Failure as failure:
@@ -142,7 +149,9 @@ def _content(url: str, most: int) -> bytes:
 
     data = b""
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT) as response:
+        with requests.get(
+            url, stream=True, timeout=TIMEOUT, hooks={"response": _stay_safe}
+        ) as response:
             if response.status_code != 200:
                 raise _Failure(f"HTTP {response.status_code} {response.reason}", wait=None)
             for chunk in response.iter_content(CHUNK):
@@ -152,6 +161,39 @@ def _content(url: str, most: int) -> bytes:
     except requests.RequestException as error:
         raise _Failure(_cause(error), wait=None) from error
     return data
+
+
+def _check_address(url: str) -> None:
+    """Raises `_Failure` where others on the way could change what comes from it."""
+    try:
+        parts = urlsplit(url)
+        is_safe = parts.scheme == "https" and bool(parts.hostname)
+        is_safe |= parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    except ValueError:
+        is_safe = False
+    if not is_safe:
+        raise _Failure("its address must begin with https://, or be this machine's", wait=None)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _stay_safe(response: "Response", **_options: object) -> None:
+    """Follows a redirect to https, and from plain http to the same host; to nothing else."""
+    import requests  # noqa: PLC0415  (slow to import)
+
+    if not response.is_redirect:
+        return
+    here = urlsplit(response.url)
+    there = urlsplit(urljoin(response.url, response.headers["Location"]))
+    same = (here.scheme, here.hostname) == ("http", there.hostname) and there.scheme == "http"
+    if there.scheme != "https" and not same:
+        response.close()
+        raise requests.exceptions.InvalidURL("it leads to an address that is not https")
 
 
 def _check_online() -> None:
@@ -190,6 +232,8 @@ def _bring(item: RemoteFile, url: str, target: Path, on_step: OnStep) -> None:
         if shutil.disk_usage(target.parent).free < item.size - _size(part):
             raise OSError("too little space left")
         _download(item, url, part, on_step)
+        with part.open("rb+") as file:
+            files.sync(file.fileno())
         part.replace(target)
 
 
@@ -250,7 +294,9 @@ def _receive(item: RemoteFile, url: str, part: Path, offset: int, on_step: OnSte
     if offset:
         headers["Range"] = f"bytes={offset}-"
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        with requests.get(
+            url, headers=headers, stream=True, timeout=TIMEOUT, hooks={"response": _stay_safe}
+        ) as response:
             done = _start(response, item, part, offset)
             with part.open("ab" if done else "wb") as file:
                 for chunk in response.iter_content(CHUNK):

@@ -1,6 +1,7 @@
 """A training that is to be run: what was asked for, read, checked and ready to begin."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from torch import Tensor
 
-from stylize_cli import boards, descriptors
+from stylize_cli import boards, descriptors, files
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Source
 from stylize_cli.checkpoints import TrainingState
@@ -22,6 +23,12 @@ from stylize_cli.methods.train import Training
 from stylize_cli.progress import OnStep, ignore
 
 SAVE_EVERY = 100  # steps
+DIGEST = 16  # characters of what tells pictures apart
+
+
+def digest(data: bytes) -> str:
+    """What tells two files or pictures apart."""
+    return hashlib.sha256(data).hexdigest()[:DIGEST]
 
 
 class TrainOptions(TypedDict, total=False):
@@ -79,6 +86,7 @@ class Lesson:
         machine: what computes.
         options: all else that was asked for.
         notes: what the user should be told of the pictures.
+        given: digests of the pictures, by which one that goes on knows that they are the same.
     """
 
     task: Task
@@ -90,6 +98,7 @@ class Lesson:
     machine: Machine
     options: TrainOptions
     notes: tuple[str, ...]
+    given: Mapping[str, Any]
 
     @property
     def threads(self) -> int | None:
@@ -123,7 +132,7 @@ class Lesson:
             describe,
             self.machine,
             state=self.state,
-            provenance=source,
+            provenance={**source, **self.given},
         )
         return Course(training, plan)
 
@@ -135,6 +144,6 @@ class Lesson:
         name, given = self.options.get("descriptor", "vgg19"), self.options.get("weights")
         file = None if given is None else Path(given)
         origin = "original, bundled" if name == "vgg19" else "downloaded"
-        source = f"from {file.name}" if file else origin
+        source = f"from {file.name}, {digest(files.contents(file))}" if file else origin
         describe = describing.load(config, config.layers, name, file, self.machine, on_step=on_step)
         return describe, {"descriptor": f"{name}, {source}"}

@@ -88,6 +88,7 @@ class Optimization:
         machine: what computes.
         options: all else that was asked for.
         notes: what the user should be told of the pictures.
+        exif: the photo's metadata.
     """
 
     config: OptimizeConfig
@@ -97,6 +98,7 @@ class Optimization:
     machine: Machine
     options: OptimizeOptions
     notes: tuple[str, ...]
+    exif: bytes = b""
 
     def load(self, on_step: OnStep = ignore) -> Describe:
         """The descriptor.

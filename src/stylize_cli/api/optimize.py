@@ -1,5 +1,6 @@
 """A photo painted in the style of others by optimising it (Gatys, Ecker, Bethge 2016)."""
 
+import math
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
@@ -102,23 +103,26 @@ def prepare(
     config = _settings(options)
     shares = even_out(options.get("shares"), len(styles))
     machine = devices.machine(options.get("device", "auto"), options.get("precision", "auto"))
-    photo = None if content is None else Picture(content)
-    paintings = [Picture(one) for one in styles]
+    room = limits.room(machine, options.get("memory"))
+    least = math.ceil(config.size * max(1.0, config.style_scale))  # px of any short side
+    photo = None if content is None else Picture(content, least=least, room=room)
+    paintings = [Picture(one, least=least, room=room) for one in styles]
     init = options.get("init")
     start = None if init is None or _is_named(init) else Picture(init)
     read = [picture for picture in (photo, *paintings, start) if picture is not None]
     planes = None if photo is None else photo.planes()
     size = images.fitted(images.size_of(planes.rgb), config.size) if planes else (config.size,) * 2
+    check_fits(config, options.get("descriptor", "vgg19"), size, machine, options.get("memory"))
+    # Of a style on a transparent canvas the painting alone.
+    shown = [images.visible(one.planes()).rgb for one in paintings]
     given = Pictures(
         planes.rgb if planes else None,
-        tuple((one.planes().rgb, share) for one, share in zip(paintings, shares, strict=True)),
+        tuple(zip(shown, shares, strict=True)),
         None if start is None else start.planes().rgb,
     ).fitted(size, config.style_scale)
-    check_fits(config, options.get("descriptor", "vgg19"), size, machine, options.get("memory"))
     notes = tuple(f"{picture.name}: {picture.note}" for picture in read if picture.note)
-    return Optimization(
-        config, given, planes.alpha if planes else None, size, machine, options, notes
-    )
+    alpha, exif = (planes.alpha if planes else None), (photo.exif if photo else b"")
+    return Optimization(config, given, alpha, size, machine, options, notes, exif)
 
 
 def check_fits(

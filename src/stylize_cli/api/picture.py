@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylize_cli import decoders, encoders, images
+from stylize_cli import decoders, encoders, headers, images
 from stylize_cli.decoders import Pixels
 from stylize_cli.encoders import Depth, Format, Samples
 from stylize_cli.errors import StylizeError
@@ -34,11 +34,16 @@ class Picture:
             an animation the first frame is taken.
         name: what to call it in errors and in the names of outputs; a file's own is its stem.
         note: what a reader should be told of it.
+        least: px that the shorter side is wanted to have: of a file that has many more, fewer are
+            decoded. None is the whole picture.
+        room: bytes of memory that decoding may take; None is what is free.
 
     Attributes:
         pixels: (H, W, 3) or (H, W, 4): float32 in [0, 1], or uint8 or uint16 from 0 to white.
         name: of the picture, "picture" where it has none.
         note: what a reader should be told of its file ("first of 12 frames"), or "".
+        exif: its file's metadata, date, camera and place, without its turn; b"" where there are
+            none. They are written where `save` is given them, and nowhere else.
 
     Raises:
         StylizeError: the file is missing or damaged, or the array is not such a one.
@@ -47,20 +52,34 @@ class Picture:
     pixels: Pixels | Samples
     name: str
     note: str
+    exif: bytes
 
-    def __init__(self, source: Source, *, name: str | None = None, note: str = "") -> None:
-        own, found = "picture", ""
+    def __init__(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        note: str = "",
+        least: int | None = None,
+        room: int | None = None,
+    ) -> None:
+        own, found, self.exif = "picture", "", b""
         if isinstance(source, Picture):
             self.pixels, own, found = source.pixels, source.name, source.note
+            self.exif = source.exif
         elif isinstance(source, np.ndarray):
             self.pixels = _checked(source)
         elif isinstance(source, Image.Image):
             self.pixels = decoders.pixels_of(source)
         elif isinstance(source, bytes):
-            self.pixels, found = decoders.decode(source, name=name or "the picture")
+            called = name or "the picture"
+            self.pixels, found = decoders.decode(source, name=called, least=least, room=room)
+            self.exif = headers.metadata(source)
         else:
             path = Path(fspath(source))
-            self.pixels, found = decoders.decode(images.contents(path), name=str(path))
+            data = images.contents(path)
+            self.pixels, found = decoders.decode(data, name=str(path), least=least, room=room)
+            self.exif = headers.metadata(data)
             own = path.stem
         self.name, self.note = name or own, note or found
 
@@ -87,13 +106,21 @@ class Picture:
             return encoders.quantised(self.pixels, depth)
         return encoders.quantised(self.floats, depth)
 
-    def save(self, path: "str | PathLike[str]", *, quality: int = 95, depth: Depth = 8) -> Path:
+    def save(
+        self,
+        path: "str | PathLike[str]",
+        *,
+        quality: int = 95,
+        depth: Depth = 8,
+        exif: bytes = b"",
+    ) -> Path:
         """Writes it in the format of the path's suffix; the file appears whole or not at all.
 
         Args:
             path: ends in .png, .jpg, .webp or .tif; missing folders are made.
             quality: of JPEG and WebP, 1 to 100.
             depth: bits a channel; 16 for PNG and TIFF only.
+            exif: metadata to write, such as another picture's.
 
         Returns:
             The path.
@@ -102,18 +129,23 @@ class Picture:
             StylizeError: the suffix is unknown, or the file cannot be written.
         """
         file = Path(fspath(path))
-        data = self.encoded(images.format_of(file), quality=quality, depth=depth)
+        data = self.encoded(images.format_of(file), quality=quality, depth=depth, exif=exif)
         images.write_bytes(file, data)
         return file
 
-    def encoded(self, format: Format, *, quality: int = 95, depth: Depth = 8) -> bytes:
+    def encoded(
+        self, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
+    ) -> bytes:
         """The bytes of a file of it: "PNG", "JPEG", "WEBP" or "TIFF"; see `save`."""
         encoders.check_depth(format, depth)
         if format == "JPEG":  # lays a transparent picture on white, for which it wants floats
             return encoders.encode(
-                self.pixels if self.pixels.shape[2] == 3 else self.floats, format, quality=quality
+                self.pixels if self.pixels.shape[2] == 3 else self.floats,
+                format,
+                quality=quality,
+                exif=exif,
             )
-        return encoders.encode(self.samples(depth), format, quality=quality, depth=depth)
+        return encoders.encode(self.samples(depth), format, quality=quality, depth=depth, exif=exif)
 
     def to_pil(self) -> Image.Image:
         """The picture as a PIL image, RGB or RGBA of 8 bits a channel."""

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import Tensor
 
 from stylize_cli import (
@@ -20,7 +21,7 @@ from stylize_cli import (
     models,
     plots,
 )
-from stylize_cli.api.lesson import Lesson, TrainOptions
+from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.checkpoints import Checkpoint, TrainingState
@@ -123,7 +124,13 @@ def prepare(
     found = () if method == "texture" else _photos(photos, own)
     state = _state(model, resume=options.get("resume", False))
     notes = [] if base is None else _other_descriptor(base, descriptor)
-    learnt = tuple(_style(name, one, config, notes) for name, one in paintings.items())
+    digests: list[str] = []
+    learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
+    listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in found)
+    given = {
+        "style digests": digests,
+        "photos digest": digest(listed.encode("utf-8", "surrogateescape")),
+    }
     photo = None if preview is None else _preview(preview, notes)
     task = Task(method, config, learnt, factor, options.get("seed", 0), base)
     if state is None or state.step < config.steps:
@@ -133,7 +140,7 @@ def prepare(
         limits.check_training(outline, config, instead, machine, options.get("memory"))
     logs, first = options.get("tensorboard"), state.step if state else 0
     board = None if logs is None else boards.open_board(Path(logs), first=first)
-    return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes))
+    return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes), given)
 
 
 def _base_file(
@@ -175,14 +182,11 @@ def _base(file: Path, name: str) -> Checkpoint:
 def _named(styles: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, Source]:
     """The styles by name: a file's stem, with -2, -3 and so on where one comes again."""
     if isinstance(styles, Mapping):
-        return dict(styles)
-    several = sources_of(styles)
-    found: dict[str, Source] = {}
-    for one in several:
-        name = _name(one)
-        free = (name, *(f"{name}-{number}" for number in range(2, len(several) + 2)))
-        found[next(other for other in free if other not in found)] = one
-    return found
+        several, names = list(styles.values()), list(styles)
+    else:
+        several = sources_of(styles)
+        names = [_name(one) for one in several]
+    return dict(zip(checkpoints.style_names(names), several, strict=True))
 
 
 def _name(source: Source) -> str:
@@ -269,25 +273,30 @@ def _other_descriptor(base: Checkpoint, name: descriptors.Name) -> list[str]:
     return [f"the model's other styles were trained with --descriptor {used}"] if differs else []
 
 
-def _style(name: str, source: Source, config: TrainConfig, notes: list[str]) -> Style:
-    """A style by name, not much larger than training looks at it.
+def _style(
+    name: str, source: Source, config: TrainConfig, notes: list[str], digests: list[str]
+) -> Style:
+    """A style by name, not much larger than training looks at it, and its digest.
 
     Fifty paintings of 50 megapixels would else take 30 GB.
     """
-    style = _read(source, notes)
+    picture = _read(source, notes)
+    digests.append(digest(np.ascontiguousarray(picture.pixels).tobytes()))
+    # On a transparent canvas the painting alone.
+    style = images.visible(picture.planes()).rgb
     most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
     return name, images.resize(style, min(most, images.size_of(style)))
 
 
 def _preview(source: Source, notes: list[str]) -> Tensor:
     """The photo that is drawn again and again, at the size of a preview."""
-    photo = _read(source, notes)
+    photo = _read(source, notes).planes().rgb
     return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW))
 
 
-def _read(source: Source, notes: list[str]) -> Tensor:
-    """The colours of a picture; what there is to say of it goes to the notes."""
+def _read(source: Source, notes: list[str]) -> Picture:
+    """A picture; what there is to say of it goes to the notes."""
     picture = Picture(source)
     if picture.note:
         notes.append(f"{picture.name}: {picture.note}")
-    return picture.planes().rgb
+    return picture

@@ -11,16 +11,18 @@ from stylize_cli import __version__
 from stylize_cli.cli import (
     apply,
     blend,
+    console,
     evaluate,
     info,
     models,
     optimize,
     reconstruct,
+    streams,
     texture,
     train,
 )
 from stylize_cli.cli.console import INTERRUPTED, USER_ERROR
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, is_exhausted
 
 app = typer.Typer(
     name="stylize",
@@ -60,19 +62,21 @@ def run() -> None:
     Once torch is loaded, the interpreter's own good-bye takes 0.3 s and touches another 125 MB (the
     CUDA libraries' destructors), which would be the peak of a small picture.
     """
+    streams.prepare()
     try:
         main()
     except SystemExit as end:
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
         os._exit(end.code if isinstance(end.code, int) else 0)
 
 
 def main() -> None:
     """Runs the command line; every expected failure is one `error:` line on stderr."""
     try:
-        code = app(prog_name=app.info.name, standalone_mode=False)
+        with streams.heard():
+            code = app(prog_name=app.info.name, standalone_mode=False)
     except StylizeError as error:
         code = _refuse(str(error))
     except typer.TyperException as error:  # of the options: it does not say the fix itself
@@ -82,9 +86,15 @@ def main() -> None:
         code = _refuse(f"{text}; see {command} --help")
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except (MemoryError, RuntimeError) as error:
+        if not is_exhausted(error):
+            raise
+        code = _refuse("memory is exhausted: use a smaller --size or --batch-size, or free some")
+    if (reason := console.lost()) and not code:
+        code = _refuse(f"cannot write to stdout ({reason}): what was made is there all the same")
     sys.exit(code)
 
 
 def _refuse(text: str) -> int:
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    console.tell(f"error: {' '.join(text.split())}")
     return USER_ERROR

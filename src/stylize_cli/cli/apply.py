@@ -65,6 +65,7 @@ def apply(
     ] = None,
     engine: options.EngineOption = "auto",
     memory: options.MemoryOption = None,
+    keep_metadata: options.KeepMetadataOption = False,
     quality: options.QualityOption = 95,
     depth: options.DepthOption = "8",
     device: options.DeviceOption = "auto",
@@ -103,17 +104,24 @@ def apply(
         about.styles if all_styles else [feedforward.choose_style(about, style)]
     )
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
-    planned = batches.plan(sources, output, labels, depth=bits)
-    batches.check(planned, depth=bits)  # of all shares: none may overwrite another's input
-    items = planned[first::step]
+    planned = batches.plan(sources, output, labels, console, depth=bits)
+    # Of all shares: none may overwrite another's input.
+    refused = batches.check(planned, depth=bits)
+    items = [item for item in planned[first::step] if item.source not in refused]
+    for item in planned[first::step]:
+        if item.source in refused:
+            console.failure(
+                item.source, refused[item.source], str(next(iter(item.outputs.values())))
+            )
     left = [item for item in items if not (skip_existing and item.is_done)]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
-    outlets = [Outlet(item, styles, quality=quality, depth=bits) for item in left]
+    outlets = [Outlet(item, styles, quality, bits, keep_metadata) for item in left]
     look = Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale))
     results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
-    if _report(results, outlets, net, console, is_batch=is_batch):
+    failed = _report(results, outlets, net, console, is_batch=is_batch)
+    if failed or any(item.source in refused for item in planned[first::step]):
         raise typer.Exit(PARTLY_FAILED)
 
 
@@ -144,18 +152,28 @@ def _report(
                     raise StylizeError(result.error)
                 console.failure(outlet.name, result.error, str(path))
                 failed = True
-                continue
-            if not told:
+            elif not told:
                 reports.announce(net.engine, console)
                 told = True
-            if result.note and style == outlet.styles[0]:
-                console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
-            size, seconds = result.size, result.seconds
-            console.result(reports.of_engine(path, size, seconds, net.engine, style))
-            if outlet.has_sheet and style == outlet.styles[-1]:
-                began = time.perf_counter()
-                size = outlet.save_sheet()
-                seconds = time.perf_counter() - began
-                sheet = outlet.path(SHEET)
-                console.result(reports.of_engine(sheet, size, seconds, net.engine, None))
+            if not result.error:
+                if result.note and style == outlet.styles[0]:
+                    console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
+                size, seconds = result.size, result.seconds
+                console.result(reports.of_engine(path, size, seconds, net.engine, style))
+            # Also where the last style failed, of those that did not.
+            if outlet.has_sheet and outlet.small and style == outlet.styles[-1]:
+                failed |= _sheet_fails(outlet, net, console)
     return failed
+
+
+def _sheet_fails(outlet: Outlet, net: "Network", console: Console) -> bool:
+    """Writes a picture's contact sheet, and tells of it; whether that failed."""
+    began, sheet = time.perf_counter(), outlet.path(SHEET)
+    try:
+        size = outlet.save_sheet()
+    except StylizeError as error:
+        console.failure(outlet.name, str(error), str(sheet))
+        return True
+    seconds = time.perf_counter() - began
+    console.result(reports.of_engine(sheet, size, seconds, net.engine, None))
+    return False

@@ -2,12 +2,15 @@
 
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize_cli.cli import inputs
+from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
@@ -37,7 +40,12 @@ class Item:
 
 
 def plan(
-    sources: Sequence[str], output: str | None, labels: Sequence[str], *, depth: "Depth"
+    sources: Sequence[str],
+    output: str | None,
+    labels: Sequence[str],
+    console: Console,
+    *,
+    depth: "Depth",
 ) -> list[Item]:
     """Finds the pictures that the inputs are, and decides where the results of each go.
 
@@ -49,13 +57,14 @@ def plan(
         sources: files, folders, globs, or - for stdin.
         output: what -o says: a file, a folder, - or nothing.
         labels: of each picture's results.
+        console: told of what is left out.
         depth: bits a channel.
 
     Raises:
         StylizeError: there is no picture, or -o does not suit them.
     """
     folder = _folder(output)
-    places = _find(sources, folder)
+    places = _find(sources, folder, console)
     is_one = list(places) == list(sources) and len(sources) == len(labels) == 1
     if output == STDIO:
         if not is_one:
@@ -70,13 +79,35 @@ def plan(
         if _format(folder):
             raise StylizeError(f"-o {output} is one file for several results: name a folder")
     tagged = output is None or len(labels) > 1
+    taken: set[str] = set()
     return [
         Item(
             source,
-            {label: _path(folder, place, label if tagged else "", depth) for label in labels},
+            {
+                label: _free(_path(folder, place, label if tagged else "", depth), place, taken)
+                for label in labels
+            },
         )
         for source, place in places.items()
     ]
+
+
+def _free(path: Path, place: Path, taken: set[str]) -> Path:
+    """The path, or where another result has it one with the picture's suffix or a number.
+
+    Two paths are one where a file system may take them for one: by case, or by how accents are
+    written.
+    """
+    kind = place.suffix.lower()
+    names = [path.stem] + [f"{path.stem}-{kind[1:]}"] * (kind not in ("", path.suffix.lower()))
+    free = chain(names, (f"{path.stem}-{number}" for number in count(2)))
+    for name in free:
+        found = path.with_name(name + path.suffix)
+        key = unicodedata.normalize("NFC", str(found)).casefold()
+        if key not in taken:
+            taken.add(key)
+            return found
+    raise AssertionError  # there are numbers without end
 
 
 def _folder(output: str | None) -> Path | None:
@@ -86,7 +117,7 @@ def _folder(output: str | None) -> Path | None:
     return None
 
 
-def _find(sources: Sequence[str], folder: Path | None) -> dict[str, Path]:
+def _find(sources: Sequence[str], folder: Path | None, console: Console) -> dict[str, Path]:
     """Files for the inputs, and the place of each below the output folder.
 
     What an earlier run left in an output folder within an input folder is not an input.
@@ -94,7 +125,7 @@ def _find(sources: Sequence[str], folder: Path | None) -> dict[str, Path]:
     places: dict[str, Path] = {}
     for source in sources:
         is_folder = source not in ("", STDIO) and Path(source).is_dir()
-        for file in inputs.expand([source]):
+        for file in inputs.expand([source], console):
             if is_folder and folder and _is_output(Path(file), folder, Path(source)):
                 continue
             place = Path("stdin.png") if file == STDIO else Path(Path(file).name)
@@ -116,37 +147,38 @@ def _format(path: Path) -> str | None:
 def _path(folder: Path | None, place: Path, label: str, depth: "Depth") -> Path:
     """Where a result goes; its format is the picture's own, where that can be written so deep."""
     # A label may come from anyone's model file.
-    tag = re.sub(r"[^\w.+-]+", "-", f"-{label}") if label else ""
+    tag = re.sub(r"[^\w.+-]+", "-", f"-{label.strip()}") if label else ""
     format = _format(place)
     suffix = place.suffix if format and (depth == 8 or format in DEEP) else ".png"
     return (folder or Path()) / place.parent / f"{place.stem}{tag}{suffix}"
 
 
-def check(items: Sequence[Item], *, depth: "Depth") -> None:
-    """Refuses, before any work, outputs that could not be written or would destroy something.
+def check(items: Sequence[Item], *, depth: "Depth") -> dict[str, str]:
+    """Looks, before any work, for outputs that could not be written or would destroy something.
+
+    Returns:
+        Of several pictures those that can have no result, and why not.
 
     Raises:
-        StylizeError: an output is an input, or of two pictures, or cannot be written.
+        StylizeError: an output is an input, or none of them can be written.
     """
     from stylize_cli import images
 
     read = {_identity(Path(item.source)) for item in items} - {None}
-    made: dict[Path, str] = {}
+    failed: dict[str, str] = {}
     for item in items:
-        for path in item.outputs.values():
-            if path == STDOUT:
-                continue
-            images.check_writable(path, (), depth=depth)
+        for path in (path for path in item.outputs.values() if path != STDOUT):
+            try:
+                images.check_writable(path, (), depth=depth)
+            except StylizeError as error:  # a name that is too long, say
+                failed[item.source] = str(error)
+                if len(failed) == len(items):
+                    raise
             if _identity(path) in read:
                 raise StylizeError(
                     f"{path} is an input and would be overwritten: name another output with -o"
                 )
-            other = made.setdefault(path, item.source)
-            if other != item.source:
-                raise StylizeError(
-                    f"{other} and {item.source} would both become {path}: name the folder that "
-                    "holds them, or run twice"
-                )
+    return failed
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

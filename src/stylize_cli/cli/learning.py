@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stylize_cli.cli import reports
+from stylize_cli.cli import reports, streams
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.progress import Step
 
@@ -23,7 +23,7 @@ NAMED = 10  # skipped files that are named on stderr
 
 
 class Stop:
-    """Ctrl-C and SIGTERM while it is entered: the step under way is to end, and be saved.
+    """Ctrl-C, SIGTERM and SIGHUP while it is entered: the step under way is to end, and be saved.
 
     A second signal leaves at once, unless the last save is under way. A signal that was ignored
     (nohup) still is.
@@ -33,7 +33,7 @@ class Stop:
         self.course, self.asked = course, False
 
     def __enter__(self) -> "Stop":
-        heard = (signal.SIGINT, signal.SIGTERM)
+        heard = (getattr(signal, name) for name in streams.ENDS if hasattr(signal, name))
         self._before = {
             number: signal.signal(number, self._signalled)
             for number in heard

@@ -7,7 +7,7 @@ import typer
 
 from stylize_cli import models
 from stylize_cli.cli import options
-from stylize_cli.cli.console import Console
+from stylize_cli.cli.console import Console, write_line
 from stylize_cli.errors import StylizeError
 from stylize_cli.models import Model
 
@@ -69,7 +69,7 @@ def path(
     ] = None,
 ) -> None:
     """Print the folder of downloaded models, or the file of NAME."""
-    print(models.models_dir() if name is None else models.find(name))
+    write_line(str(models.models_dir() if name is None else models.find(name)))
 
 
 @app.command("remove")
@@ -92,10 +92,10 @@ def _show(known: list[Model]) -> None:
     width = max((len(model.name) for model in known), default=0)
     for model in known:
         size = f"{model.bytes / 1e6:.1f} MB"
-        print(
+        write_line(
             f"{model.name:{width}}  {model.where:10}  {model.method:16}  {size:>8}  {model.licence}"
         )
         if model.styles:
-            print(f"    styles: {', '.join(model.styles)}")
+            write_line(f"    styles: {', '.join(model.styles)}")
         if model.provenance:
-            print(f"    provenance: {model.provenance}")
+            write_line(f"    provenance: {model.provenance}")

@@ -1,7 +1,7 @@
 """`stylize optimize`: Gatys et al. 2016."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -149,6 +149,7 @@ def optimize(
         typer.Option("--compile", help="Compile the network first, for long runs."),
     ] = False,
     memory: options.MemoryOption = None,
+    keep_metadata: options.KeepMetadataOption = False,
     quality: options.QualityOption = 95,
     depth: options.DepthOption = "8",
     seed: options.SeedOption = 0,
@@ -160,7 +161,7 @@ def optimize(
 ) -> None:
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     _paint(
-        Written(output, quality, options.bits(depth), save_every, plot),
+        Written(output, quality, options.bits(depth), save_every, plot, keep_metadata),
         Console(quiet=quiet, json=json),
         pictures or [],
         shares=options.parse_shares(style_blend),
@@ -203,6 +204,7 @@ class Written:
         depth: bits a channel.
         save_every: iterations from one numbered picture to the next; None for none.
         plot: file of the losses' curves, or None.
+        keeps_metadata: whether the photo's go with the picture.
     """
 
     output: str | None
@@ -210,6 +212,7 @@ class Written:
     depth: "Depth"
     save_every: int | None
     plot: Path | None
+    keeps_metadata: bool = False
 
     def chosen(self, name: str, sources: list[str]) -> outputs.Output:
         """Where the picture goes; refuses what could not be written in the end."""
@@ -259,6 +262,8 @@ def _paint(
     )
     if not watched.images:  # interrupted before there was anything to keep
         raise typer.Exit(INTERRUPTED)
+    if written.keeps_metadata:
+        out = replace(out, exif=job.exif)
     out.write(job.finished(watched.images[label]))
     if written.plot:
         from stylize_cli import plots

@@ -32,7 +32,9 @@ PrecisionOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, help="CPU threads. [default: all cores]"),
+    typer.Option(
+        "--threads", metavar="N", min=1, max=1024, help="CPU threads. [default: all cores]"
+    ),
 ]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model file, or a name from stylize models.")
@@ -53,6 +55,10 @@ PreserveColorOption = Annotated[
 SeedOption = Annotated[
     int,
     typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of all that is random."),
+]
+KeepMetadataOption = Annotated[
+    bool,
+    typer.Option("--keep-metadata", help="Write the photo's EXIF: date, camera, also the place."),
 ]
 QualityOption = Annotated[
     int, typer.Option("--quality", metavar="N", min=1, max=100, help="Of JPEG and WebP.")

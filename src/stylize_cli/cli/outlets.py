@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stylize_cli.engines import Pixels
     from stylize_cli.methods.apply import Photo
 
-SHEET = "all-styles"  # label of the contact sheet
+SHEET = " all-styles"  # label of the contact sheet; no style's name begins with a space
 CELL = 256  # px, height of its pictures
 
 
@@ -29,6 +29,8 @@ class Outlet:
         styles: a result each; a contact sheet may go with them.
         quality: of JPEG and WebP.
         depth: bits a channel.
+        keeps_metadata: whether the photo's are written with its results.
+        exif: these metadata, once it is read.
         small: the results at the sheet's size.
     """
 
@@ -36,6 +38,8 @@ class Outlet:
     styles: Sequence[str | None]
     quality: int
     depth: "Depth"
+    keeps_metadata: bool = False
+    exif: bytes = b""
     small: "dict[str, Pixels]" = field(default_factory=dict)
 
     @property
@@ -50,13 +54,17 @@ class Outlet:
 
     def photo(self) -> "Photo":
         """The picture, to be read and its results to be saved in threads; stdin is read here."""
-        from stylize_cli import images
+        from stylize_cli import files, headers
         from stylize_cli.methods.apply import Photo
 
-        if self.item.source == STDIO:
-            data = sys.stdin.buffer.read()
-            return Photo(self.name, lambda: data, self.save)
-        return Photo(self.name, lambda: images.contents(Path(self.item.source)), self.save)
+        given = sys.stdin.buffer.read() if self.item.source == STDIO else None
+
+        def read() -> bytes:
+            data = files.contents(Path(self.item.source)) if given is None else given
+            self.exif = headers.metadata(data) if self.keeps_metadata else b""
+            return data
+
+        return Photo(self.name, read, self.save)
 
     def path(self, style: str | None) -> Path:
         """The file of a style."""
@@ -67,12 +75,11 @@ class Outlet:
         """Writes a result, whole or not at all."""
         self._write(self.path(style), pixels)
         if self.has_sheet and style is not None:
-            from stylize_cli import images
+            from stylize_cli import sheets
             from stylize_cli.methods.feedforward import resized
 
-            height, width = pixels.shape[:2]
-            scale = CELL * max(height, width) // height
-            self.small[style] = resized(pixels[..., :3], images.fitted((height, width), scale))
+            size = sheets.fitted((pixels.shape[0], pixels.shape[1]), CELL)
+            self.small[style] = resized(pixels[..., :3], size)
 
     def save_sheet(self) -> tuple[int, int]:
         """Writes the sheet of the results that were saved; gives its (height, width)."""
@@ -90,5 +97,5 @@ class Outlet:
         return drawn.shape[0], drawn.shape[1]
 
     def _write(self, path: Path, pixels: "Pixels") -> None:
-        out = Output(None if path == STDOUT else path, self.quality, self.depth)
+        out = Output(None if path == STDOUT else path, self.quality, self.depth, self.exif)
         out.save(pixels)

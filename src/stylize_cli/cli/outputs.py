@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,13 @@ class Output:
         path: the file; None is stdout, as PNG.
         quality: of JPEG and WebP, 1 to 100.
         depth: bits a channel.
+        exif: metadata to write.
     """
 
     path: Path | None
     quality: int = 95
     depth: "Depth" = 8
+    exif: bytes = b""
 
     def __str__(self) -> str:
         return STDIO if self.path is None else str(self.path)
@@ -41,13 +43,19 @@ class Output:
 
     def write(self, picture: "Picture") -> None:
         """Writes a picture, whole or not at all."""
-        self._deliver(picture.encoded(self.format, quality=self.quality, depth=self.depth))
+        self._deliver(
+            picture.encoded(self.format, quality=self.quality, depth=self.depth, exif=self.exif)
+        )
 
     def save(self, pixels: "Pixels | Samples") -> None:
         """Likewise of pixels (H, W, C), in [0, 1] or as the samples of a file."""
         from stylize_cli import encoders
 
-        self._deliver(encoders.encode(pixels, self.format, quality=self.quality, depth=self.depth))
+        self._deliver(
+            encoders.encode(
+                pixels, self.format, quality=self.quality, depth=self.depth, exif=self.exif
+            )
+        )
 
     def _deliver(self, data: bytes) -> None:
         from stylize_cli import images
@@ -68,7 +76,7 @@ class Output:
     def numbered(self, number: int) -> "Output":
         """The same with a number in its name: out.png -> out-0020.png."""
         path = self.path or Path("stylize.png")
-        return Output(path.with_stem(f"{path.stem}-{number:04d}"), self.quality, self.depth)
+        return replace(self, path=path.with_stem(f"{path.stem}-{number:04d}"))
 
 
 def choose(

@@ -196,7 +196,8 @@ def _train(
     from stylize_cli.api import train as api
 
     added, preview = asked["add_style"], asked["preview"]
-    pictures, row = inputs.expand(styles), inputs.expand([str(added)] if added else [])
+    pictures = inputs.expand(styles, console)
+    row = inputs.expand([str(added)] if added else [], console)
     if len(row) > 1:
         raise StylizeError("--add-style teaches one style at a time: name one image")
     inputs.check_one_stdin([*pictures, *row, *([str(preview)] if preview else [])])

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from stylize_cli.cli import reports
 from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
@@ -37,6 +39,14 @@ class Watched:
     def losses(self) -> Mapping[str, float]:
         """Those of the last iteration."""
         return self.history[-1] if self.history else {}
+
+
+def _try(save: "Callable[[], None]", console: Console) -> None:
+    """Saves a picture in the making; where that fails, the work is worth more than the picture."""
+    try:
+        save()
+    except StylizeError as error:
+        console.say(str(error))
 
 
 def load(job: "Optimization | Reconstruction", console: Console) -> "Describe":
@@ -75,7 +85,7 @@ def watch(
                 height, width = now.image.shape[2:]
                 on_step(Step(f"{label} at {width}x{height}", now.done, 1.0, now.losses))
                 if save and save_every and len(watched.history) % save_every == 0:
-                    save(len(watched.history), now)
+                    _try(partial(save, len(watched.history), now), console)
     except KeyboardInterrupt:
         watched.interrupted = True
         console.say("interrupted: keeping the best so far")

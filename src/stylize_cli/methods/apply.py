@@ -12,7 +12,7 @@ import numpy as np
 
 from stylize_cli import decoders, images
 from stylize_cli.engines import Engine, Pixels
-from stylize_cli.errors import StylizeError, too_little_memory
+from stylize_cli.errors import StylizeError, is_exhausted, too_little_memory
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise
 
@@ -152,7 +152,7 @@ def _decode(photo: Photo, *, look: Look, engine: Engine, room: int) -> _Decoded 
     """The photo at the size that the network is given, or why there is none."""
     began = time.perf_counter()
     try:
-        pixels, note = decoders.decode(photo.read(), name=photo.name)
+        pixels, note = decoders.decode(photo.read(), name=photo.name, least=look.size, room=room)
         pixels = fit(pixels, look.size, engine, room)
     except StylizeError as error:
         return Result(photo, error=str(error))
@@ -177,9 +177,7 @@ def _check_room(engine: Engine, size: tuple[int, int], room: int) -> None:
     need = needed(engine, size)
     if need <= room:
         return
-    long = max(size) - max(size) % 16
-    while long > 0 and needed(engine, images.fitted(size, long)) > room:
-        long -= 16
+    long = images.longest(lambda long: needed(engine, images.fitted(size, long)) <= room, max(size))
     fix = f"use --size {long}" if long > 0 else "give --memory more, or free some"
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
 
@@ -228,8 +226,13 @@ def _works(
         photos = [item.pixels for item, _ in batch]
         try:
             outputs = feedforward.forward(engine, photos, mixes, look.noise)
+        except StylizeError as error:
+            for item, style in batch:
+                yield partial(Result, item.photo, style, error=f"{item.photo.name}: {error}")
+            continue
         except (RuntimeError, MemoryError) as error:  # of an engine: a GPU's memory, above all
-            reason = f"the network failed on it ({_first_line(error)}): use a smaller --size"
+            fix = "use a smaller --size" if is_exhausted(error) else "try another --engine"
+            reason = f"the network failed on it ({_first_line(error)}): {fix}"
             for item, style in batch:
                 yield partial(Result, item.photo, style, error=reason)
             continue

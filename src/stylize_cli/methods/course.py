@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import checkpoints, plots
+from stylize_cli import checkpoints, files, plots
 from stylize_cli.boards import Board
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.errors import StylizeError
@@ -101,7 +101,10 @@ class Course:
         Raises:
             StylizeError: the loss explodes, the output is blank, or a file cannot be written.
         """
-        with closing(self.plan.board) if self.plan.board else nullcontext():
+        with (
+            files.held(self.plan.model),
+            closing(self.plan.board) if self.plan.board else nullcontext(),
+        ):
             try:
                 try:
                     yield from self._steps()

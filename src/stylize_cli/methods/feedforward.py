@@ -81,7 +81,12 @@ def forward(
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]
     if about.noise_levels:
         arrays = _with_noise(batch, about.noise_levels, noise)
-    output = engine.run(*arrays).clip(0, 1)
+    output = engine.run(*arrays)
+    if not np.isfinite(output).all():
+        raise StylizeError(
+            "the model makes no picture of it, its values are no numbers: train anew"
+        )
+    output = output.clip(0, 1)
     cropped: Pixels = output[:, :, : height * about.factor, : width * about.factor]
     return list(cropped.transpose(0, 2, 3, 1))
 
@@ -123,6 +128,8 @@ def finish(
     """
     if about.factor > 1 and _loss(about) != "pixel":
         output = colours.match_histogram(output, photo[..., :3])
+    if (about.factor > 1 or preserve_color) and colours.is_grey(_batch(photo[..., :3])):
+        output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
     if strength == 1 and not preserve_color and photo.shape[2] == 3:
         return output
     base = resized(photo, (output.shape[0], output.shape[1]))

@@ -271,8 +271,15 @@ def keep_colours(pictures: Pictures, by: KeepColours | None) -> Pictures:
 
 
 def restore_colours(image: Tensor, content: Tensor | None, by: KeepColours | None) -> Tensor:
-    """What `keep_colours` asks for afterwards: by luminance, the photo's colours come back."""
-    if by != "luminance" or content is None:
+    """What `keep_colours` asks for afterwards: by luminance, the photo's colours come back.
+
+    Of a photo without colours, none are left either way.
+    """
+    if by is None or content is None:
+        return image
+    if colours.is_grey(content):
+        return colours.greyed(image)
+    if by == "covariance":
         return image
     return colours.with_luminance(images.resize(content, (image.shape[2], image.shape[3])), image)
 

@@ -40,7 +40,8 @@ class Training:
         describe: a `Descriptor` with the config's layers; None where only pixels count.
         machine: device and precision of the network.
         state: to go on from; None starts anew.
-        provenance: to be noted in the model beside what is known here (licence, source).
+        provenance: to be noted in the model beside what is known here: its descriptor, digests of
+            the styles and photos. One that goes on must have the same.
 
     Raises:
         StylizeError: the state is of another task.
@@ -63,6 +64,8 @@ class Training:
         # Of a pyramid: trained for too long, it gets worse (Ulyanov et al. 2016, released code).
         self.best = None if state is None else state.best
         self.network = task.network() if state is None else _resumed(task, state)
+        if state is not None:
+            _check_given(self.provenance, state.checkpoint.provenance)
         if task.base is not None:
             add_style.freeze(self.network)
         self.network.to(machine.device)
@@ -70,7 +73,7 @@ class Training:
         if state is not None:
             self.step = state.step
             self.style_losses.update(state.checkpoint.provenance["style losses"])
-            self.optimizer.load_state_dict(copy.deepcopy(dict(state.optimizer)))
+            _restore(self.optimizer, state)
 
     @property
     def skipped(self) -> list[Path]:
@@ -262,6 +265,40 @@ def _check_settings(task: Task, state: TrainingState) -> None:
                 f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
                 f"{now[name]}; give the same options, to the same version, or leave out --resume"
             )
+
+
+def _check_given(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Refuses other pictures, or another judge, than the training began with."""
+    names = {
+        "descriptor": "another descriptor",
+        "style digests": "other styles, or changed ones",
+        "photos digest": "another dataset, or a changed one",
+    }
+    for key, what in names.items():
+        if key in now and key in then and now[key] != then[key]:
+            told = f" ({then[key]}, not {now[key]})" if key == "descriptor" else ""
+            raise StylizeError(
+                f"the training to resume had {what}{told}; give the same, or leave out --resume"
+            )
+
+
+def _restore(optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+    """Gives an optimiser the moments that it had.
+
+    Raises:
+        StylizeError: they are not of this network.
+    """
+    try:
+        optimizer.load_state_dict(copy.deepcopy(dict(state.optimizer)))
+        for parameter, moments in optimizer.state.items():
+            for value in moments.values():
+                if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
+                    raise ValueError
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise StylizeError(
+            "the training to resume is damaged, its moments are not of its network: start anew, "
+            "without --resume"
+        ) from error
 
 
 def _check_not_blank(output: Tensor, photos: Tensor | None, step: int) -> None:

@@ -1,0 +1,58 @@
+"""What a shell hands over: the standard streams, and the signals to stop."""
+
+import codecs
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+ENDS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C; docker stop, SLURM, kill; a line that dropped
+
+
+def prepare() -> None:
+    """Opens the streams that are closed, on nothing, and lets names that are not text through.
+
+    A file that is opened later would else get a stream's number, and be written to.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the process's life
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    codecs.register_error("file names", _as_bytes)
+    sys.stdout.reconfigure(errors="file names")  # type: ignore[union-attr]
+
+
+def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
+    """What an encoding does not hold, as the bytes that a file's name has."""
+    assert isinstance(error, UnicodeEncodeError)
+    return os.fsencode(error.object[error.start : error.end]), error.end
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Turns every signal to end into Ctrl-C while it is entered; ignored ones (nohup) stay so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {}
+    for number in (getattr(signal, name) for name in ENDS if hasattr(signal, name)):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(*_number_and_frame: object) -> None:
+    raise KeyboardInterrupt

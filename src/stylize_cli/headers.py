@@ -1,0 +1,73 @@
+"""Image files, opened: format, turn and metadata. No pixel is decoded."""
+
+import contextlib
+import logging
+import struct
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+from typing import cast
+
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from stylize_cli import paths
+
+Open = Callable[[BytesIO, str], ImageFile.ImageFile]
+
+# Nothing else is opened: other formats' readers start programs (EPS), or are seldom looked at.
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "DIB", "PPM")
+ORIENTATION = 0x0112  # the EXIF tag
+
+# What Pillow warns of is either harmless (odd metadata) or fails anyhow. Once for all: the filters
+# of warnings are the process's, and threads that change them undo each other's.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+# Unhandled, its log of what is odd in a file would go to the terminal.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+def opened(data: bytes) -> ImageFile.ImageFile:
+    """The picture, its header read and nothing else.
+
+    By the format's own reader: `Image.open` refuses what has many pixels also where fewer of them
+    are going to be decoded, by a limit that belongs to the whole process.
+    """
+    if not Image.OPEN.keys() >= {*FORMATS}:
+        Image.init()
+    if data[4:8] == b"ftyp" and paths.reads_heif():
+        import pillow_heif  # noqa: PLC0415 - an extra
+
+        pillow_heif.register_heif_opener()
+    for format in (*FORMATS, "HEIF"):
+        factory, accepts = Image.OPEN.get(format, (None, None))
+        if factory is None or (accepts and accepts(data[:16]) is not True):
+            continue
+        with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+            return cast(Open, factory)(BytesIO(data), "")
+    raise UnidentifiedImageError
+
+
+def orientation(image: Image.Image) -> int:
+    """How its pixels are to be turned, as EXIF has it: 1 for not at all."""
+    if image.format == "TIFF":  # which Pillow turns when it is loaded
+        return 1
+    # Not ImageOps.exif_transpose: it writes the metadata anew, and fails where they are odd.
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # broken metadata are no reason to refuse a good picture
+        return 1
+
+
+def metadata(data: bytes) -> bytes:
+    """The EXIF data of an image file, with date, camera and place; b"" where there are none.
+
+    Without what holds for its pixels alone: orientation, size and preview.
+    """
+    try:
+        exif = opened(data).getexif()
+        for tag in (ORIENTATION, 0x0100, 0x0101):
+            exif.pop(tag, None)
+        for tag in (0xA002, 0xA003):  # width and height
+            exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
+        return exif.tobytes() if len(exif) else b""
+    except Exception:  # broken metadata are none
+        return b""
