@@ -82,7 +82,7 @@ def test_iterate_shows_what_optimize_returns(photo, style):
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert {now.picture.width for now in course} == {32, 64}
-    assert set(course[-1].losses) == {"total", "style relu1_1", "content relu2_2", "tv"}
+    assert set(course[-1].losses) == {"total", "style relu1_1", "content relu2_2", "tv", "layout"}
     last = course[-1].picture.samples()
     np.testing.assert_array_equal(last, stylize.optimize(photo, style, **options).samples())
 
@@ -125,6 +125,7 @@ def test_options_have_the_names_of_the_command():
     ours = {"shares": "style_blend", "compile": "compile_"}
     named = {ours.get(name, name) for name in OptimizeOptions.__annotations__}
     output = {"output", "quality", "depth", "save_every", "plot", "quiet", "json", "pictures"}
+    output |= {"keep_metadata"}
     assert named == command - output
 
 

@@ -160,6 +160,10 @@ def test_a_resumed_training_may_be_longer_and_nothing_else(task, training):
         training(task(seed=1), state=state)
 
 
+def _as_given(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
 # What it learns.
 
 
@@ -308,9 +312,7 @@ def test_a_model_says_all_that_made_it(task, training, photos, tmp_path):
         "stylize-cli": __version__,
         "licence": "CC0",
     }
-    assert TrainConfig(**{**said["config"], "zoom": (1.0, 2.0), "style_layers": ()}) == replace(
-        CONFIG, style_layers=()
-    )
+    assert TrainConfig(**{key: _as_given(value) for key, value in said["config"].items()}) == CONFIG
     assert set(now.style_losses) == {"a", "b"}
 
 

@@ -71,6 +71,7 @@ def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:
     own: dict[str, Any] = {}
     for field in fields(config):
         value = noted.get(field.name, field.default)
+        value = tuple(value) if isinstance(value, list) else value
         if field.name in LOSSES and isinstance(value, type(field.default)):
             own[field.name] = value
     return replace(config, **own)
