@@ -47,6 +47,9 @@ def test_a_task_starts_from_it(start):
     assert all(torch.equal(state[key], value) for key, value in expected.items())
 
 
-def test_a_model_of_another_network_is_refused(start):
+def test_a_model_of_another_network_or_width_is_refused(start):
+    warm_start.check(start, CONFIG)
     with pytest.raises(StylizeError, match="cannot start this training: give --from"):
-        warm_start.weights(replace(start, generator="johnson"), ("a",), 2, seed=0)
+        warm_start.check(replace(start, generator="johnson"), CONFIG)
+    with pytest.raises(StylizeError, match="of width 2 to 4, not 5"):
+        warm_start.check(start, replace(CONFIG, width=5))

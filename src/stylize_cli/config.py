@@ -283,6 +283,8 @@ _TEXTURE = TrainConfig(
     frozen=0.5,
 )
 
+START = "classics"  # the bundled network that one of styles starts from, but by the papers' presets
+
 # Johnson et al. 2016, sec. 4.1: 256 px, batch 4, Adam 1e-3, 40,000 steps; weights of its released
 # code, that of the total variation per value here: 1e-6 · 256² · 3 · 255² · batch.
 _PAPER = TrainConfig(

@@ -41,6 +41,7 @@ class TrainOptions(TypedDict, total=False):
     upscale: int | None  # no style: enlarge photos so many times, 2, 4 or 8
     add_style: Source | None  # teach the model of `to` one more style
     to: "str | PathLike[str] | None"
+    start: "str | PathLike[str] | None"  # a model to start from, or "none"
     preset: TrainPreset
     loss: Loss | None
     steps: int | None

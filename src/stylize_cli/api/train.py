@@ -25,9 +25,9 @@ from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.checkpoints import Checkpoint, TrainingState
-from stylize_cli.config import TRAIN_PRESETS, Method, TrainConfig, override
+from stylize_cli.config import START, TRAIN_PRESETS, Method, TrainConfig, override
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import add_style, previews, tasks
+from stylize_cli.methods import add_style, previews, tasks, warm_start
 from stylize_cli.methods.course import state_file
 from stylize_cli.methods.tasks import Style, Task
 from stylize_cli.training import Update
@@ -132,7 +132,8 @@ def prepare(
         "photos digest": digest(listed.encode("utf-8", "surrogateescape")),
     }
     photo = None if preview is None else _preview(preview, notes)
-    task = Task(method, config, learnt, factor, options.get("seed", 0), base)
+    start = None if base is not None or state is not None else _start(config, options, notes)
+    task = Task(method, config, learnt, factor, options.get("seed", 0), base, start)
     if state is None or state.step < config.steps:
         # What is resumed keeps its batch and size.
         instead = tasks.lesser(config, factor) if state is None else ()
@@ -177,6 +178,27 @@ def _base(file: Path, name: str) -> Checkpoint:
     base = checkpoints.load(file)
     add_style.alone(base, name)  # refuses what cannot be, before VGG is loaded
     return base
+
+
+def _start(config: TrainConfig, options: TrainOptions, notes: list[str]) -> Checkpoint | None:
+    """The model whose weights a training starts from; None for random ones.
+
+    Raises:
+        StylizeError: the model asked for cannot be read, or cannot start this network.
+    """
+    asked = options.get("start")
+    usual = options.get("preset", "default") == "default" and config.generator == "conditional"
+    if asked == "none" or (asked is None and not usual):
+        return None
+    start = checkpoints.load(models.find(str(asked or START)))
+    try:
+        warm_start.check(start, config)
+    except StylizeError:
+        if asked is not None:
+            raise
+        notes.append(f"width {config.width}: starts from random weights, which takes longer")
+        return None
+    return start
 
 
 def _named(styles: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, Source]:

@@ -7,7 +7,7 @@ import typer
 
 from stylize_cli.cli import inputs, learning, options
 from stylize_cli.cli.console import Console
-from stylize_cli.config import TRAIN_PRESETS, Loss, Method, TrainPreset
+from stylize_cli.config import START, TRAIN_PRESETS, Loss, Method, TrainPreset
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -65,6 +65,14 @@ def train(
         str | None, _text("--add-style", "IMAGE", "Teach the model of --to one more style.")
     ] = None,
     to: Annotated[Path | None, _text("--to", "MODEL.pt", "It stays; -o is another.")] = None,
+    start: Annotated[
+        str | None,
+        _text(
+            "--from",
+            "MODEL|none",
+            f"Start from a trained network of styles. [default: {START}; none with --preset paper]",
+        ),
+    ] = None,
     preset: Annotated[
         TrainPreset,
         typer.Option(
@@ -151,6 +159,7 @@ def train(
         dataset,
         output,
         add_style=add_style,
+        start=start,
         to=to,
         method=method,
         upscale=int(upscale) if upscale else None,

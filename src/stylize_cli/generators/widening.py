@@ -29,11 +29,7 @@ def widened(
     Raises:
         StylizeError: the width wanted is narrower, or more than twice as wide.
     """
-    if not old <= new <= 2 * old:
-        raise StylizeError(
-            f"a network of width {old} can start one of width {old} to {2 * old}, not {new}: give "
-            "another --width, or --from none"
-        )
+    check_width(old, new)
     copies = {
         factor * old: torch.cat(
             [
@@ -48,13 +44,23 @@ def widened(
         return torch.arange(maps) if maps == IMAGE else copies[maps]
 
     wider = {}
-    for name, weight in weights.items():
+    for name, stored in weights.items():
+        weight = stored.float()
         if weight.dim() == 2:
             wider[name] = weight[:, taken(weight.shape[1])]
             continue
         out, into = (taken(maps) for maps in weight.shape[:2])
-        shares = 1 / torch.bincount(into).to(weight.dtype)[into]
+        shares = 1 / torch.bincount(into)[into]
         kernel = weight[out][:, into] * shares[:, None, None]
-        noise = torch.randn(kernel.shape, generator=random).to(weight.dtype)
+        noise = torch.randn(kernel.shape, generator=random)
         wider[name] = kernel * (1 + DISTURBANCE * noise)
     return wider
+
+
+def check_width(old: int, new: int) -> None:
+    """Raises `StylizeError` where a network of width `old` cannot become one of width `new`."""
+    if not old <= new <= 2 * old:
+        raise StylizeError(
+            f"a network of width {old} can start one of width {old} to {2 * old}, not {new}: give "
+            "another --width, or --from none"
+        )

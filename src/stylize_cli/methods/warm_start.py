@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators.widening import widened
+from stylize_cli.generators.widening import check_width, widened
 from stylize_cli.methods.add_style import ROWS
 
 
@@ -26,17 +27,30 @@ def weights(start: Checkpoint, names: Sequence[str], width: int, seed: int) -> d
     Raises:
         StylizeError: the model has another generator or width.
     """
-    if start.generator != "conditional":
-        raise StylizeError(
-            f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
-            "training: give --from a model of styles, or none"
-        )
     random = torch.Generator().manual_seed(seed)
-    wide = widened(start.weights, start.arguments.get("width", 32), width, random=random)
+    wide = widened(start.weights, _width(start), width, random=random)
     return {
         key: _rows(start, names, value) if key.endswith(ROWS) else value
         for key, value in wide.items()
     }
+
+
+def check(start: Checkpoint, config: TrainConfig) -> None:
+    """Refuses a model that cannot start a network.
+
+    Raises:
+        StylizeError: it is another network's, or of a width that will not do.
+    """
+    if start.generator != "conditional" or config.generator != "conditional":
+        raise StylizeError(
+            f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
+            "training: give --from a model of styles, or none"
+        )
+    check_width(_width(start), config.width)
+
+
+def _width(start: Checkpoint) -> int:
+    return int(start.arguments.get("width", 32))
 
 
 def _rows(start: Checkpoint, names: Sequence[str], table: Tensor) -> Tensor:
