@@ -2,7 +2,7 @@
 
 ``pip install -e '.[fuzz]' && python tests/fuzz/fuzz.py pictures --seconds 60``. Anything but a
 result or a `StylizeError` ends it, with the input in a file ``crash-…``; so does an input that
-takes over 2 GB or 20 seconds. What is found belongs into ``corpus/``, and as a test beside the
+takes over 2 GB or a minute. What is found belongs into ``corpus/``, and as a test beside the
 reader's others.
 """
 
@@ -76,7 +76,7 @@ def main() -> None:
             _check(str(error))
 
     with tempfile.TemporaryDirectory() as found:
-        limits = [f"-max_total_time={given.seconds}", "-rss_limit_mb=2048", "-timeout=20"]
+        limits = [f"-max_total_time={given.seconds}", "-rss_limit_mb=2048", "-timeout=60"]
         corpus = [found, str(HERE / "corpus" / given.kind)]  # what is new goes into the first
         atheris.Setup([sys.argv[0], *limits, "-max_len=40000", *corpus], once)
         atheris.Fuzz()
