@@ -1,7 +1,9 @@
 """A trained network, ready for pictures: one pass, a mixture of its styles, or a texture."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
 
 from stylize_cli import engines, images, models
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
@@ -32,10 +34,20 @@ class Network:
         name: what it was asked for by: a file, or the name of a model.
         engine: what runs it.
         memory: most bytes that the whole program may take; None is what is free.
+        model: its file.
+        opening: how the file is opened, by argument of `engines.open_model`.
     """
 
-    def __init__(self, name: str, engine: Engine, memory: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        memory: int | None,
+        model: Path,
+        opening: Mapping[str, Any],
+    ) -> None:
         self.name, self.engine, self.memory = name, engine, memory
+        self.model, self.opening = model, opening
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {self.engine.device}, {self.engine.precision})"
@@ -48,7 +60,7 @@ class Network:
     def __call__(
         self,
         photo: Source,
-        style: str | None = None,
+        style: Source | None = None,
         *,
         strength: float = 1.0,
         preserve_color: bool = False,
@@ -60,7 +72,8 @@ class Network:
 
         Args:
             photo: what to paint.
-            style: which of `styles`; None where there is one or none.
+            style: which of `styles`; None where there is one or none. A picture, or a file of one,
+                is learnt on the spot, as `with_style` does.
             strength: share of the result in the mixture with the photo, in [0, 1].
             preserve_color: keep the photo's colours.
             size: long side of what the network is given, px; None is the photo's own.
@@ -74,9 +87,16 @@ class Network:
             StylizeError: the photo cannot be read, there is no such style, or memory will not do.
         """
         self.check_takes_photos()
+        if style is not None and self.is_unseen(style):
+            return self.with_style(style, [photo])(
+                photo, strength=strength, preserve_color=preserve_color, size=size
+            )
         asked = {"strength": strength, "size": size, "noise_scale": noise_scale, "seed": seed}
         check_ranges(asked, RANGES)
-        chosen, picture = feedforward.choose_style(self.engine.about, style), Picture(photo)
+        chosen, picture = (
+            feedforward.choose_style(self.engine.about, str(style) if style else None),
+            Picture(photo),
+        )
         pixels = apply.fit(picture.floats, size, self.engine, self.room)
         mix = feedforward.one_style(self.engine.about, chosen)
         (output,) = feedforward.forward(self.engine, [pixels], [mix], Noise(seed, noise_scale))
@@ -84,6 +104,40 @@ class Network:
             output, pixels, self.engine.about, strength=strength, preserve_color=preserve_color
         )
         return of_pixels(result, name=picture.name)
+
+    def is_unseen(self, style: Source) -> bool:
+        """Whether a style is a picture that would have to be learnt. A name wins over a file."""
+        if not self.engine.about.takes_mix:
+            return False
+        if isinstance(style, (str, PathLike)):
+            return fspath(style) not in self.styles and Path(style).is_file()
+        return True
+
+    def with_style(
+        self, style: Source, photos: Sequence[Source], *, on_step: OnStep = ignore
+    ) -> "Network":
+        """A network that paints as a picture does, which this one has never seen.
+
+        What it takes is learnt on the photos, in less than a minute on two cores, and kept in the
+        cache: the second time it is there at once.
+
+        Args:
+            style: the picture.
+            photos: that it is to paint.
+            on_step: told of every update.
+
+        Raises:
+            StylizeError: the network has no styles, or a picture cannot be read.
+        """
+        from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
+
+        self.check_takes_mixtures()
+        device, threads = self.opening["device"], self.opening["threads"]
+        file = unseen.learn(
+            self.model, style, photos, device=device, threads=threads, on_step=on_step
+        )
+        engine = engines.open_model(file, **self.opening)
+        return Network(Picture(style).name, engine, self.memory, file, self.opening)
 
     def apply(self, photos: Iterable[Photo], look: Look) -> Generator[Result, None, None]:
         """Paints many photos, while the next are decoded and the last are encoded.
@@ -267,10 +321,14 @@ def load(
     name = fspath(model)
     if precision == "auto" and depth == 16:
         precision = "float32"
-    opened = engines.open_model(
-        models.find(name), engine=engine, device=device, precision=precision, threads=threads
-    )
-    return Network(name, opened, memory)
+    file = models.find(name)
+    opening: dict[str, Any] = {
+        "engine": engine,
+        "device": device,
+        "precision": precision,
+        "threads": threads,
+    }
+    return Network(name, engines.open_model(file, **opening), memory, file, opening)
 
 
 def _told(

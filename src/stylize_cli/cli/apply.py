@@ -28,7 +28,12 @@ def apply(
     *,
     output: options.OutputOption = None,
     style: Annotated[
-        str | None, typer.Option("--style", metavar="NAME", help="Which of the model's styles.")
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="NAME|FILE",
+            help="Which of the model's styles; a picture is learnt on the spot.",
+        ),
     ] = None,
     all_styles: Annotated[
         bool, typer.Option("--all-styles", help="Each of them, and a sheet that shows them all.")
@@ -97,6 +102,8 @@ def apply(
         depth=bits,
     )
     net.check_takes_photos()
+    if style is not None and net.is_unseen(style):
+        net, style = _learnt(net, style, sources, console), None
     about = net.engine.about
     if all_styles and not about.styles:
         raise StylizeError("the model has no styles: leave out --all-styles")
@@ -123,6 +130,20 @@ def apply(
     failed = _report(results, outlets, net, console, is_batch=is_batch)
     if failed or any(item.source in refused for item in planned[first::step]):
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _learnt(net: "Network", style: str, sources: list[str], console: Console) -> "Network":
+    """The network that paints as a picture does.
+
+    Raises:
+        StylizeError: there is no file that it could be learnt on.
+    """
+    photos = [source for source in inputs.expand(sources, console) if source != "-"]
+    if not photos:
+        raise StylizeError(f"{style} is learnt on photos: name a file in place of -")
+    console.say(f"learning {style} on the spot: about a minute, and at once the next time")
+    with console.progress() as on_step:
+        return net.with_style(style, photos, on_step=on_step)
 
 
 def _report(

@@ -204,6 +204,10 @@ class Training:
         own = self.best or self._checkpoint()
         return own if self.task.base is None else add_style.joined(self.task.base, own)
 
+    def alone(self) -> Checkpoint:
+        """The network as it is, without the styles of the model it is added to."""
+        return self._checkpoint()
+
     def _checkpoint(self) -> Checkpoint:
         task, state = self.task, self.network.state_dict()
         weights = {name: value.detach().to("cpu", copy=True) for name, value in state.items()}

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+import stylize_cli as stylize
+from stylize_cli import checkpoints, descriptors
+from stylize_cli.api import unseen
+from stylize_cli.api.picture import Picture
+from stylize_cli.config import TrainConfig
+from stylize_cli.devices import Machine
+from stylize_cli.methods import quick_style
+from stylize_cli.methods.add_style import ROWS
+from stylize_cli.methods.tasks import Task
+from stylize_cli.methods.train import Training
+
+CONFIG = TrainConfig(
+    generator="conditional",
+    width=2,
+    steps=1,
+    size=32,
+    style_size=32,
+    content_layer="relu2_1",
+    style_layers=("relu1_1", "relu2_1"),
+)
+
+
+CPU = Machine(torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture
+def model(tmp_path, picture):
+    styles = tuple((name, picture(32, 32, seed=k)) for k, name in enumerate(("one", "two")))
+    made = Training(Task("conditional", CONFIG, styles), None, None, CPU).checkpoint()
+    checkpoints.save(tmp_path / "two.pt", made)
+    return tmp_path / "two.pt"
+
+
+@pytest.fixture
+def loaded(monkeypatch, make_narrow):
+    """How often a descriptor was loaded."""
+    calls = []
+
+    def load(*_, **options):
+        calls.append(options)
+        return make_narrow()
+
+    monkeypatch.setattr(descriptors, "load", load)
+    monkeypatch.setattr(quick_style, "QUICK_STYLE", {"steps": 3, "batch_size": 1, "size": 32})
+    return calls
+
+
+def test_a_painting_is_learnt_once_and_kept(model, loaded, home, picture_file):
+    photo, style = picture_file(40, 48, seed=5), picture_file(40, 40, seed=6, name="new.png")
+    net = stylize.load(model, engine="torch", precision="float32")
+    first = net(photo, style=str(style))
+    again = net(photo, style=Picture(style))
+    np.testing.assert_array_equal(first.samples(), again.samples())
+    assert len(loaded) == 1
+    (kept,) = (home / "cache" / "styles").glob("*.pt")
+    assert checkpoints.load(kept).styles == ("new",)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_its_convolutions_are_the_networks_own_and_its_rows_are_not(model, home, picture):
+    base = checkpoints.load(model)
+    file = unseen.learn(model, of(picture(40, 40, seed=6)), [of(picture(40, 48, seed=5))])
+    learnt = checkpoints.load(file)
+    assert home in file.parents
+    for name, value in learnt.weights.items():
+        if name.endswith(ROWS):
+            assert not torch.equal(value, base.weights[name].mean(0, keepdim=True))
+        else:
+            assert torch.equal(value, base.weights[name])
+
+
+def test_other_pictures_and_models_are_other_files(model, picture, tmp_path):
+    one, two = (Picture(of(picture(20, 20, seed=seed))) for seed in (1, 2))
+    other = tmp_path / "other.pt"
+    other.write_bytes(model.read_bytes() + b" ")
+    places = {unseen.cached(model, one), unseen.cached(model, two), unseen.cached(other, one)}
+    assert len(places) == 3
+
+
+def test_a_name_wins_over_a_file_of_that_name(model, tmp_path, monkeypatch, picture_file):
+    picture_file(20, 20, name="one.png").rename(tmp_path / "one")
+    monkeypatch.chdir(tmp_path)
+    net = stylize.load(model, engine="torch", precision="float32")
+    assert not net.is_unseen("one")
+    assert net.is_unseen("./one")
+    assert not net.is_unseen("three")
+
+
+def of(image):
+    return image[0].permute(1, 2, 0).numpy()
