@@ -1,4 +1,4 @@
-"""What the presets make of a real pair, as figures: a guard against a preset that stops painting."""
+"""What the presets make of a real pair: a guard against a preset that stops painting."""
 
 from pathlib import Path
 
