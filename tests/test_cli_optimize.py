@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.color import rgb2yiq
 
 import stylize_cli
-from stylize_cli import devices, images
+from stylize_cli import devices, images, limits
 from stylize_cli.config import PRESETS, TEXTURE
 from stylize_cli.images import Picture
 from stylize_cli.methods import optimize as method
@@ -508,3 +508,13 @@ def test_memory_is_the_whole_program_s(refused):
     used = psutil.Process().memory_info().rss
     said = refused(*PAIR, "--size", 4096, "--memory", f"{(used + 300_000_000) // 1_000_000}MB")
     assert re.fullmatch(r"4096x3072 px needs .* 0\.\d GB is free; use --size \d+", said)
+
+
+def test_what_does_not_fit_is_done_tile_by_tile_and_said(stylize, runs, monkeypatch):
+    run = [*PAIR, *QUICK, *SHALLOW]
+    whole = stylize(*run, "--json").record["losses"]
+    monkeypatch.setattr(limits, "plan", lambda *_: limits.Plan(2, 500, 500_000))
+    ran = stylize(*run, "--json")
+    assert "memory: tile by tile, with 2 pairs of L-BFGS history" in ran.err
+    assert runs[-1]["config"].history == 2
+    assert ran.record["losses"] == pytest.approx(whole, rel=1e-3)

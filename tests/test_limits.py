@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import psutil
 import pytest
@@ -96,13 +97,43 @@ def test_shorter_histories_shallower_layers_and_averages_take_less(less):
 
 
 @pytest.mark.parametrize("size", [(512, 512), (384, 1024), (4000, 60)])
-def test_what_fits_passes_and_the_size_told_is_the_greatest_that_does(size, free):
+def test_what_does_not_fit_as_a_whole_is_cut_into_tiles(size, free):
     need = limits.estimate(size, CONFIG, torch.float32)
     free(need)
-    limits.check(size, CONFIG, CPU, None)
-    free(need // 2)
+    whole = limits.check(size, CONFIG, CPU, None)
+    assert (whole.room, whole.history) == (0, CONFIG.history)
+    assert whole.whole >= size[0] * size[1]
+    free(need - 1)
+    tiles = limits.check(size, CONFIG, CPU, None)
+    assert 0 < tiles.room < need
+    assert tiles.whole < size[0] * size[1]
+    assert tiles.history == CONFIG.history
+
+
+def test_less_memory_means_smaller_tiles_and_then_less_history():
+    size = (2048, 2048)
+    made = [
+        limits.plan(size, CONFIG, torch.float32, free)
+        for free in range(16_000_000_000, 0, -50_000_000)
+    ]
+    plans = [one for one in made if one]
+    assert made == plans + [None] * (len(made) - len(plans))
+    for more, less in pairwise(plans):
+        assert less.history <= more.history
+        assert less.whole <= more.whole
+        assert less.room <= more.room or not more.room or less.history < more.history
+    assert plans[0].room == 0
+    assert {one.history for one in plans} == set(range(3, CONFIG.history + 1))
+    adam = replace(CONFIG, optimizer="adam")
+    for free in range(4_000_000_000, 8_000_000_000, 500_000_000):
+        assert limits.plan(size, adam, torch.float32, free).history == CONFIG.history
+
+
+@pytest.mark.parametrize("size", [(512, 512), (384, 1024), (4000, 60)])
+def test_the_size_told_is_the_greatest_that_fits(size, free):
+    free(350_000_000)
     with pytest.raises(StylizeError) as refused:
-        limits.check(size, CONFIG, CPU, None)
+        limits.check((4 * size[0], 4 * size[1]), CONFIG, CPU, None)
     (told,) = re.findall(r"use --size (\d+)$", str(refused.value))
     limits.check(images.fitted(size, int(told)), CONFIG, CPU, None)
     with pytest.raises(StylizeError):
@@ -111,10 +142,15 @@ def test_what_fits_passes_and_the_size_told_is_the_greatest_that_does(size, free
 
 def test_the_refusal_says_what_is_needed_and_what_is_there(free):
     free(1_260_000_000)
-    gigabytes = limits.estimate((2048, 1024), CONFIG, torch.float32) / 1e9
     with pytest.raises(StylizeError) as refused:
-        limits.check((2048, 1024), CONFIG, CPU, None)
-    assert f"1024x2048 px needs about {gigabytes:.1f} GB, 1.3 GB is free" in str(refused.value)
+        limits.check((4096, 2048), CONFIG, CPU, None)
+    told = re.fullmatch(
+        r"2048x4096 px needs about (\d+\.\d) GB, 1\.3 GB is free; use --size \d+",
+        str(refused.value),
+    )
+    need = float(told[1]) * 1e9
+    assert limits.plan((4096, 2048), CONFIG, torch.float32, int(need + 50_000_000))
+    assert limits.plan((4096, 2048), CONFIG, torch.float32, int(need - 50_000_000)) is None
 
 
 def test_a_budget_counts_the_program_itself(free, monkeypatch):
@@ -123,9 +159,8 @@ def test_a_budget_counts_the_program_itself(free, monkeypatch):
     free(10 * need)
     info = type("Info", (), {"rss": 300_000_000})
     monkeypatch.setattr(psutil.Process, "memory_info", lambda _self: info)
-    limits.check(size, CONFIG, CPU, need + 300_000_000)
-    with pytest.raises(StylizeError, match="use --size"):
-        limits.check(size, CONFIG, CPU, need + 299_999_999)
+    assert limits.check(size, CONFIG, CPU, need + 300_000_000).room == 0
+    assert limits.check(size, CONFIG, CPU, need + 299_999_999).room > 0
     with pytest.raises(StylizeError, match=r" 0\.0 GB is free; give --memory more \("):
         limits.check(size, CONFIG, CPU, 200_000_000)
 

@@ -187,6 +187,12 @@ def test_total_variation_of_a_ramp():
     assert losses.total_variation(ramp).item() == pytest.approx(want, rel=1e-5)
 
 
+def test_the_gradient_of_total_variation_is_autograds():
+    image = normal(2, 3, 4, 5).requires_grad_()
+    (want,) = torch.autograd.grad(losses.total_variation(image), image)
+    torch.testing.assert_close(losses.total_variation_gradient(image.detach()), want)
+
+
 def sigmoid(*logits):
     return torch.tensor(logits).sigmoid()
 

@@ -26,15 +26,35 @@ def test_only_what_was_given_is_compared_with(narrow, picture):
     assert min(both.values()) > 0.01
 
 
-def test_errors_are_free_of_the_features_scale_and_the_notebook_is_not(narrow, picture):
-    def doubled(image, layers):
-        return {layer: 2 * features for layer, features in narrow(image, layers).items()}
-
+def test_errors_are_free_of_the_features_scale_and_the_notebook_is_not(make_narrow, picture):
+    narrow, doubled = make_narrow(), make_narrow()
+    for name, buffer in doubled.named_buffers():
+        if name.startswith("bias") or name == "weight1_1":
+            buffer.mul_(2)
     pictures = [picture(40, 56, seed=seed) for seed in range(3)]
     plain, scaled = (metrics.judge(describe, *pictures) for describe in (narrow, doubled))
     notebook = plain.pop("notebook"), scaled.pop("notebook")
     assert scaled == pytest.approx(plain, rel=1e-4)
     assert 4 * notebook[0] < notebook[1] < 16 * notebook[0]  # content squared, style to the fourth
+
+
+def test_errors_by_tiles_are_numpys_of_the_whole(make_narrow, picture):
+    describe = make_narrow()
+    image, style, photo = picture(210, 251), picture(251, 210, seed=1), picture(210, 251, seed=2)
+    report = metrics.judge(describe, image, style, photo, room=60_000_000)
+
+    def maps(shown, layer):
+        return describe(shown, [layer])[layer][0].flatten(1).double().numpy()
+
+    f, p = (maps(shown, "relu4_2") for shown in (image, photo))
+    content = np.linalg.norm(f - p) / np.linalg.norm(p)
+    notebook, errors = ((f - p) ** 2).mean(), []
+    for layer in STYLE_LAYERS:
+        g, a = (m @ m.T / m.shape[1] for m in (maps(shown, layer) for shown in (image, style)))
+        errors.append(np.linalg.norm(g - a) / np.linalg.norm(a))
+        notebook += 1e3 / len(g) ** 2 * ((g - a) ** 2).mean()
+    want = {"style_error": np.mean(errors), "content_error": content, "notebook": notebook}
+    assert report == pytest.approx(want, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -45,15 +65,16 @@ def test_errors_are_free_of_the_features_scale_and_the_notebook_is_not(narrow, p
         ((10, 1000), (32, 566)),  # and not 6 px, in which relu5_1 has no position
     ],
 )
-def test_the_style_is_shown_at_the_pictures_area(style, shown, narrow, picture):
-    sizes = []
+def test_the_style_is_shown_at_the_pictures_area(style, shown, narrow, picture, monkeypatch):
+    sizes, resize = [], images.resize
 
-    def describe(image, layers, *use):
-        sizes.append((set(layers), images.size_of(image)))
-        return narrow(image, layers, *use)
+    def watched(image, size):
+        sizes.append(size)
+        return resize(image, size)
 
-    metrics.judge(describe, picture(40, 80), picture(*style), picture(90, 80))
-    assert sizes[1:] == [(set(STYLE_LAYERS), shown), ({"relu4_2"}, (40, 80))]
+    monkeypatch.setattr(images, "resize", watched)
+    metrics.judge(narrow, picture(40, 80), picture(*style), picture(90, 80))
+    assert sizes == [shown, (40, 80)]
 
 
 def test_a_picture_too_small_to_judge_is_refused(make_narrow, picture):

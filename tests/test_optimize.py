@@ -16,6 +16,7 @@ from stylize_cli.methods.optimize import (
     targets,
 )
 from stylize_cli.minimizers import MOST_TRIALS
+from stylize_cli.tiled import Tiled
 
 CONFIG = OptimizeConfig(  # of what is tuned, nothing is left to the default
     iterations=8,
@@ -180,6 +181,15 @@ def test_a_seed_gives_the_same_bits(init, other_seed_differs, narrow, pictures):
     one, again, other = (run(narrow, pictures, config, seed=s)[-1].image for s in (3, 3, 4))
     assert one.equal(again)
     assert one.equal(other) is not other_seed_differs
+
+
+def test_in_tiles_the_result_is_the_same(narrow, pictures):
+    config = replace(CONFIG, iterations=4, scales=2, tv_weight=1.0)
+    whole = run(narrow, pictures, config, size=(80, 112))
+    tiled = run(Tiled(narrow, 1_500_000, whole=2500), pictures, config, size=(80, 112))
+    for one, other in zip(whole, tiled, strict=True):
+        assert other.losses == pytest.approx(one.losses, rel=1e-3)
+        torch.testing.assert_close(other.image, one.image, rtol=0, atol=2e-3)
 
 
 # What it starts from, and what it ends with.

@@ -8,7 +8,7 @@ import importlib.util
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -53,6 +53,9 @@ MARGIN = 16  # px mirrored around a picture with clean edges: a position of bloc
 LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
 MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
 
+
+Place = tuple[slice, slice]  # rows and columns of maps
+WHOLE: Place = (slice(None), slice(None))
 
 T = TypeVar("T")
 Use = Callable[[str, Tensor], T]
@@ -179,24 +182,58 @@ class Descriptor(nn.Module):
         Returns:
             {name: what `use` returned}; by default the maps themselves.
         """
-        size, margin = image.shape[2:], 0
-        if self.edges == "clean":
-            margin = min(MARGIN, *(side - 1 for side in size))
-            image = F.pad(image, (margin,) * 4, mode="reflect")
-        mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
-        scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
-        # In float32 before the cast: what bfloat16 rounds is then the small difference.
-        x = ((image - mean) * scale).to(self.dtype).contiguous(memory_format=torch.channels_last)
+        size = (image.shape[2], image.shape[3])
+        x = self.normalised(self.framed(image))
         found: dict[str, T] = {}
         for layer in layer_names(self.source):
             if len(found) == len(set(layers)):
                 break
-            x = self._layer(x, layer)
+            x = self.layer(x, layer)
             if layer in layers:
-                found[layer] = use(layer, without_margin(x, layer, size, margin) if margin else x)
+                found[layer] = use(layer, part(x, self.inside(layer, size)))
         return found
 
-    def _layer(self, x: Tensor, layer: str) -> Tensor:
+    def framed(self, image: Tensor) -> Tensor:
+        """The image (B, 3, H, W) with the margin that clean edges have, or as it is."""
+        margin = self._margin((image.shape[2], image.shape[3]))
+        return F.pad(image, (margin,) * 4, mode="reflect") if margin else image
+
+    def framed_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) that `framed` makes of such an image."""
+        margin = self._margin(size)
+        return size[0] + 2 * margin, size[1] + 2 * margin
+
+    def inside(self, layer: str, size: tuple[int, int]) -> Place:
+        """Where an image of (height, width) lies within a layer's maps of it with its margin.
+
+        For r px a side to a position that is ⌈height/r⌉ by ⌈width/r⌉ of them, and all there is
+        where the margin is no whole number of positions.
+        """
+        margin, ratio = self._margin(size), 2 ** (block_of(layer) - (not layer.startswith("pool")))
+        if not margin or margin % ratio:
+            return WHOLE
+        rows, columns = (
+            slice(margin // ratio, margin // ratio - (-side // ratio)) for side in size
+        )
+        return rows, columns
+
+    def _margin(self, size: tuple[int, int]) -> int:
+        return min(MARGIN, *(side - 1 for side in size)) if self.edges == "clean" else 0
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """RGB (B, 3, H, W) in [0, 1] as the first convolution wants it."""
+        mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
+        scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
+        # In float32 before the cast: what bfloat16 rounds is then the small difference.
+        x = ((image - mean) * scale).to(self.dtype)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def pooled(self, side: int) -> int:
+        """Positions that a pooling leaves of so many."""
+        return (side + 1) // 2 if self.edges == "clean" else side // 2
+
+    def layer(self, x: Tensor, layer: str) -> Tensor:
+        """A layer's maps, of those of the layer below it, channels-last."""
         if layer.startswith("pool"):
             pool = F.max_pool2d if self.pool == "max" else F.avg_pool2d
             return pool(x, 2, ceil_mode=self.edges == "clean")
@@ -206,24 +243,10 @@ class Descriptor(nn.Module):
         return F.conv2d(x, weight, bias, padding=1).relu_()
 
 
-def without_margin(maps: Tensor, layer: str, size: Sequence[int], margin: int) -> Tensor:
-    """A layer's maps less what lies in a margin around the image; a view of them.
-
-    Args:
-        maps: (B, C, H', W') of a framed image, channels-last.
-        layer: whose they are.
-        size: (height, width) of the image within, px.
-        margin: px around it.
-
-    Returns:
-        (B, C, ⌈height/r⌉, ⌈width/r⌉), where the layer has one position for r px a side; all maps
-        where the margin is no whole number of those. It can be differentiated once, and its
-        gradient is channels-last.
-    """
-    ratio = 2 ** (block_of(layer) - (not layer.startswith("pool")))
-    if margin % ratio:
+def part(maps: Tensor, place: Place) -> Tensor:
+    """A part of maps (B, C, H, W), a view; its gradient is channels-last."""
+    if place == WHOLE:
         return maps
-    place = tuple(slice(margin // ratio, margin // ratio - (-side // ratio)) for side in size)
     inner: Tensor = _Inner.apply(maps, place)
     return inner
 

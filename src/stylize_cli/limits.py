@@ -1,5 +1,6 @@
 """How much memory an optimisation or a training takes, said before it starts."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -8,19 +9,18 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, devices, hardware, images
+from stylize_cli import descriptors, devices, hardware, images, tiled
 from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import too_little_memory
 
-# Copies of the first block's maps alive at once at the peak of the backward pass, beside those that
-# the forward pass kept: gradients above and below a convolution, its workspace, and what the heap
-# cannot use again. Chosen so that no measured peak was above the estimate.
-GRADIENTS = 4
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
-INDEX = 8  # bytes: where max pooling took each value from
+LEAST_TILE = 256**2  # px
+TILE = 512**2  # px: history is given up for a tile of this size
+MOST_TILE = 1024**2  # px: larger ones gain nothing
+LEAST_HISTORY = 3  # pairs of L-BFGS
 COPIES = 8  # of the weights: gradients, the optimiser's moments, and what a save copies of all
-# Of training; chosen like GRADIENTS, over four sizes, both presets and all kinds of generators.
+# Of training; chosen like `tiled.GRADIENTS`, over four sizes, both presets and all generators.
 PASSES = 2  # times what a generator's forward pass keeps: its backward pass has gradients as large
 HEAP = 280_000_000  # bytes: photos in the making, workspaces, and what cannot be used again
 LOOKING = 3  # copies of the first block's maps of a style image
@@ -43,37 +43,83 @@ class Generator:
     weights: int
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How an optimisation is to stay within memory.
+
+    Attributes:
+        history: pairs that L-BFGS keeps.
+        whole: px of the largest picture that is looked at as a whole.
+        room: bytes that the maps of a tile of a larger one may take.
+    """
+
+    history: int
+    whole: int
+    room: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should be told of it."""
+        said = f"memory: tile by tile, with {self.history} pairs of L-BFGS history"
+        return (said,) if self.room else ()
+
+
 def bytes_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
-    vectors = 3 * torch.float32.itemsize * (2 * config.history + VECTORS)
-    return maps_per_pixel(config.layers, config.pool, dtype) + vectors
+    return maps_per_pixel(config.layers, config.pool, dtype) + _vectors(config.history)
+
+
+def _vectors(history: int) -> float:
+    return 3 * torch.float32.itemsize * (2 * history + VECTORS)
 
 
 def maps_per_pixel(layers: Collection[str], pool: str, dtype: torch.dtype) -> float:
     """Bytes of VGG's maps and of their gradients, for every pixel it is shown."""
+    return tiled.cost(_order(layers), pool, dtype)
+
+
+def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
+    """Bytes, for every pixel, of the maps that stay whole where all others come in tiles.
+
+    Those behind the cuts, their gradients, and what the content layers should show.
+    """
+    order = _order(config.layers)
+    kept = {layer: 2 for layer in tiled.CUTS if layer in order[:-1]}
+    shown = {layer: 1 for layer in config.content_layers} if config.content_weight else {}
+    values = 0.0
+    for layer, copies in (*kept.items(), *shown.items()):
+        block = int(layer[4])
+        values += copies * descriptors.MAPS[block - 1] / 4 ** (block - ("relu" in layer))
+    return values * dtype.itemsize
+
+
+def _order(layers: Collection[str]) -> list[str]:
+    """Names of the layers from the image up to the last of these."""
     order = descriptors.layer_names(descriptors.SOURCES["vgg19"])
-    kept = 0.0
-    for layer in order[: 1 + max(order.index(layer) for layer in layers)]:
-        kind, block = (layer[:4], int(layer[4]))
-        values = descriptors.MAPS[block - 1] / 4 ** (block - 1)  # a pixel
-        if kind == "relu":
-            kept += values * dtype.itemsize
-        else:
-            kept += values / 4 * (dtype.itemsize + (INDEX if pool == "max" else 0))
-    return kept + GRADIENTS * descriptors.MAPS[0] * dtype.itemsize
+    return order[: 1 + max(order.index(layer) for layer in layers)]
 
 
 def estimate(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
-    """Bytes that optimising a picture of (height, width) takes, beside the program itself."""
+    """Bytes that optimising a picture of (height, width) as a whole takes, beside the program."""
+    return LOADING + int(_area(size, config) * bytes_per_pixel(config, dtype))
+
+
+def estimate_tiled(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
+    """Bytes that it takes where maps come in tiles, beside those of a tile's."""
+    each = _vectors(config.history) + whole_maps_per_pixel(config, dtype)
+    return LOADING + int(_area(size, config) * each)
+
+
+def _area(size: tuple[int, int], config: OptimizeConfig) -> float:
+    """Px that VGG is shown, or what as many take."""
     margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
-    area = (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
-    return LOADING + int(area * bytes_per_pixel(config, dtype))
+    return (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
 
 
 def check(
     size: tuple[int, int], config: OptimizeConfig, machine: Machine, budget: int | None
-) -> None:
-    """Refuses a size for which memory will not do, and says which will.
+) -> Plan:
+    """How to run within memory, or a refusal that says which size will do.
 
     Args:
         size: (height, width) of the result.
@@ -82,19 +128,47 @@ def check(
         budget: most bytes the whole program may take; None for what is free on the device.
 
     Raises:
-        StylizeError: it does not fit.
+        StylizeError: it does not fit, not even tile by tile.
     """
     free, own, there = _free(machine, budget)
-    need = estimate(size, config, machine.dtype)
-    if need <= free:
-        return
+    made = plan(size, config, machine.dtype, free)
+    if made is not None:
+        return made
 
     def fits(long: int) -> bool:
-        return estimate(images.fitted(size, long), config, machine.dtype) <= free
+        return plan(images.fitted(size, long), config, machine.dtype, free) is not None
 
     long = images.longest(fits, max(size))
     fix = f"use --size {long}" if long else _more(budget, own, there)
+    least = replace(config, history=min(config.history, LEAST_HISTORY))
+    need = estimate_tiled(size, least, machine.dtype) + _tile(config, machine.dtype, LEAST_TILE)
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, free, fix)
+
+
+def plan(
+    size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype, free: int
+) -> Plan | None:
+    """How to stay within so many bytes; None where nothing will do.
+
+    A picture is looked at as a whole where that fits. If not, tile by tile: with all of L-BFGS'
+    history if that leaves room for tiles that are not all halo, or else with less.
+    """
+    if estimate(size, config, dtype) <= free:
+        return Plan(config.history, math.prod(size), 0)
+    least = min(config.history, LEAST_HISTORY) if config.optimizer == "lbfgs" else config.history
+    for history in range(config.history, least - 1, -1):
+        fewer = replace(config, history=history)
+        room = free - estimate_tiled(size, fewer, dtype)
+        if room >= _tile(config, dtype, TILE if history > least else LEAST_TILE):
+            held = estimate_tiled(size, replace(config, history=0), dtype)
+            whole = min(math.prod(size) - 1, int((free - held) / bytes_per_pixel(config, dtype)))
+            return Plan(history, whole, min(room, _tile(config, dtype, MOST_TILE)))
+    return None
+
+
+def _tile(config: OptimizeConfig, dtype: torch.dtype, pixels: int) -> int:
+    """Bytes of the maps of a tile of so many pixels."""
+    return int(pixels * tiled.cost(_order(config.layers)[:6], config.pool, dtype))
 
 
 def kept_bytes(network: nn.Module, inputs: Sequence[Tensor]) -> int:

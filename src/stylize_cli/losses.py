@@ -181,6 +181,23 @@ def total_variation(image: Tensor) -> Tensor:
     return half
 
 
+def total_variation_gradient(image: Tensor) -> Tensor:
+    """The gradient of `total_variation`, in a third of the memory that autograd takes for it.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1].
+
+    Returns:
+        The same shape: each value's differences from its neighbours, added up.
+    """
+    gradient = torch.zeros_like(image)
+    for dim in (2, 3):
+        steps, count = image.diff(dim=dim), image.shape[dim] - 1
+        gradient.narrow(dim, 1, count).add_(steps)
+        gradient.narrow(dim, 0, count).sub_(steps)
+    return gradient
+
+
 def tonal_layout(image: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
     """How unlike the places of light and dark are: 1 - r of the luminance, cell by cell.
 

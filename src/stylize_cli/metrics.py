@@ -1,6 +1,6 @@
 """How close a picture is to a style and to a photo, free of any method's weights."""
 
-from collections.abc import Mapping
+import math
 
 import torch
 from torch import Tensor
@@ -8,10 +8,12 @@ from torch.nn import functional as F
 
 from stylize_cli import colours, images, losses
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
-from stylize_cli.descriptors import Describe, least_side
+from stylize_cli.descriptors import Descriptor, least_side
 from stylize_cli.errors import StylizeError
+from stylize_cli.tiled import Part, Tiled
 
 NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer
+ROOM = 1_000_000_000  # bytes: tiles of about 640 px, of which halos are a third
 LEAST_SIDE = 32  # px: of a very long style image at the result's area
 WINDOW, SIGMA = 11, 1.5  # px: SSIM's Gaussian (Wang et al. 2004, sec. III.B)
 C1, C2 = 0.01**2, 0.03**2  # (K L)² with L = 1 (ibid., sec. III.B)
@@ -19,17 +21,24 @@ C1, C2 = 0.01**2, 0.03**2  # (K L)² with L = 1 (ibid., sec. III.B)
 
 @torch.no_grad()
 def judge(
-    describe: Describe, image: Tensor, style: Tensor | None = None, content: Tensor | None = None
+    describe: Descriptor,
+    image: Tensor,
+    style: Tensor | None = None,
+    content: Tensor | None = None,
+    *,
+    room: int = ROOM,
 ) -> dict[str, float]:
     """Errors of a picture as it was saved, at its own size.
 
-    The photo is resized to the picture, the style to as many pixels with its aspect kept.
+    The photo is resized to the picture, the style to as many pixels with its aspect kept. All are
+    looked at tile by tile, so that memory grows by little but the pictures themselves.
 
     Args:
         describe: VGG-19 with max pooling in float32, for figures that compare with others'.
         image: (1, 3, H, W) RGB in [0, 1].
         style: likewise, of any size.
         content: likewise.
+        room: bytes that VGG's maps may take.
 
     Returns:
         "style_error": mean over relu1_1 … relu5_1 of ‖G - A‖ / ‖A‖, where there is a style;
@@ -40,31 +49,45 @@ def judge(
         StylizeError: the picture is too small for the layers compared.
     """
     layers = {*STYLE_LAYERS, *CONTENT_LAYERS}
-    height, width = images.size_of(image)
-    if min(height, width) < least_side(layers):
+    height, width = size = images.size_of(image)
+    if min(size) < least_side(layers):
         raise StylizeError(
             f"{width}x{height} px is too small to measure; give a picture of at least "
             f"{least_side(layers)} px a side"
         )
-    found = describe(image, layers)
+    tiled = Tiled(describe, room, cuts=())
     report: dict[str, float] = {}
+    notebook = 0.0
     if style is not None:
-        grams = _grams(found)
-        size = images.same_area(images.size_of(style), height * width, least=LEAST_SIDE)
-        wanted = _grams(describe(images.resize(style, size), STYLE_LAYERS))
+        shown = images.same_area(images.size_of(style), height * width, least=LEAST_SIDE)
+        wanted = tiled(images.resize(style, shown), STYLE_LAYERS, _gram)
+        grams = tiled(image, STYLE_LAYERS, _gram)
         report["style_error"] = sum(relative_error(grams[k], wanted[k]) for k in grams) / len(grams)
+        for layer, gram in grams.items():
+            loss = losses.style_loss(gram, wanted[layer]).item()
+            notebook += NOTEBOOK_STYLE / gram.shape[-1] ** 2 * loss
     if content is not None:
-        (layer,) = CONTENT_LAYERS
-        photo = describe(images.resize(content, images.size_of(image)), CONTENT_LAYERS)[layer]
-        report["content_error"] = relative_error(found[layer], photo)
+        distance, own = _content(tiled, image, images.resize(content, size))
+        report["content_error"] = math.sqrt(distance / own) if own else math.inf
         if style is not None:
-            report["notebook"] = losses.content_loss(found[layer], photo).item() + sum(
-                NOTEBOOK_STYLE
-                / grams[k].shape[-1] ** 2
-                * losses.style_loss(grams[k], wanted[k]).item()
-                for k in grams
-            )
+            report["notebook"] = distance + notebook
     return report
+
+
+def _gram(_layer: str, features: Tensor) -> Tensor:
+    return losses.gram_matrix(features)
+
+
+def _content(tiled: Tiled, image: Tensor, photo: Tensor) -> tuple[float, float]:
+    """Mean squares at relu4_2, of the difference between picture and photo and of the photo."""
+    total = [0.0, 0.0]
+
+    def note(_layer: str, features: Tensor, part: Part) -> None:
+        total[0] += part.share * losses.content_loss(features[:1], features[1:]).item()
+        total[1] += part.share * features[1:].square().mean().item()
+
+    tiled.look([image, photo], CONTENT_LAYERS, note)
+    return total[0], total[1]
 
 
 def relative_error(value: Tensor, target: Tensor) -> float:
@@ -116,7 +139,3 @@ def _windowed(values: Tensor) -> Tensor:
     offsets = torch.arange(WINDOW, dtype=values.dtype, device=values.device) - WINDOW // 2
     kernel = torch.softmax(-offsets.square() / (2 * SIGMA**2), 0)  # a Gaussian that sums to 1
     return F.conv2d(F.conv2d(values, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-
-
-def _grams(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {layer: losses.gram_matrix(features[layer]) for layer in STYLE_LAYERS}

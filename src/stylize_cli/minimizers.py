@@ -76,11 +76,11 @@ def lbfgs(
     pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
     while True:
         free = ~(((x <= low) & (now.gradient > 0)) | ((x >= high) & (now.gradient < 0)))
-        steepest = -now.gradient * free
-        direction = _two_loop(steepest, pairs) * free
+        direction = _two_loop(-now.gradient * free, pairs).mul_(free)
         if _dot(direction, now.gradient) >= 0:
             pairs.clear()
-            direction = steepest
+            direction = -now.gradient * free
+        del free  # a large picture leaves no room for what is not needed
         size = direction.abs().mean().item()
         if size == 0:
             return
@@ -106,19 +106,19 @@ def lbfgs(
 
 
 def _two_loop(vector: Tensor, pairs: deque[tuple[Tensor, Tensor]]) -> Tensor:
-    """The inverse Hessian that the pairs (s, y) stand for, times a vector."""
+    """The inverse Hessian that the pairs (s, y) stand for, times a vector, which is overwritten."""
     if not pairs:
         return vector
     done = []
     for step, change in reversed(pairs):
         alpha = _dot(step, vector) / _dot(step, change)
-        vector = vector - alpha * change
+        vector.sub_(change, alpha=alpha)
         done.append((step, change, alpha))
     step, change, _ = done[0]
-    vector = vector * (_dot(step, change) / _dot(change, change))
+    vector.mul_(_dot(step, change) / _dot(change, change))
     for step, change, alpha in reversed(done):
         beta = _dot(change, vector) / _dot(step, change)
-        vector = vector + (alpha - beta) * step
+        vector.add_(step, alpha=alpha - beta)
     return vector
 
 

@@ -11,8 +11,10 @@ from stylize_cli.config import BlockWeights, StatisticName, Weighting, block_of
 from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation
 from stylize_cli.statistics import STATISTICS
+from stylize_cli.tiled import Part, Tiled
 
 CELLS = 18  # along the longer side: squares whose light and dark is compared
+ALL = Part()
 LEAST_DISTANCE = 0.01  # of the style's own square: a photo nearer than that has the style already
 
 
@@ -53,17 +55,32 @@ class Targets:
 
     def terms(self, layer: str, features: Tensor) -> dict[str, Tensor]:
         """The weighted losses of one layer's maps by name: "content relu4_2", "style relu1_1"."""
-        terms = {}
-        for target in self.content:
-            if target.layer == layer:
-                loss = losses.content_loss(features, target.value)
-                terms[f"content {layer}"] = target.weight * loss
-        statistic = STATISTICS[self.statistic]
-        for target in self.style:
-            if target.layer == layer:
-                loss = statistic.distance(statistic.of(features), target.value).mean()
-                terms[f"style {layer}"] = target.weight * loss
-        return terms
+        known = {
+            target.layer: STATISTICS[self.statistic].of(features)
+            for target in self.style
+            if target.layer == layer
+        }
+        return {**self.content_terms(layer, features), **self.style_terms(known)}
+
+    def content_terms(self, layer: str, features: Tensor, part: Part = ALL) -> dict[str, Tensor]:
+        """The weighted content losses of one layer's maps, or a part's share of them."""
+        return {
+            f"content {layer}": target.weight
+            * part.share
+            * losses.content_loss(features, target.value[..., part.place[0], part.place[1]])
+            for target in self.content
+            if target.layer == layer
+        }
+
+    def style_terms(self, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weighted style losses by name, of such statistics by layer."""
+        distance = STATISTICS[self.statistic].distance
+        return {
+            f"style {target.layer}": target.weight
+            * distance(known[target.layer], target.value).mean()
+            for target in self.style
+            if target.layer in known
+        }
 
     def pixel_terms(self, image: Tensor) -> dict[str, Tensor]:
         """The weighted losses of an image (1, 3, H, W) itself: "tv", "layout"."""
@@ -160,6 +177,8 @@ def style_targets(
 
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
+    if isinstance(describe, Tiled) and describe.is_cut(image):
+        return _by_tiles(describe, image, targets)
     image = image.detach().requires_grad_()
     found = describe(image, targets.layers, targets.terms)
     terms = {name: term for layer in found.values() for name, term in layer.items()}
@@ -168,3 +187,46 @@ def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     total = values.sum()
     (gradient,) = torch.autograd.grad(total, image)
     return Evaluation(total.item(), gradient, dict(zip(terms, values.tolist(), strict=True)))
+
+
+def _by_tiles(describe: Tiled, image: Tensor, targets: Targets) -> Evaluation:
+    """The same, of a picture whose maps are never whole.
+
+    A style's loss depends on a tile through the statistics alone: once those are known, and with
+    them the loss's derivative by each, every tile has its own share of the gradient.
+    """
+    image, statistic = image.detach(), STATISTICS[targets.statistic]
+    styled = {target.layer for target in targets.style}
+    known: dict[str, Tensor] = {}
+    parts: dict[str, float] = {}
+
+    def note(layer: str, features: Tensor, part: Part) -> None:
+        if layer in styled:
+            known[layer] = known.get(layer, 0) + part.share * statistic.of(features)
+        for name, term in targets.content_terms(layer, features, part).items():
+            parts[name] = parts.get(name, 0.0) + term.item()
+
+    kept = describe.look([image], targets.layers, note)
+    leaves = {layer: value.requires_grad_() for layer, value in known.items()}
+    slopes: dict[str, Tensor] = {}
+    for name, term in targets.style_terms(leaves).items():
+        parts[name] = term.item()
+        layer = name.removeprefix("style ")
+        (slopes[layer],) = torch.autograd.grad(term, leaves[layer])
+
+    def score(layer: str, features: Tensor, part: Part) -> Tensor:
+        shares = list(targets.content_terms(layer, features, part).values())
+        if layer in slopes:
+            shares.append((slopes[layer] * statistic.of(features)).sum() * part.share)
+        return torch.stack(shares).sum()
+
+    gradient = describe.pull(image, targets.layers, kept, score)
+    if targets.tv_weight:
+        weight = targets.tv_weight / image.numel()
+        parts["tv"] = weight * losses.total_variation(image).item()
+        gradient.add_(losses.total_variation_gradient(image), alpha=weight)
+    leaf = image.requires_grad_()
+    for name, term in replace(targets, tv_weight=0.0).pixel_terms(leaf).items():
+        parts[name] = term.item()
+        gradient.add_(torch.autograd.grad(term, leaf)[0])
+    return Evaluation(sum(parts.values()), gradient, parts)

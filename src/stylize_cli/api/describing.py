@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Collection
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -11,7 +12,9 @@ from stylize_cli.config import OptimizeConfig, TrainConfig
 from stylize_cli.descriptors import Describe, Descriptor, Name
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
+from stylize_cli.limits import Plan
 from stylize_cli.progress import OnStep
+from stylize_cli.tiled import Tiled
 
 COMPILERS = ("c++", "g++", "clang++", "cl")
 
@@ -54,6 +57,13 @@ def compiled(describe: Descriptor) -> Describe:
     """The same, compiled by torch at its first use."""
     compiled: Describe = torch.compile(describe)
     return compiled
+
+
+def within(plan: Plan, describe: Describe) -> Describe:
+    """The descriptor as a plan wants it: tile by tile where the picture is larger than memory."""
+    if not plan.room:
+        return describe
+    return Tiled(cast(Descriptor, describe), plan.room, whole=plan.whole)
 
 
 def check_compiler() -> None:

@@ -15,6 +15,7 @@ from stylize_cli.api.picture import Picture, Source, of_tensors
 from stylize_cli.config import OptimizeConfig, PresetName
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
+from stylize_cli.limits import Plan
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.optimize import Best, KeepColours, Pictures
 from stylize_cli.progress import OnStep, ignore
@@ -86,6 +87,7 @@ class Optimization:
         alpha: (1, 1, H, W) of the photo, or None.
         size: (height, width) of the result.
         machine: what computes.
+        plan: how to stay within memory.
         options: all else that was asked for.
         notes: what the user should be told of the pictures.
         exif: the photo's metadata.
@@ -96,6 +98,7 @@ class Optimization:
     alpha: Tensor | None
     size: tuple[int, int]
     machine: Machine
+    plan: Plan
     options: OptimizeOptions
     notes: tuple[str, ...]
     exif: bytes = b""
@@ -120,7 +123,7 @@ class Optimization:
             self.machine,
             on_step=on_step,
         )
-        return describing.compiled(describe) if compiles else describe
+        return describing.within(self.plan, describing.compiled(describe) if compiles else describe)
 
     def run(self, describe: Describe) -> Generator[Iterate, None, None]:
         """Paints; yields after every iteration.

@@ -112,7 +112,9 @@ def prepare(
     read = [picture for picture in (photo, *paintings, start) if picture is not None]
     planes = None if photo is None else photo.planes()
     size = images.fitted(images.size_of(planes.rgb), config.size) if planes else (config.size,) * 2
-    check_fits(config, options.get("descriptor", "vgg19"), size, machine, options.get("memory"))
+    name, memory = options.get("descriptor", "vgg19"), options.get("memory")
+    plan = check_fits(config, name, size, machine, memory)
+    config = replace(config, history=plan.history)
     # Of a style on a transparent canvas the painting alone.
     shown = [images.visible(one.planes()).rgb for one in paintings]
     given = Pictures(
@@ -122,7 +124,9 @@ def prepare(
     ).fitted(size, config.style_scale)
     notes = tuple(f"{picture.name}: {picture.note}" for picture in read if picture.note)
     alpha, exif = (planes.alpha if planes else None), (photo.exif if photo else b"")
-    return Optimization(config, given, alpha, size, machine, options, notes, exif)
+    return Optimization(
+        config, given, alpha, size, machine, plan, options, notes + plan.notes, exif
+    )
 
 
 def check_fits(
@@ -131,8 +135,8 @@ def check_fits(
     size: tuple[int, int],
     machine: Machine,
     memory: int | None,
-) -> None:
-    """Refuses what could not run, before anything is loaded.
+) -> limits.Plan:
+    """How to stay within memory; refuses what could not run, before anything is loaded.
 
     Args:
         config: what is to run.
@@ -146,7 +150,7 @@ def check_fits(
     """
     descriptors.check_layers(config.layers, descriptors.SOURCES[name])
     method.scale_sizes(size, config)
-    limits.check(size, config, machine, memory)
+    return limits.check(size, config, machine, memory)
 
 
 def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:

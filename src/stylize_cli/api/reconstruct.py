@@ -21,6 +21,7 @@ from stylize_cli.config import (
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
 from stylize_cli.errors import StylizeError
+from stylize_cli.limits import Plan
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.optimize import Best, Pictures
 from stylize_cli.progress import OnStep, ignore
@@ -33,6 +34,7 @@ class Reconstruction:
     Attributes:
         original: (1, 3, H, W) RGB in [0, 1].
         series: settings by label, one a picture.
+        plans: likewise, how to stay within memory.
         size: (height, width) of each.
         machine: what computes.
         descriptor: whose layers they are.
@@ -44,6 +46,7 @@ class Reconstruction:
 
     original: Tensor
     series: Mapping[str, OptimizeConfig]
+    plans: Mapping[str, Plan]
     size: tuple[int, int]
     machine: Machine
     descriptor: descriptors.Name
@@ -76,7 +79,9 @@ class Reconstruction:
             image = self.original
             given = Pictures(image) if config.content_layers else Pictures(None, ((image, 1.0),))
             given = given.to(self.machine.device)
-            found = method.optimize(describe, given, config, size=self.size, seed=self.seed)
+            look = describing.within(self.plans[label], describe)
+            config = replace(config, history=self.plans[label].history)
+            found = method.optimize(look, given, config, size=self.size, seed=self.seed)
             for now in devices.on_threads(found, self.threads):
                 yield label, now
 
@@ -143,11 +148,16 @@ def prepare(
     picture = Picture(image)
     original = picture.planes().rgb
     shape = images.fitted(images.size_of(original), size)
-    for config in series.values():
-        check_fits(config, descriptor, shape, machine, memory)
+    plans = {
+        label: check_fits(config, descriptor, shape, machine, memory)
+        for label, config in series.items()
+    }
     file = None if weights is None else Path(weights)
     notes = (f"{picture.name}: {picture.note}",) if picture.note else ()
-    return Reconstruction(original, series, shape, machine, descriptor, file, seed, threads, notes)
+    notes += tuple(dict.fromkeys(note for plan in plans.values() for note in plan.notes))
+    return Reconstruction(
+        original, series, plans, shape, machine, descriptor, file, seed, threads, notes
+    )
 
 
 def _content(*layers: str) -> OptimizeConfig:

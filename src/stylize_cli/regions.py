@@ -1,0 +1,99 @@
+"""Cutting a picture into tiles: what each is wanted for, and how far around it must be computed."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of one axis of a picture or a map, in its positions.
+
+    Attributes:
+        start: first position that is wanted.
+        stop: the one after the last.
+        first: first position that is computed.
+        last: the one after the last.
+        is_end: whether it is the axis' last stretch.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+    is_end: bool
+
+    @property
+    def computed(self) -> slice:
+        """Of the axis."""
+        return slice(self.first, self.last)
+
+    def wanted(self, ratio: int = 1) -> slice:
+        """Of an axis with one position where this one has `ratio`."""
+        return slice(self.start // ratio, None if self.is_end else self.stop // ratio)
+
+    def inner(self, ratio: int = 1) -> slice:
+        """Where the wanted positions lie within the computed ones."""
+        shift = self.first // ratio
+        return slice(
+            self.start // ratio - shift, None if self.is_end else self.stop // ratio - shift
+        )
+
+    def within(self, start: int, stop: int, ratio: int) -> tuple[slice, slice]:
+        """What of a part of the axis is wanted here; both slices are empty where nothing is.
+
+        Args:
+            start: of the part, in positions of `ratio` each.
+            stop: the one after its last.
+            ratio: see `wanted`.
+
+        Returns:
+            Where that lies within the computed positions, and where within the part.
+        """
+        first = max(start, self.start // ratio)
+        last = max(first, stop if self.is_end else min(stop, self.stop // ratio))
+        shift = self.first // ratio
+        return slice(first - shift, last - shift), slice(first - start, last - start)
+
+
+def stretches(side: int, *, most: int, halo: int, unit: int = 1) -> list[Stretch]:
+    """Cuts an axis into stretches of about one length.
+
+    Args:
+        side: positions of the axis.
+        most: positions to be computed at once, unless the halos alone are as many; the last stretch
+            may have up to `unit` more.
+        halo: positions that must be computed on either side of what is wanted.
+        unit: every start but the axis' own end is a multiple of it.
+    """
+    if side <= most:
+        return [Stretch(0, side, 0, side, is_end=True)]
+    halo = math.ceil(halo / unit) * unit
+    count = math.ceil(side / max((most - 2 * halo) // unit * unit, unit))
+    length = math.ceil(side / count / unit) * unit
+    starts = list(range(0, side, length))
+    if len(starts) > 1 and side - starts[-1] < unit:  # which a pooling may leave nothing of
+        starts.pop()
+    stops = [*starts[1:], side]
+    return [
+        Stretch(start, stop, max(0, start - halo), min(side, stop + halo), is_end=stop == side)
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+def grid(
+    size: tuple[int, int], *, most: int, halo: int, unit: int = 1
+) -> list[tuple[Stretch, Stretch]]:
+    """Cuts a picture of (height, width) into tiles, rows and columns of each.
+
+    Args:
+        size: (height, width), positions.
+        most: positions of a tile to be computed at once, as nearly as the halos allow.
+        halo: see `stretches`; so is unit.
+        unit: see there.
+    """
+    short = min(size)
+    across = stretches(short, most=math.isqrt(most), halo=halo, unit=unit)
+    widest = max(one.last - one.first for one in across)
+    along = stretches(max(size), most=most // widest, halo=halo, unit=unit)
+    rows, columns = (across, along) if size[0] == short else (along, across)
+    return [(row, column) for row in rows for column in columns]
