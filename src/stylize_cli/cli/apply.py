@@ -27,8 +27,12 @@ def apply(
     ],
     *,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     style: Annotated[
-        str | None, typer.Option("--style", metavar="NAME", help="Which of the model's styles.")
+        list[str] | None,
+        typer.Option(
+            "--style", metavar="NAME", help="Which of the model's styles; again for more results."
+        ),
     ] = None,
     all_styles: Annotated[
         bool, typer.Option("--all-styles", help="Each of them, and a sheet that shows them all.")
@@ -55,7 +59,7 @@ def apply(
     ] = 1.0,
     seed: options.SeedOption = 0,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out what has its output already.")
+        bool, typer.Option("--skip-existing", help="Make only the results that are not there yet.")
     ] = False,
     shard: Annotated[
         str | None,
@@ -77,8 +81,10 @@ def apply(
     """Run a trained model over pictures: its style, or super-resolution."""
     console = Console(quiet=quiet, json=json)
     inputs.check_one_stdin(sources)
-    if style is not None and all_styles:
-        raise StylizeError("--style names one style, --all-styles takes all: leave out one of them")
+    if style and all_styles:
+        raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
+    if skip_existing and overwrite:
+        raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
 
@@ -100,11 +106,11 @@ def apply(
     about = net.engine.about
     if all_styles and not about.styles:
         raise StylizeError("the model has no styles: leave out --all-styles")
-    styles: Sequence[str | None] = (
-        about.styles if all_styles else [feedforward.choose_style(about, style)]
-    )
+    wanted: Sequence[str | None] = about.styles if all_styles else style or [None]
+    styles = list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
-    planned = batches.plan(sources, output, labels, console, depth=bits)
+    several = len(about.styles) > 1
+    planned = batches.plan(sources, output, labels, console, depth=bits, labelled=several)
     # Of all shares: none may overwrite another's input.
     refused = batches.check(planned, depth=bits)
     items = [item for item in planned[first::step] if item.source not in refused]
@@ -113,10 +119,22 @@ def apply(
             console.failure(
                 item.source, refused[item.source], str(next(iter(item.outputs.values())))
             )
+    if not (skip_existing or overwrite):
+        batches.check_new(items, keep="--skip-existing keeps what is there, ")
     left = [item for item in items if not (skip_existing and item.is_done)]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
-    outlets = [Outlet(item, styles, quality, bits, keep_metadata) for item in left]
+    outlets = [
+        Outlet(
+            item,
+            styles,
+            quality,
+            bits,
+            keep_metadata,
+            item.made if skip_existing else frozenset(),
+        )
+        for item in left
+    ]
     look = Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale))
     results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
@@ -155,13 +173,14 @@ def _report(
             elif not told:
                 reports.announce(net.engine, console)
                 told = True
-            if not result.error:
+            if not result.error and path not in outlet.made:
                 if result.note and style == outlet.styles[0]:
                     console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
                 size, seconds = result.size, result.seconds
                 console.result(reports.of_engine(path, size, seconds, net.engine, style))
             # Also where the last style failed, of those that did not.
-            if outlet.has_sheet and outlet.small and style == outlet.styles[-1]:
+            is_last = style == outlet.styles[-1] and outlet.path(SHEET) not in outlet.made
+            if outlet.has_sheet and outlet.small and is_last:
                 failed |= _sheet_fails(outlet, net, console)
     return failed
 

@@ -1,6 +1,7 @@
 """`stylize optimize`: Gatys et al. 2016."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -29,6 +30,7 @@ def optimize(
     ] = None,
     *,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     preset: Annotated[
         Literal["default", "paper", "notebook"],
         typer.Option(
@@ -161,7 +163,16 @@ def optimize(
 ) -> None:
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     _paint(
-        Written(output, quality, options.bits(depth), save_every, plot, keep_metadata),
+        Written(
+            output,
+            quality,
+            options.bits(depth),
+            save_every,
+            plot,
+            keep_metadata,
+            overwrite,
+            outputs.marks_of(size, seed),
+        ),
         Console(quiet=quiet, json=json),
         pictures or [],
         shares=options.parse_shares(style_blend),
@@ -205,6 +216,8 @@ class Written:
         save_every: iterations from one numbered picture to the next; None for none.
         plot: file of the losses' curves, or None.
         keeps_metadata: whether the photo's go with the picture.
+        overwrites: whether an earlier run's are replaced.
+        marks: what tells this run from others, where they are not.
     """
 
     output: str | None
@@ -213,10 +226,21 @@ class Written:
     save_every: int | None
     plot: Path | None
     keeps_metadata: bool = False
+    overwrites: bool = False
+    marks: Sequence[str] = ()
 
     def chosen(self, name: str, sources: list[str]) -> outputs.Output:
         """Where the picture goes; refuses what could not be written in the end."""
-        out = outputs.choose(self.output, name, sources, quality=self.quality, depth=self.depth)
+        out = outputs.choose(
+            self.output,
+            name,
+            sources,
+            marks=self.marks,
+            taken=outputs.is_numbered if self.save_every else outputs.is_there,
+            overwrite=self.overwrites,
+            quality=self.quality,
+            depth=self.depth,
+        )
         if self.save_every:
             outputs.check_numbered(out, sources)
         if self.plot:

@@ -24,6 +24,10 @@ OutputOption = Annotated[
         show_default=False,
     ),
 ]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace what an earlier run made under the same name."),
+]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]
