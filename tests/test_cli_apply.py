@@ -81,7 +81,7 @@ def test_files_folders_and_globs_together(stylize, picture_file, tmp_path):
     arguments = ["photo.png", "album/", "*.tif", "photo.png"]
     ran = stylize("apply", "net.pt", *arguments, "--style", "monet", *QUICK, "-o", "out/")
     assert ran.code == 0
-    assert files(tmp_path / "out") == sorted([*MADE, "photo.png", "x.tif"])
+    assert files(tmp_path / "out") == sorted([*MADE, "photo-monet.png", "x-monet.tif"])
 
 
 @pytest.mark.usefixtures("album")
@@ -310,6 +310,8 @@ def test_ctrl_c_exits_with_130_and_leaves_whole_files(stylize, album, monkeypatc
     ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
     assert ran.code == 130
     made = ran.out.decode().split()
+    told = f"interrupted: {len(made)} of 5 results written; --skip-existing goes on"
+    assert ran.err.splitlines()[-1] == told
     assert files(tmp_path / "out") == sorted(name.removeprefix("out/") for name in made) != []
     for name in made:
         with Image.open(tmp_path / name) as image:
@@ -452,7 +454,7 @@ def test_what_of_a_folder_is_left_out_is_said(stylize, album, monkeypatch):
     (album / "x.heic").write_bytes(b"x")
     ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
     assert ran.code == 0
-    assert "album: 1 HEIC files are left out: pip install pillow-heif" in ran.err
+    assert "album: 1 HEIC file is left out: pip install pillow-heif" in ran.err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")

@@ -450,7 +450,7 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         ("- -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
         ("- style.png", r"stdin is empty: .*"),
-        ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 styles"),
+        ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 style"),
         ("photo.png style.png --style-blend x", r"--style-blend 'x' is not a list like 0\.7,0\.3"),
         ("photo.png style.png --memory lots", r"'lots' is not an amount of memory; write it .*"),
         (

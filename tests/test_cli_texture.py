@@ -148,7 +148,7 @@ def test_ctrl_c_keeps_those_that_are_done(stylize, tmp_path, monkeypatch):
         ("--memory 1MB", r"48x32 px needs about .*; give --memory more, or free some"),
         ("--memory lots", r"'lots' is not an amount of memory; .*"),
         ("--count 2 -o -", r"-o - is for one result: name a folder for several"),
-        ("--count 0", r".*'--count'.*greater than or equal to 1.*"),
+        ("--count 0", r"--count takes 1 or more.*"),
         ("-o a.gif", r"cannot write a\.gif: its name must end in one of .*"),
         ("-o brick.pt", r"cannot write brick\.pt: its name must end in one of .*"),
         ("-o a.jpg --depth 16", r"JPEG holds 8 bits a channel: use --depth 8, .*"),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import inputs, options, outputs, reports, watching
+from stylize_cli.cli import inputs, mistakes, options, outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import PRESETS
+from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -127,9 +128,9 @@ def optimize(
     ] = None,
     preserve_color: options.PreserveColorOption = False,
     color_by: Annotated[
-        Literal["luminance", "covariance"],
-        typer.Option("--color-by", help="How --preserve-color keeps them."),
-    ] = "luminance",
+        Literal["luminance", "covariance"] | None,
+        typer.Option("--color-by", help="How --preserve-color keeps them. [default: luminance]"),
+    ] = None,
     match_histogram: Annotated[
         bool,
         typer.Option("--match-histogram", help="Give a texture the colours of IMAGE exactly."),
@@ -162,6 +163,8 @@ def optimize(
     json: options.JsonOption = False,
 ) -> None:
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
+    if color_by and not preserve_color:
+        raise StylizeError("--color-by says how --preserve-color keeps them: give both")
     _paint(
         Written(
             output,
@@ -192,7 +195,7 @@ def optimize(
         style_layers=options.parse_layers(style_layers),
         pool=pool,
         preserve_color=preserve_color,
-        color_by=color_by,
+        color_by=color_by or "luminance",
         match_histogram=match_histogram,
         descriptor=descriptor,
         weights=weights,
@@ -264,6 +267,7 @@ def _paint(
     shown = pictures if texture is None else [str(texture)]
     start = [] if init in (None, "content", "noise") else [str(init)]
     inputs.check_one_stdin([*shown, *start])
+    mistakes.check_pictures([name for name in shown if name != inputs.STDIO])
     names = [inputs.stem(source) for source in shown] + ["texture"] * (texture is not None)
     out = written.chosen("-".join(names) + ".png", [*shown, *start])
     asked |= {
