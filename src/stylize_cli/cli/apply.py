@@ -1,8 +1,8 @@
 """`stylize apply`: one feed-forward pass, over one picture or folders of them."""
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ import typer
 from stylize_cli.cli import batches, inputs, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, counted
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
@@ -160,9 +160,15 @@ def _report(
     total = sum(len(outlet.styles) for outlet in outlets)
     # What runs the model is told with its first result: an error is one line, and alone.
     told = failed = False
-    with closing(results), console.progress() as on_step:
+    with (
+        closing(results),
+        _told_of_an_end(outlets, total, console) as on_result,
+        console.progress("Applying") as on_step,
+    ):
+        on_step(Step("Applying", 0, total))
         for done, result in enumerate(results, 1):
             on_step(Step("Applying", done, total))
+            on_result(result)
             outlet = by_name[result.photo.name]
             style, path = result.style, outlet.path(result.style)
             if result.error:
@@ -183,6 +189,26 @@ def _report(
             if outlet.has_sheet and outlet.small and is_last:
                 failed |= _sheet_fails(outlet, net, console)
     return failed
+
+
+@contextmanager
+def _told_of_an_end(
+    outlets: Sequence[Outlet], total: int, console: Console
+) -> Iterator[Callable[["Result"], None]]:
+    """While it is entered, Ctrl-C is answered by what is written by then."""
+    written = 0
+
+    def on_result(result: "Result") -> None:
+        nonlocal written
+        written += not result.error
+
+    try:
+        yield on_result
+    except KeyboardInterrupt:
+        done = f"interrupted: {written} of {counted(total, 'result')} written"
+        named = all(outlet.item.is_named for outlet in outlets)
+        console.say(done if named else f"{done}; --skip-existing goes on")
+        raise
 
 
 def _sheet_fails(outlet: Outlet, net: "Network", console: Console) -> bool:

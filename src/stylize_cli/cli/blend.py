@@ -117,7 +117,7 @@ def blend(
     photo = Picture(inputs.opened(outlet.item.source))
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")
-    with console.progress() as on_step:
+    with console.progress("Blending") as on_step:
         result = net.mix(
             photo,
             mixture,

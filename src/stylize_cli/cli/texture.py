@@ -80,7 +80,7 @@ def texture(
         memory=budget,
         depth=bits,
     )
-    with console.progress() as on_step:
+    with console.progress("Making a texture") as on_step:
         made = net.textures(
             wanted, seed=seed, count=count or 1, depth=bits, format=out.format, on_step=on_step
         )
