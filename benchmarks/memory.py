@@ -4,8 +4,9 @@
     python benchmarks/memory.py PHOTO STYLE [--sizes 1024 2048 4096] [--only optimize apply ...]
 
 Every picture is made of the same photo beforehand, enlarged where it is smaller. Who fails at one
-size is not tried at the next; a peer that is not installed, not at all. Every process may take --most GB (`prlimit --data`), so that one that
-wants more fails and does not take the machine with it. Prints a Markdown table.
+size is not tried at the next; a peer that is not installed, not at all. Every process may take
+--most GB (`prlimit --data`), so that one that wants more fails and does not take the machine with
+it. Prints a Markdown table.
 """
 
 import argparse

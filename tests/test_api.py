@@ -95,7 +95,7 @@ def test_iterate_shows_what_optimize_returns(photo, style):
         (("photo.png",), {}, "give a photo and at least one style"),
         (("photo.png", "none.png"), {}, "there is no file none.png"),
         (("photo.png", "style.png"), {"texture": "style.png"}, "--texture takes no photo"),
-        (("photo.png", "style.png"), {"shares": [1, 2]}, "has 2 shares for 1 styles"),
+        (("photo.png", "style.png"), {"shares": [1, 2]}, "has 2 shares for 1 style"),
         (("photo.png", ["style.png"] * 2), {"shares": [-1, 2]}, "'-1,2' must be positive"),
         (("photo.png", "style.png"), {"style_layers": ["relu9"]}, "no layer 'relu9'"),
         (("photo.png", "style.png"), {"device": "cuda:9"}, "device 'cuda:9' is not here"),

@@ -45,7 +45,7 @@ def album(picture_file, tmp_path):
     return folder
 
 
-MADE = ["a.png", "b.jpg", "deep/c.webp", "deep/d.png"]
+MADE = ["a-monet.png", "b-monet.jpg", "deep/c-monet.webp", "deep/d-monet.png"]
 
 
 def files(folder):
@@ -81,7 +81,7 @@ def test_files_folders_and_globs_together(stylize, picture_file, tmp_path):
     arguments = ["photo.png", "album/", "*.tif", "photo.png"]
     ran = stylize("apply", "net.pt", *arguments, "--style", "monet", *QUICK, "-o", "out/")
     assert ran.code == 0
-    assert files(tmp_path / "out") == sorted([*MADE, "photo.png", "x.tif"])
+    assert files(tmp_path / "out") == sorted([*MADE, "photo-monet.png", "x-monet.tif"])
 
 
 @pytest.mark.usefixtures("album")
@@ -108,12 +108,12 @@ def test_one_bad_file_does_not_stop_a_batch(stylize, album, tmp_path):
 def test_existing_results_are_skipped(stylize, tmp_path):
     run = ["apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/"]
     stylize(*run)
-    (tmp_path / "out" / "b.jpg").unlink()
-    (tmp_path / "out" / "a.png").write_bytes(b"mine")
+    (tmp_path / "out" / "b-monet.jpg").unlink()
+    (tmp_path / "out" / "a-monet.png").write_bytes(b"mine")
     ran = stylize(*run, "--skip-existing")
-    assert (ran.code, ran.line) == (0, "out/b.jpg")
+    assert (ran.code, ran.line) == (0, "out/b-monet.jpg")
     assert "skipped: 3" in ran.err
-    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"
+    assert (tmp_path / "out" / "a-monet.png").read_bytes() == b"mine"
     assert stylize(*run, "--skip-existing").out == b""
 
 
@@ -127,9 +127,48 @@ def test_shards_share_the_inputs_out(stylize, tmp_path):
 
 
 @pytest.mark.usefixtures("album")
-def test_a_shard_overwrites_no_input_of_another(refused):
-    run = ["apply", "net.pt", "album/a.png", "album/b.jpg", "--style", "monet", *QUICK]
+def test_a_shard_overwrites_no_input_of_another(refused, net):
+    net("johnson", name="one.pt")  # of one style: results keep the pictures' names
+    run = ["apply", "one.pt", "album/a.png", "album/b.jpg", *QUICK]
     assert "is an input" in refused(*run, "-o", "album/", "--shard", "2/3")
+
+
+@pytest.mark.usefixtures("album")
+def test_what_another_run_made_stays(stylize, refused, tmp_path):
+    run = ["apply", "net.pt", "album", *QUICK, "-o", "out/"]
+    stylize(*run, "--style", "monet")
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in MADE}
+    ran = stylize(*run, "--style", "munch", "--skip-existing")  # not one of them counts as done
+    assert [name.replace("monet", "munch") for name in sorted(before)] == sorted(
+        line.removeprefix("out/") for line in ran.out.decode().splitlines()
+    )
+    said = refused(*run, "--style", "monet", "--size", 12)
+    assert said == (
+        "out/a-monet.png and 3 more are there already: --skip-existing keeps what is there, "
+        "--overwrite replaces it, -o names another place"
+    )
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in MADE} == before
+    ran = stylize(*run, "--style", "monet", "--size", 12, "--overwrite")
+    assert ran.out.count(b"\n") == 4
+    assert all((tmp_path / "out" / name).read_bytes() != before[name] for name in MADE)
+
+
+def test_a_file_that_is_named_is_made_anew(stylize, pixels):
+    stylize(*RUN, "-o", "a.png")
+    before = pixels("a.png")
+    assert (
+        stylize("apply", "net.pt", "photo.png", "--style", "monet", *QUICK, "-o", "a.png").code == 0
+    )
+    assert abs(pixels("a.png") - before).mean() > 1
+
+
+def test_styles_that_are_named_are_all_made(stylize, pixels):
+    two = ["--style", "hokusai", "--style", "munch", "--style", "hokusai"]
+    ran = stylize("apply", "net.pt", "photo.png", *two, *QUICK)
+    assert ran.out.decode().splitlines() == ["photo-hokusai.png", "photo-munch.png"]
+    stylize(*RUN, "-o", "alone.png")
+    assert abs(pixels("alone.png") - pixels("photo-munch.png")).max() <= 1
+    assert abs(pixels("photo-hokusai.png") - pixels("photo-munch.png")).mean() > 1
 
 
 def test_image_bytes_pass_through_a_pipe(stylize, tmp_path):
@@ -205,7 +244,9 @@ def test_all_styles_are_a_file_each_and_a_sheet(stylize, pixels, tmp_path):
     assert alone.code == 0
     assert abs(pixels("alone.png") - pixels("photo-munch.png")).max() <= 1
     (tmp_path / "photo-monet.png").unlink()
-    assert stylize(*run, "--skip-existing").out.count(b"\n") == 4
+    (tmp_path / "photo-munch.png").write_bytes(b"mine")
+    assert stylize(*run, "--skip-existing").out == b"photo-monet.png\n"
+    assert (tmp_path / "photo-munch.png").read_bytes() == b"mine"
 
 
 def test_a_style_s_name_cannot_lead_out_of_the_folder(stylize, net, tmp_path):
@@ -269,6 +310,8 @@ def test_ctrl_c_exits_with_130_and_leaves_whole_files(stylize, album, monkeypatc
     ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
     assert ran.code == 130
     made = ran.out.decode().split()
+    told = f"interrupted: {len(made)} of 5 results written; --skip-existing goes on"
+    assert ran.err.splitlines()[-1] == told
     assert files(tmp_path / "out") == sorted(name.removeprefix("out/") for name in made) != []
     for name in made:
         with Image.open(tmp_path / name) as image:
@@ -291,7 +334,6 @@ def test_ctrl_c_exits_with_130_and_leaves_whole_files(stylize, album, monkeypatc
         ("net.pt photo.png --all-styles -o a.png", r"-o a\.png is one file for several .*"),
         ("net.pt photo.png photo.gif -o - --style monet", r"-o - is for one result: .*"),
         ("net.pt photo.png -o photo.png --style monet", r"photo\.png is an input and would .*"),
-        ("net.pt photo.png -o . --style monet", r"photo\.png is an input and would be .*"),
         ("net.pt photo.png -o a.gif --style monet", r"cannot write a\.gif: its name must end in.*"),
         ("net.pt photo.png -o a.jpg --depth 16 --style monet", r"JPEG holds 8 bits a channel: .*"),
         ("photo.png photo.png", r"photo\.png is not .*"),
@@ -317,7 +359,7 @@ def test_two_pictures_never_become_one(stylize, picture_file, tmp_path):
     assert ran.code == 0
     assert len(files(tmp_path / "out")) == 4
     assert {name.casefold() for name in files(tmp_path / "out")} == {
-        "a.png", "a-2.png", "a-gif.png", "a-3.png"
+        "a-monet.png", "a-monet-2.png", "a-monet-gif.png", "a-monet-3.png"
     }  # fmt: skip
     assert stylize(*run, "--skip-existing").out == b""  # the same names again
 
@@ -412,7 +454,7 @@ def test_what_of_a_folder_is_left_out_is_said(stylize, album, monkeypatch):
     (album / "x.heic").write_bytes(b"x")
     ran = stylize("apply", "net.pt", "album", "--style", "monet", *QUICK, "-o", "out/")
     assert ran.code == 0
-    assert "album: 1 HEIC files are left out: pip install pillow-heif" in ran.err
+    assert "album: 1 HEIC file is left out: pip install pillow-heif" in ran.err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
@@ -432,7 +474,7 @@ def test_names_that_are_not_utf8_are_written_byte_by_byte(tmp_path, photo, model
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert set(ran.stdout.splitlines()) == {
-        b"out/caf\xe9.png", "out/波.png".encode(), b"out/\x1b[31m.png"
+        b"out/caf\xe9-monet.png", "out/波-monet.png".encode(), b"out/\x1b[31m-monet.png"
     }  # fmt: skip
     assert b"\x1b" not in ran.stderr
 

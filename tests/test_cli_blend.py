@@ -98,7 +98,7 @@ def test_the_record_names_the_shares(stylize, model, pixels):
             "photo-monet-munch-munch-hokusai.png",
             {"grid": ["monet", "munch", "munch", "hokusai"], "steps": 2},
         ),
-        ("--style monet -o out/", "out/photo.png", {"styles": {"monet": 1}}),
+        ("--style monet -o out/", "out/photo-monet.png", {"styles": {"monet": 1}}),
         ("--style monet -o out.webp", "out.webp", {"styles": {"monet": 1}}),
     ],
 )

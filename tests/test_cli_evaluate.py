@@ -1,9 +1,12 @@
 """`stylize evaluate`: figures of finished pictures, for people and as JSON."""
 
+import contextlib
 import json
 import re
 
 import pytest
+
+from stylize_cli.cli.console import Console
 
 pytest_plugins = ["commandline"]
 pytestmark = pytest.mark.usefixtures("loaded")
@@ -130,3 +133,16 @@ def test_one_bad_file_does_not_stop_the_others(stylize, picture_file):
 )
 def test_what_cannot_be_measured_is_refused(refused, arguments, said):
     assert re.fullmatch(said, refused("evaluate", *arguments.split()))
+
+
+def test_a_terminal_is_told_which_picture_is_measured(stylize, monkeypatch):
+    said = []
+
+    @contextlib.contextmanager
+    def progress(_console, _task):
+        yield lambda step: said.append((step.task, step.done, step.total))
+
+    monkeypatch.setattr(Console, "progress", progress)
+    ran = stylize("evaluate", "a.png", "b.png", "--style", "style.png")
+    assert (ran.code, ran.out.count(b"\n")) == (0, 2)
+    assert said == [("Measuring a.png", 0, 2), ("Measuring b.png", 1, 2)]

@@ -51,7 +51,7 @@ def painted(stylize, tmp_path):
     """painted(*arguments) -> the bytes of the file that `stylize optimize` writes."""
 
     def run(*arguments):
-        ran = stylize(*arguments)
+        ran = stylize(*arguments, "--overwrite")
         assert ran.code == 0
         return (tmp_path / ran.line).read_bytes()
 
@@ -121,6 +121,23 @@ def test_transparency_stays(stylize, tmp_path, picture, pixels):
     images.write(tmp_path / "photo.png", Picture(picture(24, 32), alpha))
     stylize(*PAIR, *QUICK)
     np.testing.assert_array_equal(pixels("photo-style.png")[..., 3], pixels("photo.png")[..., 3])
+
+
+def test_what_an_earlier_run_made_stays(stylize, refused, tmp_path):
+    run = [*PAIR, "--iterations", 2, "--precision", "float32"]
+    assert stylize(*run, "--size", 32).line == "photo-style.png"
+    first = (tmp_path / "photo-style.png").read_bytes()
+    assert stylize(*run, "--size", 48).line == "photo-style-48.png"
+    seeded = [*run, "--size", 48, "--seed", 3, "--save-every", 1]
+    assert stylize(*seeded).line == "photo-style-48-seed3.png"
+    (tmp_path / "photo-style-48-seed3.png").unlink()
+    there = (
+        "photo-style-48-seed3.png is there already: --overwrite replaces it, -o names another place"
+    )
+    assert refused(*seeded) == there  # for its numbered files
+    assert (tmp_path / "photo-style.png").read_bytes() == first
+    assert stylize(*run, "--size", 48, "--overwrite").line == "photo-style.png"
+    assert (tmp_path / "photo-style.png").read_bytes() != first
 
 
 def test_quality_is_jpeg_s(stylize, tmp_path):
@@ -433,7 +450,7 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         ("- -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
         ("- style.png", r"stdin is empty: .*"),
-        ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 styles"),
+        ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 style"),
         ("photo.png style.png --style-blend x", r"--style-blend 'x' is not a list like 0\.7,0\.3"),
         ("photo.png style.png --memory lots", r"'lots' is not an amount of memory; write it .*"),
         (

@@ -21,7 +21,7 @@ from stylize_cli.errors import StylizeError
         ("800kB", 800_000),
         ("2GiB", 2_147_483_648),
         ("1ti", 1_099_511_627_776),
-        ("123", 123),
+        ("1000000", 1_000_000),
         ("123B", 123),
         (None, None),
     ],
@@ -33,6 +33,13 @@ def test_amounts_of_memory(text, amount):
 @pytest.mark.parametrize("text", ["", "lots", "-1GB", "4XB", "GB", "1e9", "4GB5", "1,5GB"])
 def test_what_is_no_amount_of_memory_is_refused(text):
     with pytest.raises(StylizeError, match=rf"^'{text}' is not .* like 4GB or 800MB$"):
+        options.parse_bytes(text)
+
+
+@pytest.mark.parametrize("text", ["4", "0.5", " 800 "])
+def test_an_amount_of_memory_has_a_unit(text):
+    number = text.strip()
+    with pytest.raises(StylizeError, match=f"^--memory {number} has no unit: write {number}GB$"):
         options.parse_bytes(text)
 
 
@@ -88,7 +95,7 @@ def test_shares_sum_to_one(text, styles, shares):
         ("x", "'x' is not a list like 0.7,0.3"),
         ("", "'' is not a list like 0.7,0.3"),
         ("0.7;0.3", "'0.7;0.3' is not a list like 0.7,0.3"),
-        ("1", "has 1 shares for 2 styles"),
+        ("1", "has 1 share for 2 styles"),
         ("1,1,1", "has 3 shares for 2 styles"),
         ("1,-1", "'1,-1' must be positive numbers, one a style"),
         ("0,0", "'0,0' must be positive numbers, one a style"),

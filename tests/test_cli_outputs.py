@@ -170,7 +170,7 @@ def test_of_bytes_on_stdout_nothing_is_said_there(capsys, json):
 
 
 def bar(console):
-    with console.progress() as on_step:
+    with console.progress("Working") as on_step:
         losses = {"style relu1_1": 1.0, "style relu2_1": 2.0, "content relu4_2": 0.5, "total": 3.5}
         on_step(Step("Stylising at 32x24", 1, 4, losses))
 
@@ -206,7 +206,7 @@ def test_a_full_disk_behind_stdout_is_one_line(monkeypatch, picture):
 
 def test_data_stays_on_stdout_beside_a_bar(terminal, capsys):
     terminal("stderr")
-    with Console().progress() as on_step:
+    with Console().progress("Working") as on_step:
         on_step(Step("working", 0, 1))
         Console().result({"output": "a.png"})
         Console(json=True).failure("in.png", "damaged", "b.png")

@@ -100,9 +100,25 @@ def test_a_large_one_is_made_in_tiles(stylize, pixels, monkeypatch):
             yield now
 
     monkeypatch.setattr(method, "generate", in_tiles)
-    stylize("texture", "brick.pt", "--size", "96", *QUICK)
+    stylize("texture", "brick.pt", "--size", "96", *QUICK, "--overwrite")
     assert len(runs) == 9
     assert np.abs(pixels("brick-texture.png") - whole).max() <= 1
+
+
+def test_textures_of_other_sizes_and_seeds_have_names_of_their_own(stylize, refused, tmp_path):
+    def made(*options):
+        return stylize("texture", "brick.pt", *QUICK, *options).out.decode().split()
+
+    assert made("--size", 16) == ["brick-texture.png"]
+    first = (tmp_path / "brick-texture.png").read_bytes()
+    assert made("--size", "32x16") == ["brick-texture-32x16.png"]
+    assert made("--size", "32x16", "--seed", 2) == ["brick-texture-32x16-seed2.png"]
+    numbered = ["brick-texture-0001.png", "brick-texture-0002.png"]
+    assert made("--size", 16, "--count", 2) == numbered
+    assert made("--size", 16, "--count", 1) == ["brick-texture-16-0001.png"]
+    assert (tmp_path / "brick-texture.png").read_bytes() == first
+    said = refused("texture", "brick.pt", *QUICK, "--size", "32x16")
+    assert said.startswith("brick-texture-32x16.png is there already: --overwrite replaces it")
 
 
 def test_ctrl_c_keeps_those_that_are_done(stylize, tmp_path, monkeypatch):
@@ -132,7 +148,7 @@ def test_ctrl_c_keeps_those_that_are_done(stylize, tmp_path, monkeypatch):
         ("--memory 1MB", r"48x32 px needs about .*; give --memory more, or free some"),
         ("--memory lots", r"'lots' is not an amount of memory; .*"),
         ("--count 2 -o -", r"-o - is for one result: name a folder for several"),
-        ("--count 0", r".*'--count'.*greater than or equal to 1.*"),
+        ("--count 0", r"--count takes 1 or more.*"),
         ("-o a.gif", r"cannot write a\.gif: its name must end in one of .*"),
         ("-o brick.pt", r"cannot write brick\.pt: its name must end in one of .*"),
         ("-o a.jpg --depth 16", r"JPEG holds 8 bits a channel: use --depth 8, .*"),

@@ -18,9 +18,12 @@ from PIL import Image
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, images, perceptual, sheets
+from stylize_cli.cli import learning
+from stylize_cli.cli.console import Console
 from stylize_cli.config import TRAIN_PRESETS
 from stylize_cli.methods import add_style, previews
 from stylize_cli.methods import train as method
+from stylize_cli.methods.course import Course
 
 pytest_plugins = ["commandline"]
 pytestmark = pytest.mark.usefixtures("loaded", "dataset", "style")
@@ -133,9 +136,29 @@ def test_without_a_terminal_every_save_is_a_line(stylize):
     ran = stylize(*PIXEL, "--save-every", 2, "--steps", 4)
     device, photos, *lines = ran.err.splitlines()
     assert device.startswith("device: cpu")
-    assert photos == "3 photos, 4 steps of 1 crops of 32 px"
+    assert photos == "3 photos, 4 steps of 1 crop of 32 px"
     assert [line.split(",")[0] for line in lines] == ["step 2/4", "step 4/4"]
     assert re.fullmatch(r"step 4/4, \S+ images/s, loss \S+, 0:00:00 left", lines[1])
+
+
+def test_a_long_training_is_told_of_by_its_first_steps(stylize, monkeypatch, capsys):
+    assert "this takes about" not in stylize(*PIXEL, "--steps", 5).err
+    monkeypatch.setattr(Course, "seconds_left", 7500.0)
+    assert "this takes about 2 h 5 min" in stylize(*PIXEL, "--steps", 5, "-o", "long.pt").err
+    config = SimpleNamespace(steps=5004)
+    training = SimpleNamespace(step=4, task=SimpleNamespace(config=config))
+    learning._forecast(SimpleNamespace(seconds_left=7500.0, training=training), Console())
+    assert capsys.readouterr().err == (
+        "this takes about 2 h 5 min at the speed of the first steps; --steps 404 would take about "
+        "10 minutes\n"
+    )
+
+
+def test_without_photos_it_says_that_it_learns_a_texture(stylize):
+    said = "without --dataset this learns a texture, for stylize texture"
+    run = ["train", "--style", "style.png", "--steps", 1, "--size", 32, "--levels", 2]
+    assert said in stylize(*run).err
+    assert said not in stylize(*run, "--method", "texture", "-o", "b.pt").err
 
 
 def test_several_styles_are_reported_each(stylize, picture_file):

@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Such as "1 style" and "3 styles"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def is_exhausted(error: BaseException) -> bool:
     """Whether an error says that memory is: Python's, or what torch and its kin raise for it."""
     said = str(error).lower()

@@ -5,6 +5,7 @@ import difflib
 import errno
 import os
 import platform
+import re
 import stat
 import time
 import uuid
@@ -20,6 +21,7 @@ from stylize_cli import hardware
 from stylize_cli.errors import StylizeError
 
 LARGE = 100_000_000  # bytes: of a file from which on free memory is looked at before it is read
+ADDRESS = re.compile(r"(https?|ftp|s3|gs):/", re.IGNORECASE)  # Path makes one slash of two
 LOOKED_AT = 10_000  # names in a folder, for one that is nearly the same
 ABANDONED = 24 * 3600  # seconds: age of another machine's temporary file that nobody will finish
 
@@ -44,6 +46,11 @@ def contents(path: Path, *, what: str = "an image file") -> bytes:
         # Without blocking: opening a named pipe waits for a writer, who may never come.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except FileNotFoundError:
+        if ADDRESS.match(str(path)):
+            address = str(path).replace(":/", "://", 1)
+            raise StylizeError(
+                f"{address} is an address: download it first, and give the file"
+            ) from None
         raise StylizeError(f"there is no file {path}{_suggestion(path)}") from None
     except (OSError, ValueError) as error:
         raise _refused(path, what, error) from error

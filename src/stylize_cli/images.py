@@ -182,7 +182,10 @@ def format_of(path: Path) -> Format:
         return FORMATS[path.suffix.lower()]
     except KeyError:
         known = ", ".join(FORMATS)
-        raise StylizeError(f"cannot write {path}: its name must end in one of {known}") from None
+        folder = "" if path.suffix else f", or give -o {path}/ for a folder"
+        raise StylizeError(
+            f"cannot write {path}: its name must end in one of {known}{folder}"
+        ) from None
 
 
 def check_writable(path: Path, inputs: Iterable[Path], *, depth: Depth = 8) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from stylize_cli import files, weights
+from stylize_cli import files, names, weights
 from stylize_cli.errors import StylizeError
-from stylize_cli.paths import data_dir
+from stylize_cli.paths import SUFFIXES, data_dir
 from stylize_cli.progress import OnStep, ignore
 
 PRETRAINED = Path(__file__).with_name("pretrained")
@@ -124,13 +124,18 @@ def find(name: str) -> Path:
         StylizeError: there is none, or it has to be pulled first.
     """
     path = Path(name)
+    if path.suffix.lower() in SUFFIXES:
+        raise StylizeError(
+            f"{name} is a picture, no model: the model comes first, as in stylize apply classics "
+            "photo.jpg"
+        )
     if os.path.exists(path) and not path.is_dir():  # noqa: PTH110 - no error where it is closed
         return path
     if path.suffix == SUFFIX or path.name != name:
         raise _no_file(path)
     for here in (bundled, downloaded):  # in this order: the latter may not open
-        if name in here():
-            return here()[name].path
+        if (found := names.meant(name, here())) is not None:
+            return here()[found].path
     if name in available():
         raise StylizeError(f"the model {name} is not here yet: stylize models pull {name}")
     raise _unknown(name)
@@ -266,18 +271,25 @@ def _note(path: Path) -> Path:
 
 def _no_file(path: Path) -> StylizeError:
     files = {file.name: str(file) for file in path.parent.glob(f"*{SUFFIX}")}
-    names = {name + SUFFIX: name for name in (*bundled(), *downloaded())}
-    known = {**names, **files}
+    named = {name + SUFFIX: name for name in (*bundled(), *downloaded())}
+    known = {**named, **files}
     near = get_close_matches(path.name, known, n=1)
     hint = f"did you mean {known[near[0]]}?" if near else "check the path"
     return StylizeError(f"there is no model file {path}: {hint}")
 
 
 def _unknown(name: str) -> StylizeError:
-    names = list(catalogue())
-    near = get_close_matches(name, names, n=1)
+    for model in catalogue().values():
+        style = names.meant(name, model.styles)
+        if style is not None:
+            return StylizeError(
+                f"{name} is a style, no model: give the model {model.name}, as in stylize apply "
+                f"{model.name} PHOTO --style {style}"
+            )
+    known = list(catalogue())
+    near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return StylizeError(
-        f"there is no model '{name}': {hint}known are {', '.join(names) or 'none yet'}; give one "
+        f"there is no model '{name}': {hint}known are {', '.join(known) or 'none yet'}; give one "
         "of them or a file, or look for more with stylize models list --refresh"
     )

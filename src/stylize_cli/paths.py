@@ -55,7 +55,8 @@ class Pictures:
         """What whoever named the folder should be told of it, or ""."""
         parts = []
         if self.heif:
-            parts.append(f"{self.heif} HEIC files are left out: pip install pillow-heif")
+            files = "1 HEIC file is" if self.heif == 1 else f"{self.heif} HEIC files are"
+            parts.append(f"{files} left out: pip install pillow-heif")
         if self.closed:
             more = f" and {len(self.closed) - 1} more" if len(self.closed) > 1 else ""
             parts.append(f"the folder {self.closed[0]}{more} does not open")

@@ -12,7 +12,7 @@ from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.config import PRESETS, TEXTURE, OptimizeConfig, override
 from stylize_cli.devices import Machine
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, counted
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.optimize import Pictures
 
@@ -162,7 +162,9 @@ def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:
     if shares is None:
         return [1 / styles] * styles
     if len(shares) != styles:
-        raise StylizeError(f"--style-blend has {len(shares)} shares for {styles} styles")
+        raise StylizeError(
+            f"--style-blend has {counted(len(shares), 'share')} for {counted(styles, 'style')}"
+        )
     if not all(share >= 0 for share in shares) or not 0 < sum(shares) < float("inf"):
         text = ",".join(f"{share:g}" for share in shares)
         raise StylizeError(f"--style-blend '{text}' must be positive numbers, one a style")

@@ -122,7 +122,8 @@ def prepare(
     tasks.check(config, factor, descriptors.SOURCES[descriptor])
     own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
     found = () if method == "texture" else _photos(photos, own)
-    state = _state(model, resume=options.get("resume", False))
+    sheet = [] if preview is None else [previews.sheet_file(model)]
+    state = _state(model, sheet, resume=options.get("resume", False))
     notes = [] if base is None else _other_descriptor(base, descriptor)
     digests: list[str] = []
     learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
@@ -272,7 +273,7 @@ def _photos(folder: "str | PathLike[str] | None", own: set[Path]) -> tuple[Path,
     return kept
 
 
-def _state(model: Path, *, resume: bool) -> TrainingState | None:
+def _state(model: Path, sheet: Sequence[Path], *, resume: bool) -> TrainingState | None:
     """The state to go on from; None for a new training.
 
     Raises:
@@ -283,8 +284,9 @@ def _state(model: Path, *, resume: bool) -> TrainingState | None:
         raise StylizeError(f"there is no {file} to go on from: leave out --resume")
     if not resume and file.exists():
         raise StylizeError(f"{file} exists: give --resume to go on with it, or another -o")
-    if not resume and model.exists():
-        raise StylizeError(f"{model} exists: give another -o, or delete it")
+    for made in (model, *sheet):
+        if not resume and made.exists():
+            raise StylizeError(f"{made} exists: give another -o, or delete it")
     return checkpoints.load_state(file) if resume else None
 
 

@@ -14,6 +14,7 @@ from stylize_cli.cli import (
     console,
     evaluate,
     info,
+    mistakes,
     models,
     optimize,
     reconstruct,
@@ -31,16 +32,27 @@ app = typer.Typer(
     # Plain help and plain tracebacks: rich takes longer to import than all else here together.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("optimize")(optimize.optimize)
-app.command("reconstruct")(reconstruct.reconstruct)
-app.command("train")(train.train)
-app.command("apply")(apply.apply)
-app.command("texture")(texture.texture)
-app.command("blend")(blend.blend)
-app.command("evaluate")(evaluate.evaluate)
-app.command("info")(info.info)
-app.add_typer(models.app, name="models")
+app.command("optimize", short_help="Paint a photo in a style by optimising the picture (Gatys).")(
+    optimize.optimize
+)
+app.command("reconstruct", short_help="Show what a layer keeps of a picture's content or style.")(
+    reconstruct.reconstruct
+)
+app.command("train", short_help="Teach a network styles or super-resolution.")(train.train)
+app.command("apply", short_help="Run a trained model over pictures, in one pass each.")(apply.apply)
+app.command("texture", short_help="Make textures of any size from noise.")(texture.texture)
+app.command("blend", short_help="Mix the styles of one model: a picture, a strip or a grid.")(
+    blend.blend
+)
+app.command("evaluate", short_help="Measure how close results are to a style and a photo.")(
+    evaluate.evaluate
+)
+app.command("info", short_help="Show versions, machine and folders, or a model's facts.")(info.info)
+app.add_typer(
+    models.app, name="models", short_help="List the trained models, and bring further ones."
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -80,10 +92,7 @@ def main() -> None:
     except StylizeError as error:
         code = _refuse(str(error))
     except typer.TyperException as error:  # of the options: it does not say the fix itself
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else app.info.name
-        text = error.format_message().replace("Value error, ", "").rstrip(".")  # pydantic's words
-        code = _refuse(f"{text}; see {command} --help")
+        code = _refuse(mistakes.told(error))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except (MemoryError, RuntimeError) as error:

@@ -1,8 +1,8 @@
 """`stylize apply`: one feed-forward pass, over one picture or folders of them."""
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ import typer
 from stylize_cli.cli import batches, inputs, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, counted
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ def apply(
     ],
     *,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     style: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--style",
             metavar="NAME|FILE",
-            help="Which of the model's styles; a picture is learnt on the spot.",
+            help="Which of the model's styles; again for more results. A picture is learnt at once.",
         ),
     ] = None,
     all_styles: Annotated[
@@ -60,7 +61,7 @@ def apply(
     ] = 1.0,
     seed: options.SeedOption = 0,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out what has its output already.")
+        bool, typer.Option("--skip-existing", help="Make only the results that are not there yet.")
     ] = False,
     shard: Annotated[
         str | None,
@@ -82,8 +83,10 @@ def apply(
     """Run a trained model over pictures: its style, or super-resolution."""
     console = Console(quiet=quiet, json=json)
     inputs.check_one_stdin(sources)
-    if style is not None and all_styles:
-        raise StylizeError("--style names one style, --all-styles takes all: leave out one of them")
+    if style and all_styles:
+        raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
+    if skip_existing and overwrite:
+        raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
 
@@ -102,16 +105,17 @@ def apply(
         depth=bits,
     )
     net.check_takes_photos()
-    if style is not None and net.is_unseen(style):
+    is_learnt = any(net.is_unseen(one) for one in style or ())
+    if style and is_learnt:
         net, style = _learnt(net, style, sources, console), None
     about = net.engine.about
     if all_styles and not about.styles:
         raise StylizeError("the model has no styles: leave out --all-styles")
-    styles: Sequence[str | None] = (
-        about.styles if all_styles else [feedforward.choose_style(about, style)]
-    )
+    wanted: Sequence[str | None] = about.styles if all_styles else style or [None]
+    styles = list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
-    planned = batches.plan(sources, output, labels, console, depth=bits)
+    several = is_learnt or len(about.styles) > 1
+    planned = batches.plan(sources, output, labels, console, depth=bits, labelled=several)
     # Of all shares: none may overwrite another's input.
     refused = batches.check(planned, depth=bits)
     items = [item for item in planned[first::step] if item.source not in refused]
@@ -120,10 +124,22 @@ def apply(
             console.failure(
                 item.source, refused[item.source], str(next(iter(item.outputs.values())))
             )
+    if not (skip_existing or overwrite):
+        batches.check_new(items, keep="--skip-existing keeps what is there, ")
     left = [item for item in items if not (skip_existing and item.is_done)]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
-    outlets = [Outlet(item, styles, quality, bits, keep_metadata) for item in left]
+    outlets = [
+        Outlet(
+            item,
+            styles,
+            quality,
+            bits,
+            keep_metadata,
+            item.made if skip_existing else frozenset(),
+        )
+        for item in left
+    ]
     look = Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale))
     results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
@@ -132,12 +148,15 @@ def apply(
         raise typer.Exit(PARTLY_FAILED)
 
 
-def _learnt(net: "Network", style: str, sources: list[str], console: Console) -> "Network":
+def _learnt(net: "Network", styles: list[str], sources: list[str], console: Console) -> "Network":
     """The network that paints as a picture does.
 
     Raises:
-        StylizeError: there is no file that it could be learnt on.
+        StylizeError: it is not the only style, or there is no file that it could be learnt on.
     """
+    style, *others = styles
+    if others:
+        raise StylizeError("a picture is learnt by itself: give --style once")
     photos = [source for source in inputs.expand(sources, console) if source != "-"]
     if not photos:
         raise StylizeError(f"{style} is learnt on photos: name a file in place of -")
@@ -163,9 +182,15 @@ def _report(
     total = sum(len(outlet.styles) for outlet in outlets)
     # What runs the model is told with its first result: an error is one line, and alone.
     told = failed = False
-    with closing(results), console.progress() as on_step:
+    with (
+        closing(results),
+        _told_of_an_end(outlets, total, console) as on_result,
+        console.progress("Applying") as on_step,
+    ):
+        on_step(Step("Applying", 0, total))
         for done, result in enumerate(results, 1):
             on_step(Step("Applying", done, total))
+            on_result(result)
             outlet = by_name[result.photo.name]
             style, path = result.style, outlet.path(result.style)
             if result.error:
@@ -176,15 +201,36 @@ def _report(
             elif not told:
                 reports.announce(net.engine, console)
                 told = True
-            if not result.error:
+            if not result.error and path not in outlet.made:
                 if result.note and style == outlet.styles[0]:
                     console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
                 size, seconds = result.size, result.seconds
                 console.result(reports.of_engine(path, size, seconds, net.engine, style))
             # Also where the last style failed, of those that did not.
-            if outlet.has_sheet and outlet.small and style == outlet.styles[-1]:
+            is_last = style == outlet.styles[-1] and outlet.path(SHEET) not in outlet.made
+            if outlet.has_sheet and outlet.small and is_last:
                 failed |= _sheet_fails(outlet, net, console)
     return failed
+
+
+@contextmanager
+def _told_of_an_end(
+    outlets: Sequence[Outlet], total: int, console: Console
+) -> Iterator[Callable[["Result"], None]]:
+    """While it is entered, Ctrl-C is answered by what is written by then."""
+    written = 0
+
+    def on_result(result: "Result") -> None:
+        nonlocal written
+        written += not result.error
+
+    try:
+        yield on_result
+    except KeyboardInterrupt:
+        done = f"interrupted: {written} of {counted(total, 'result')} written"
+        named = all(outlet.item.is_named for outlet in outlets)
+        console.say(done if named else f"{done}; --skip-existing goes on")
+        raise
 
 
 def _sheet_fails(outlet: Outlet, net: "Network", console: Console) -> bool:

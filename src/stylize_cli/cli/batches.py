@@ -1,5 +1,6 @@
 """Many pictures in, and for each its outputs: folders keep their structure."""
 
+import os
 import re
 import sys
 import unicodedata
@@ -28,15 +29,23 @@ class Item:
     Attributes:
         source: its path, or - for stdin.
         outputs: file by label, such as a style's name; `STDOUT` is stdout.
+        is_named: whether -o names its file, and not only a folder.
     """
 
     source: str
     outputs: Mapping[str, Path]
+    is_named: bool = False
+
+    @property
+    def made(self) -> frozenset[Path]:
+        """Those of its outputs that are there."""
+        paths = (path for path in self.outputs.values() if path != STDOUT)
+        return frozenset(path for path in paths if os.path.lexists(path))
 
     @property
     def is_done(self) -> bool:
         """Whether all its outputs are there."""
-        return all(path.exists() for path in self.outputs.values() if path != STDOUT)
+        return len(self.made) == len(self.outputs)
 
 
 def plan(
@@ -46,12 +55,13 @@ def plan(
     console: Console,
     *,
     depth: "Depth",
+    labelled: bool = False,
 ) -> list[Item]:
     """Finds the pictures that the inputs are, and decides where the results of each go.
 
     One picture with one result may go into a file or to stdout. In a folder that -o names every
-    result has its picture's name, and its place in the input folder; in the current folder the
-    label becomes a part of the name, and so it does where there are several.
+    result has its picture's name, and its place in the input folder. The label becomes a part of
+    the name where another run may have another one, and in the current folder always.
 
     Args:
         sources: files, folders, globs, or - for stdin.
@@ -59,6 +69,7 @@ def plan(
         labels: of each picture's results.
         console: told of what is left out.
         depth: bits a channel.
+        labelled: whether other runs of the same model may have other labels.
 
     Raises:
         StylizeError: there is no picture, or -o does not suit them.
@@ -73,12 +84,12 @@ def plan(
             raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
         return [Item(sources[0], {labels[0]: STDOUT})]
     if is_one and output and folder is None:
-        return [Item(sources[0], {labels[0]: Path(output)})]
+        return [Item(sources[0], {labels[0]: Path(output)}, is_named=True)]
     if output and folder is None:
         folder = Path(output)
         if _format(folder):
             raise StylizeError(f"-o {output} is one file for several results: name a folder")
-    tagged = output is None or len(labels) > 1
+    tagged = output is None or labelled or len(labels) > 1
     taken: set[str] = set()
     return [
         Item(
@@ -179,6 +190,22 @@ def check(items: Sequence[Item], *, depth: "Depth") -> dict[str, str]:
                     f"{path} is an input and would be overwritten: name another output with -o"
                 )
     return failed
+
+
+def check_new(items: Sequence[Item], *, keep: str = "") -> None:
+    """Raises `StylizeError` where an earlier run made one of the outputs; -o may name a file anew.
+
+    Args:
+        items: what is to be made.
+        keep: what else than --overwrite and -o there is.
+    """
+    made = sorted(path for item in items if not item.is_named for path in item.made)
+    if made:
+        several = f" and {len(made) - 1} more are" if len(made) > 1 else " is"
+        raise StylizeError(
+            f"{made[0]}{several} there already: {keep}--overwrite replaces it, -o names another "
+            "place"
+        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -26,6 +26,7 @@ def blend(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A picture, or - for stdin.")],
     *,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,13 +108,16 @@ def blend(
     net.check_takes_mixtures()
     mixture = _mixture(net.engine.about, style or [], grid, steps)
     label = _label(mixture)
-    outlet = _outlet(source, output, label, console, quality=quality, depth=options.bits(depth))
+    item = _item(source, output, label, console, depth=options.bits(depth))
+    if not overwrite:
+        batches.check_new([item])
+    outlet = Outlet(item, [label], quality, options.bits(depth))
     reports.announce(net.engine, console)
     began = time.perf_counter()
     photo = Picture(inputs.opened(outlet.item.source))
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")
-    with console.progress() as on_step:
+    with console.progress("Blending") as on_step:
         result = net.mix(
             photo,
             mixture,
@@ -191,12 +195,12 @@ def _chosen(about: "About", name: str | None) -> str:
     return str(feedforward.choose_style(about, name))  # what takes mixtures has styles
 
 
-def _outlet(
-    source: str, output: str | None, label: str, console: Console, *, quality: int, depth: "Depth"
-) -> Outlet:
+def _item(
+    source: str, output: str | None, label: str, console: Console, *, depth: "Depth"
+) -> batches.Item:
     """Where the one result goes; refuses what could not be written in the end."""
-    items = batches.plan([source], output, [label], console, depth=depth)
+    items = batches.plan([source], output, [label], console, depth=depth, labelled=True)
     if len(items) > 1:
         raise StylizeError(f"{source} is {len(items)} pictures: name one of them")
     batches.check(items, depth=depth)
-    return Outlet(items[0], [label], quality, depth)
+    return items[0]

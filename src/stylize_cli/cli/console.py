@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from stylize_cli.cli import bars
 from stylize_cli.errors import printable
-from stylize_cli.progress import OnStep, Step, ignore
+from stylize_cli.progress import OnStep, ignore
 
 PARTLY_FAILED = 1
 USER_ERROR = 2
@@ -52,29 +53,16 @@ class Console:
             write_line(json.dumps({"input": name, "output": output, "error": reason}))
 
     @contextmanager
-    def progress(self) -> Iterator[OnStep]:
-        """An `OnStep` that draws a bar where stderr is a terminal, and nothing elsewhere."""
+    def progress(self, task: str) -> Iterator[OnStep]:
+        """An `OnStep` that draws a bar where stderr is a terminal, and nothing elsewhere.
+
+        `task` is what is being done, until it reports itself.
+        """
         if self.quiet or not sys.stderr.isatty():
             yield ignore
             return
-        from rich.console import Console as Terminal
-        from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
-
-        columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn(), TimeRemainingColumn())
-        terminal = Terminal(stderr=True)
         # Left alone, rich sends what is printed to stdout to the bar's stream, a pipe's data too.
-        shared = sys.stdout.isatty()
-        with Progress(*columns, console=terminal, transient=True, redirect_stdout=shared) as bar:
-            task = bar.add_task("")
-
-            def on_step(step: Step) -> None:
-                bar.update(
-                    task,
-                    description=_description(step),
-                    completed=step.done,
-                    total=step.total,
-                )
-
+        with bars.drawn(task, redirect_stdout=sys.stdout.isatty()) as on_step:
             yield on_step
 
 
@@ -106,8 +94,3 @@ def lost() -> str:
 
 
 _LOST: list[str] = []
-
-
-def _description(step: Step) -> str:
-    total = step.losses.get("total")
-    return step.task if total is None else f"{step.task}, loss {total:.4g}"

@@ -7,6 +7,7 @@ import typer
 from stylize_cli.cli import inputs, options
 from stylize_cli.cli.console import PARTLY_FAILED, Console, write_line
 from stylize_cli.errors import StylizeError
+from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +49,9 @@ def evaluate(
     painting = None if style is None else read(style)
     photo = None if content is None else read(content)
     describe = descriptors.load("vgg19", file=weights).to(machine.device)
-    failed = False
-    for source in batch:
-        name = "stdin" if source == inputs.STDIO else source
+
+    def measure(name: str, source: str) -> bool:
+        """Whether that was possible."""
         try:
             picture = read(source)
             with devices.threads(threads):
@@ -59,13 +60,20 @@ def evaluate(
             if len(batch) == 1:
                 raise
             console.failure(name, str(error), name)
-            failed = True
-            continue
+            return False
         if json:
             height, width = picture.shape[2:]
             console.result({"output": name, "width": width, "height": height, **report})
         else:
             figures = "  ".join(f"{figure} {value:.4g}" for figure, value in report.items())
             write_line(f"{name}  {figures}")
+        return True
+
+    failed = False
+    with console.progress("Measuring") as on_step:
+        for done, source in enumerate(batch):
+            name = "stdin" if source == inputs.STDIO else source
+            on_step(Step(f"Measuring {name}", done, len(batch)))
+            failed |= not measure(name, source)
     if failed:
         raise typer.Exit(PARTLY_FAILED)

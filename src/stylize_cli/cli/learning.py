@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stylize_cli.cli import reports, streams
+from stylize_cli.cli import bars, reports, streams
 from stylize_cli.cli.console import INTERRUPTED, Console
+from stylize_cli.errors import counted
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from stylize_cli.methods.train import Training
     from stylize_cli.training import Update
 
+MEASURED = 4  # steps after which it is known how long a training takes; the first is slower
+SHORT = 600  # seconds, of a training that may be wanted instead of a long one
+LONG = 2 * SHORT
 NAMED = 10  # skipped files that are named on stderr
 
 
@@ -62,17 +66,24 @@ def learn(lesson: "Lesson", console: Console) -> None:
     reports.tell(lesson.notes, console)
     with devices.threads(lesson.threads):
         console.say(f"device: {lesson.machine.describe()}")
-    with console.progress() as on_step:
+    with console.progress("Loading the descriptor") as on_step:
         course = lesson.begin(on_step)
+    if lesson.task.method == "texture" and lesson.options.get("method", "auto") == "auto":
+        console.say(
+            "without --dataset this learns a texture, for stylize texture; to paint photos in "
+            "this style, give --dataset a folder of photos"
+        )
     _announce(course.training, console)
     began = time.perf_counter()
     with (
         Stop(course) as stop,
         closing(devices.on_threads(course.run(), lesson.threads)) as updates,
-        console.progress() as on_step,
+        console.progress("Training") as on_step,
     ):
         for update in updates:
             on_step(_step(update, course))
+            if len(course.history) == MEASURED:
+                _forecast(course, console)
             if not sys.stderr.isatty() and update.step % course.plan.save_every == 0:
                 console.say(_line(update, course))
             if stop.asked:
@@ -90,34 +101,42 @@ def _announce(training: "Training", console: Console) -> None:
     if left <= 0:
         console.say(f"all {training.step} steps are done: give --steps for more")
         return
-    source, kind = (
-        ("noise", "samples") if crops is None else (f"{len(crops.files)} photos", "crops")
-    )
-    console.say(f"{source}, {left} steps of {config.batch_size} {kind} of {config.size} px")
+    source = "noise" if crops is None else counted(len(crops.files), "photo")
+    batch = counted(config.batch_size, "sample" if crops is None else "crop")
+    console.say(f"{source}, {counted(left, 'step')} of {batch} of {config.size} px")
 
 
 def _step(update: "Update", course: "Course") -> Step:
     """A step, for the bar: its losses and its speed, means of the last ones."""
     steps, losses = course.training.task.config.steps, course.losses
-    total = losses.pop("total")
-    known = [f"{name} {value:.3g}" for name, value in losses.items() if len(losses) > 1]
-    known += [f"{course.speed:.3g} images/s"] if course.speed else []
-    task = ", ".join([f"step {update.step}/{steps}", *known])
-    return Step(task, update.step, steps, {"total": total})
+    known = [f"{course.speed:.3g} images/s"] if course.speed else []
+    known += [f"loss {losses.pop('total'):.4g}"]
+    known += [f"{name} {value:.3g}" for name, value in losses.items() if len(losses) > 1]
+    return Step(", ".join([f"step {update.step}/{steps}", *known]), update.step, steps)
 
 
 def _line(update: "Update", course: "Course") -> str:
     """The same for a log."""
-    step = _step(update, course)
-    return ", ".join(filter(None, [step.task, f"loss {step.losses['total']:.4g}", _left(course)]))
+    left = bars.shown(course.seconds_left)
+    return ", ".join(filter(None, [_step(update, course).task, left]))
 
 
-def _left(course: "Course") -> str:
-    """The time to the end, such as "1:02:03 left", or "" where that is not known yet."""
-    if course.seconds_left is None:
-        return ""
-    seconds = round(course.seconds_left)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02} left"
+def _forecast(course: "Course", console: Console) -> None:
+    """Says of a training that is long how long, and how many steps a short one has."""
+    left = course.seconds_left or 0.0
+    if left > LONG:
+        steps = course.training.task.config.steps - course.training.step
+        within = course.training.step + int(steps * SHORT / left)
+        console.say(
+            f"this takes about {_duration(left)} at the speed of the first steps; "
+            f"--steps {within} would take about {_duration(SHORT)}"
+        )
+
+
+def _duration(seconds: float) -> str:
+    """Such as "10 minutes" or "2 h 5 min"."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} minutes"
 
 
 def _tell(course: "Course", console: Console, *, interrupted: bool) -> None:

@@ -57,7 +57,7 @@ def pull(
     console = Console(quiet=quiet, json=json)
     if name not in models.bundled():
         _refresh(name, console)
-    with console.progress() as on_step:
+    with console.progress(f"Downloading {name}") as on_step:
         path = models.pull(name, on_step=on_step)
     console.result({"output": str(path), "name": name, "bytes": path.stat().st_size})
 

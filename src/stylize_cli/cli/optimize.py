@@ -1,15 +1,17 @@
 """`stylize optimize`: Gatys et al. 2016."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import inputs, options, outputs, reports, watching
+from stylize_cli.cli import inputs, mistakes, options, outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import PRESETS
+from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -29,6 +31,7 @@ def optimize(
     ] = None,
     *,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     preset: Annotated[
         Literal["default", "paper", "notebook"],
         typer.Option(
@@ -125,9 +128,9 @@ def optimize(
     ] = None,
     preserve_color: options.PreserveColorOption = False,
     color_by: Annotated[
-        Literal["luminance", "covariance"],
-        typer.Option("--color-by", help="How --preserve-color keeps them."),
-    ] = "luminance",
+        Literal["luminance", "covariance"] | None,
+        typer.Option("--color-by", help="How --preserve-color keeps them. [default: luminance]"),
+    ] = None,
     match_histogram: Annotated[
         bool,
         typer.Option("--match-histogram", help="Give a texture the colours of IMAGE exactly."),
@@ -160,8 +163,19 @@ def optimize(
     json: options.JsonOption = False,
 ) -> None:
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
+    if color_by and not preserve_color:
+        raise StylizeError("--color-by says how --preserve-color keeps them: give both")
     _paint(
-        Written(output, quality, options.bits(depth), save_every, plot, keep_metadata),
+        Written(
+            output,
+            quality,
+            options.bits(depth),
+            save_every,
+            plot,
+            keep_metadata,
+            overwrite,
+            outputs.marks_of(size, seed),
+        ),
         Console(quiet=quiet, json=json),
         pictures or [],
         shares=options.parse_shares(style_blend),
@@ -181,7 +195,7 @@ def optimize(
         style_layers=options.parse_layers(style_layers),
         pool=pool,
         preserve_color=preserve_color,
-        color_by=color_by,
+        color_by=color_by or "luminance",
         match_histogram=match_histogram,
         descriptor=descriptor,
         weights=weights,
@@ -205,6 +219,8 @@ class Written:
         save_every: iterations from one numbered picture to the next; None for none.
         plot: file of the losses' curves, or None.
         keeps_metadata: whether the photo's go with the picture.
+        overwrites: whether an earlier run's are replaced.
+        marks: what tells this run from others, where they are not.
     """
 
     output: str | None
@@ -213,10 +229,21 @@ class Written:
     save_every: int | None
     plot: Path | None
     keeps_metadata: bool = False
+    overwrites: bool = False
+    marks: Sequence[str] = ()
 
     def chosen(self, name: str, sources: list[str]) -> outputs.Output:
         """Where the picture goes; refuses what could not be written in the end."""
-        out = outputs.choose(self.output, name, sources, quality=self.quality, depth=self.depth)
+        out = outputs.choose(
+            self.output,
+            name,
+            sources,
+            marks=self.marks,
+            taken=outputs.is_numbered if self.save_every else outputs.is_there,
+            overwrite=self.overwrites,
+            quality=self.quality,
+            depth=self.depth,
+        )
         if self.save_every:
             outputs.check_numbered(out, sources)
         if self.plot:
@@ -240,6 +267,7 @@ def _paint(
     shown = pictures if texture is None else [str(texture)]
     start = [] if init in (None, "content", "noise") else [str(init)]
     inputs.check_one_stdin([*shown, *start])
+    mistakes.check_pictures([name for name in shown if name != inputs.STDIO])
     names = [inputs.stem(source) for source in shown] + ["texture"] * (texture is not None)
     out = written.chosen("-".join(names) + ".png", [*shown, *start])
     asked |= {

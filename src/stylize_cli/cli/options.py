@@ -24,6 +24,10 @@ OutputOption = Annotated[
         show_default=False,
     ),
 ]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace what an earlier run made under the same name."),
+]
 DeviceOption = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
 ]
@@ -87,6 +91,7 @@ WeightsOption = Annotated[
 
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
 SHARD = re.compile(r"(\d+)/(\d+)")
+LEAST_BARE = 1_000_000  # bytes: who writes fewer without a unit forgot it
 PREFIXES = ("", "K", "M", "G", "T")
 
 
@@ -102,6 +107,8 @@ def parse_bytes(text: str | None) -> int | None:
     if not match:
         raise StylizeError(f"'{text}' is not an amount of memory; write it like 4GB or 800MB")
     number, prefix, binary = match.groups()
+    if text.strip() == number and float(number) < LEAST_BARE:
+        raise StylizeError(f"--memory {number} has no unit: write {number}GB")
     return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
 
 

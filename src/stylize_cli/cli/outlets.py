@@ -30,6 +30,7 @@ class Outlet:
         quality: of JPEG and WebP.
         depth: bits a channel.
         keeps_metadata: whether the photo's are written with its results.
+        made: its files that are there, and stay.
         exif: these metadata, once it is read.
         small: the results at the sheet's size.
     """
@@ -39,6 +40,7 @@ class Outlet:
     quality: int
     depth: "Depth"
     keeps_metadata: bool = False
+    made: frozenset[Path] = frozenset()
     exif: bytes = b""
     small: "dict[str, Pixels]" = field(default_factory=dict)
 
@@ -97,5 +99,7 @@ class Outlet:
         return drawn.shape[0], drawn.shape[1]
 
     def _write(self, path: Path, pixels: "Pixels") -> None:
+        if path in self.made:
+            return
         out = Output(None if path == STDOUT else path, self.quality, self.depth, self.exif)
         out.save(pixels)

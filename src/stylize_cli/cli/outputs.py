@@ -1,7 +1,9 @@
 """Where results go."""
 
+import glob
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,25 +81,47 @@ class Output:
         return replace(self, path=path.with_stem(f"{path.stem}-{number:04d}"))
 
 
+def is_there(out: Output) -> bool:
+    """Whether the file is there."""
+    return out.path is not None and os.path.lexists(out.path)  # a dead link too
+
+
+def is_numbered(out: Output) -> bool:
+    """Whether the file is there, or one of its numbered ones."""
+    path = out.path or Path()
+    found = path.parent.glob(f"{glob.escape(path.stem)}-[0-9][0-9][0-9][0-9]*{path.suffix}")
+    return is_there(out) or any(found)
+
+
 def choose(
     output: str | None,
     name: str,
     sources: Sequence[str],
     *,
+    marks: Sequence[str] = (),
+    taken: Callable[[Output], bool] = is_there,
+    overwrite: bool = False,
     quality: int = 95,
     depth: "Depth" = 8,
 ) -> Output:
     """Decides where a result goes, and refuses what could not be written in the end.
 
+    A file that -o names itself is replaced, as by every tool. One that is named here is not: where
+    an earlier run made it, the marks become a part of the name.
+
     Args:
         output: what -o says: a file, a folder, - or nothing.
         name: file name to use in a folder, and in the current one where -o says nothing.
         sources: the inputs, none of which may be overwritten.
+        marks: what tells this run from others with the same name, such as "1024" and "seed3".
+        taken: whether something that would be written is there.
+        overwrite: replace it.
         quality: of JPEG and WebP.
         depth: bits a channel.
 
     Raises:
-        StylizeError: not writable, an input, of an unknown kind, or stdout is a terminal.
+        StylizeError: not writable, an input, of an unknown kind, there already, or stdout is a
+            terminal.
     """
     from stylize_cli import images
 
@@ -106,10 +130,34 @@ def choose(
             raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
         return Output(None, quality, depth)
     path = Path(output or ".")
-    if path.is_dir() or (output or "").endswith(("/", "\\")):
-        path /= name
-    images.check_writable(path, files(sources), depth=depth)
-    return Output(path, quality, depth)
+    is_folder = path.is_dir() or (output or "").endswith(("/", "\\"))
+    out = Output(path / name if is_folder else path, quality, depth)
+    images.check_writable(out.path or path, files(sources), depth=depth)
+    if is_folder and not overwrite:
+        out = _free(out, marks, taken)
+        images.check_writable(out.path or path, files(sources), depth=depth)
+    return out
+
+
+def _free(out: Output, marks: Sequence[str], taken: Callable[[Output], bool]) -> Output:
+    """The output, or where it is taken the one with the marks in its name.
+
+    Raises:
+        StylizeError: that is taken too.
+    """
+    assert out.path is not None
+    marked = replace(out, path=out.path.with_stem("-".join([out.path.stem, *marks])))
+    for free in (out, marked):
+        if not taken(free):
+            return free
+    raise StylizeError(
+        f"{marked} is there already: --overwrite replaces it, -o names another place"
+    )
+
+
+def marks_of(size: object, seed: int) -> list[str]:
+    """What tells a run with this size, None for the usual one, and seed from others, in a name."""
+    return [str(size)] * (size is not None) + [f"seed{seed}"] * (seed != 0)
 
 
 def check_numbered(output: Output, sources: Sequence[str]) -> None:

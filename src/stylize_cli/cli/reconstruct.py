@@ -34,6 +34,7 @@ def reconstruct(
         typer.Option("--figure", help="Draw the series of both, layer by layer, on one sheet."),
     ] = False,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Long side, px.")] = (
         RECONSTRUCT_CONTENT.size
     ),
@@ -58,7 +59,15 @@ def reconstruct(
     layers = options.parse_layers(style if content is None else content) or ()
     name = f"{inputs.stem(image)}-{'figure' if figure else '-'.join(layers)}.png"
     budget = options.parse_bytes(memory)
-    out = outputs.choose(output, name, [image], quality=quality, depth=options.bits(depth))
+    out = outputs.choose(
+        output,
+        name,
+        [image],
+        marks=outputs.marks_of(None if size == RECONSTRUCT_CONTENT.size else size, seed),
+        overwrite=overwrite,
+        quality=quality,
+        depth=options.bits(depth),
+    )
 
     from stylize_cli.api import reconstruct as api
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from stylize_cli.engines import About
     from stylize_cli.methods.texture import Size
 
-SIZE = re.compile(r"(\d{1,6})(?:[x×](\d{1,6}))?", re.IGNORECASE)
+SIZE = "512"
+SIZES = re.compile(r"(\d{1,6})(?:[x×](\d{1,6}))?", re.IGNORECASE)
 LEAST = 2  # px a side
 
 
@@ -24,9 +25,10 @@ def texture(
     model: options.ModelArgument,
     *,
     output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
     size: Annotated[
         str, typer.Option("--size", metavar="PX", help="Both sides, or such as 1920x1080.")
-    ] = "512",
+    ] = SIZE,
     count: Annotated[
         int | None,
         typer.Option("--count", metavar="N", min=1, help="Make so many, in numbered files."),
@@ -54,7 +56,21 @@ def texture(
 
     file, bits = models.find(model), options.bits(depth)
     name = f"{Path(model).stem}-texture.png"
-    out = outputs.choose(output, name, [str(file)], quality=quality, depth=bits)
+
+    def is_taken(out: outputs.Output) -> bool:
+        numbered = (out.numbered(number) for number in range(1, (count or 0) + 1))
+        return any(map(outputs.is_there, numbered if count else [out]))
+
+    out = outputs.choose(
+        output,
+        name,
+        [str(file)],
+        marks=outputs.marks_of(None if size == SIZE else size, seed),
+        taken=is_taken,
+        overwrite=overwrite,
+        quality=quality,
+        depth=bits,
+    )
     net = network.load(
         file,
         engine=engine,
@@ -64,7 +80,7 @@ def texture(
         memory=budget,
         depth=bits,
     )
-    with console.progress() as on_step:
+    with console.progress("Making a texture") as on_step:
         made = net.textures(
             wanted, seed=seed, count=count or 1, depth=bits, format=out.format, on_step=on_step
         )
@@ -86,7 +102,7 @@ def parse_size(text: str) -> "Size":
     Raises:
         StylizeError: neither, or less than 2 px a side.
     """
-    match = SIZE.fullmatch(text.strip())
+    match = SIZES.fullmatch(text.strip())
     width, height = (int(side or match[1]) for side in match.groups()) if match else (0, 0)
     if min(width, height) < LEAST:
         raise StylizeError(f"--size '{text}' is no size: write 1024, or 1920x1080")

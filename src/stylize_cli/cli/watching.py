@@ -54,7 +54,7 @@ def load(job: "Optimization | Reconstruction", console: Console) -> "Describe":
     from stylize_cli import devices
 
     reports.tell(job.notes, console)
-    with console.progress() as on_step:
+    with console.progress("Loading the descriptor") as on_step:
         describe = job.load(on_step)
     with devices.threads(job.threads):
         console.say(f"device: {job.machine.describe()}")
@@ -78,7 +78,7 @@ def watch(
     """
     watched = Watched()
     try:
-        with console.progress() as on_step:
+        with console.progress("Looking at the pictures") as on_step:
             for label, now in iterates:
                 watched.images[label] = now.image
                 watched.history.append(now.losses)

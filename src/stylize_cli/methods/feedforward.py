@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stylize_cli import colours, tiling
+from stylize_cli import colours, names, tiling
 from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.tiling import Span
@@ -40,10 +40,12 @@ def choose_style(about: About, name: str | None) -> str | None:
         if len(about.styles) > 1:
             raise StylizeError(f"choose a style with --style: {known}")
         return about.styles[0] if about.styles else None
-    if name in about.styles:
-        return name
+    if (found := names.meant(name, about.styles)) is not None:
+        return found
     if not about.styles:
         raise StylizeError("the model has no styles: leave out --style")
+    if several := names.candidates(name, about.styles):
+        raise StylizeError(f"'{name}' may be one of several styles: {', '.join(several)}")
     near = difflib.get_close_matches(name.lower(), about.styles, n=1, cutoff=0.3)
     guess = f"did you mean {near[0]}? " if near else ""
     raise StylizeError(f"the model has no style '{name}': {guess}It has {known}")

@@ -1,0 +1,123 @@
+"""What a mistyped command line is told: one line, with the fix, and nothing is written."""
+
+import pytest
+
+from stylize_cli import names
+from stylize_cli.cli import app
+
+pytest_plugins = ["commandline"]
+
+PAIR = "optimize photo.png style.png"
+RUN = "apply classics photo.png"
+NO = "there is no option "
+MISTAKES = {
+    # a style or a model in the place of a picture, and the other way round
+    "optimize photo.png vangogh-starry-night": "vangogh-starry-night is no file but a style of the "
+    "model classics: stylize apply classics photo.png --style vangogh-starry-night",
+    "optimize photo.png starry-night": "starry-night is no file but a style of the model classics: "
+    "stylize apply classics photo.png --style vangogh-starry-night",
+    "optimize klimt-kiss": "klimt-kiss is no file but a style of the model classics: "
+    "stylize apply classics PHOTO --style klimt-kiss",
+    "apply klimt-kiss photo.png": "klimt-kiss is a style, no model: give the model classics, as in "
+    "stylize apply classics PHOTO --style klimt-kiss",
+    "apply photo.png classics": "photo.png is a picture, no model: the model comes first, as in "
+    "stylize apply classics photo.jpg",
+    "texture photo.png": "photo.png is a picture, no model",
+    "info photo.png": "photo.png is a picture, no model",
+    "apply clasics photo.png": "there is no model 'clasics': did you mean classics?",
+    "apply clasics.pt photo.png": "there is no model file clasics.pt: did you mean classics?",
+    f"{RUN} --style klint-kiss": "the model has no style 'klint-kiss': did you mean klimt-kiss?",
+    f"{RUN} --style monet": "'monet' may be one of several styles: monet-water-lilies-1919, "
+    "monet-san-giorgio-dusk",
+    RUN: "choose a style with --style: vangogh-starry-night, ",
+    f"{RUN} --style klimt-kiss --all-styles": "--style names styles, --all-styles takes all",
+    "apply sr4 photo.png --style klimt-kiss": "the model has no styles: leave out --style",
+    "apply sr4 photo.png --all-styles": "the model has no styles: leave out --all-styles",
+    "apply bark photo.png": "bark makes textures of noise: use stylize texture bark",
+    "texture classics": "the model works on photos: use stylize apply",
+    "blend sr4 photo.png": "sr4 has no styles to mix: use stylize apply",
+    # options of other programs, and of other commands
+    "optimize photo.png --style style.png": NO + "--style: the style follows the photo: stylize "
+    "optimize PHOTO STYLE; see stylize optimize --help",
+    "optimize --content photo.png style.png": NO + "--content: the photo comes first",
+    f"{PAIR} --gpu": NO + "--gpu: use --device cuda; see stylize optimize --help",
+    f"{PAIR} --cpu": NO + "--cpu: use --device cpu",
+    f"{PAIR} --steps 3": NO + "--steps: use --iterations",
+    f"{PAIR} --strength 0.5": NO + "--strength: use --balance",
+    f"{PAIR} --out a.png": NO + "--out: use --output",
+    f"{PAIR} -f": NO + "-f: use --overwrite",
+    f"{PAIR} --itrations 3": NO + "--itrations: did you mean --iterations?",
+    f"{RUN} --content photo.png": NO + "--content: the photo follows the model",
+    f"{RUN} --preserve-colors": NO + "--preserve-colors: use --preserve-color",
+    f"{RUN} --alpha 1": NO + "--alpha: use --strength",
+    "train --style style.png --epochs 2": NO + "--epochs: use --steps",
+    "train style.png": "style.png stands alone: give a picture to learn after --style",
+    "--nonsense": NO + "--nonsense: leave it out; see stylize --help",
+    # commands
+    "optimise photo.png style.png": "there is no command 'optimise': did you mean optimize?",
+    "photo.png style.png": "'photo.png' is no command: write stylize optimize PHOTO STYLE",
+    "nonsense": "there is no command 'nonsense': use one of apply, blend, ",
+    "models lst": "there is no command 'lst': did you mean list?; see stylize models --help",
+    "info bark onyx": "onyx is one too many: put a name with spaces in quotes",
+    "apply classics": "Missing argument 'INPUT'; see stylize apply --help",
+    "optimize photo.png": "give a photo and at least one style: stylize optimize PHOTO STYLE...",
+    # values
+    f"{PAIR} --size 0": "--size takes 16 or more; see stylize optimize --help",
+    f"{PAIR} --size 60%": "--size takes a whole number, without a unit; see stylize optimize",
+    f"{PAIR} --size 512px": "--size takes a whole number, without a unit",
+    f"{PAIR} --quality 101": "--quality takes 100 or less",
+    f"{PAIR} --balance x": "--balance takes a number, without a unit",
+    f"{PAIR} --preset fast": "--preset takes one of 'default', 'paper', 'notebook', not 'fast'",
+    f"{PAIR} --memory 4": "--memory 4 has no unit: write 4GB",
+    f"{PAIR} --memory lots": "'lots' is not an amount of memory; write it like 4GB or 800MB",
+    f"{PAIR} --color-by covariance": "--color-by says how --preserve-color keeps them: give both",
+    f"{PAIR} --style-blend 1,2": "--style-blend has 2 shares for 1 style",
+    f"{RUN} --style klimt-kiss --strength 60": "--strength takes 1 or less",
+    f"{RUN} --style klimt-kiss --overwrite --skip-existing": "--skip-existing keeps what",
+    "texture bark --size big": "--size 'big' is no size: write 1024, or 1920x1080",
+    # files
+    f"{PAIR} -o newfolder": "cannot write newfolder: its name must end in one of .png, .jpg, "
+    ".jpeg, .webp, .tif, .tiff, or give -o newfolder/ for a folder",
+    f"{PAIR} -o a.gif": "cannot write a.gif: its name must end in one of .png, .jpg, .jpeg, ",
+    f"{PAIR} -o photo.png": "photo.png is an input and would be overwritten",
+    "optimize photo.png http://a.org/b.jpg": "http://a.org/b.jpg is an address: download it first",
+    "optimize foto.png style.png": "there is no file foto.png: did you mean photo.png?",
+}
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style")
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_told_with_its_fix(refused, line):
+    assert refused(*line.split()).startswith(MISTAKES[line])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("klimt-kiss", "klimt-kiss"),
+        ("Klimt Kiss", "klimt-kiss"),
+        ("starry_night", "vangogh-starry-night"),
+        ("monet", None),  # of two
+        ("star", None),  # no whole word
+        ("", None),
+        ("dusk", "dusk"),  # itself, though another holds it
+    ],
+)
+def test_a_name_means_what_it_can_only_mean(name, found):
+    known = ["klimt-kiss", "vangogh-starry-night", "monet-lilies", "monet-dusk", "dusk"]
+    assert names.meant(name, known) == found
+
+
+@pytest.mark.parametrize("command", ["", "models"])
+def test_help_cuts_no_summary_at_80_columns(stylize, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = stylize(*command.split(), "-h")
+    lines = ran.out.decode().partition("Commands:")[2].splitlines()
+    summaries = [line for line in lines if line.startswith("  ") and line[2] != " "]
+    assert len(summaries) >= 4
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines if line.strip())
+
+
+def test_short_help_is_help(stylize):
+    assert stylize("optimize", "-h") == stylize("optimize", "--help")
+    assert app.app.info.name == "stylize"
