@@ -33,7 +33,7 @@ def apply(
         typer.Option(
             "--style",
             metavar="NAME|FILE",
-            help="Which of the model's styles; again for more results. A picture is learnt at once.",
+            help="Which of the model's styles; again for more. A picture is learnt at once.",
         ),
     ] = None,
     all_styles: Annotated[
@@ -161,7 +161,7 @@ def _learnt(net: "Network", styles: list[str], sources: list[str], console: Cons
     if not photos:
         raise StylizeError(f"{style} is learnt on photos: name a file in place of -")
     console.say(f"learning {style} on the spot: about a minute, and at once the next time")
-    with console.progress() as on_step:
+    with console.progress("Learning the style") as on_step:
         return net.with_style(style, photos, on_step=on_step)
 
 
