@@ -382,8 +382,10 @@ def test_rounds_share_the_iterations_and_the_work(narrow, pictures):
 
 def test_light_and_dark_stay_where_the_photo_has_them(narrow, pictures):
     def unlike(weight):
-        config = replace(CONFIG, init="noise", content_weight=0.0, layout_weight=weight)
+        config = replace(
+            CONFIG, init="noise", content_weight=0.0, layout_weight=weight, iterations=60
+        )
         image = run(narrow, pictures, config)[-1].image
         return losses.tonal_layout(image, pictures.content).item()
 
-    assert unlike(3.0) < 0.2 < 0.7 < unlike(0.0)
+    assert unlike(10.0) < 0.4 < 0.7 < unlike(0.0)
