@@ -10,7 +10,7 @@ Weighting = Literal["relative", "mean", "paper"]
 StatisticName = Literal["gram", "gaussian"]
 Normalise = Literal["never", "known", "always"]
 BlockWeights = tuple[float, float, float, float, float]
-PresetName = Literal["default", "paper", "notebook"]
+PresetName = Literal["default", "paper", "notebook"]  # of OptimizeConfig
 Method = Literal["perceptual", "conditional", "texture", "texture-style", "super-resolution"]
 TrainPreset = Literal["default", "paper"]
 Loss = Literal["feature", "pixel"]
@@ -152,6 +152,45 @@ RECONSTRUCT_CONTENT = replace(
 # Even block weights leave dots: shallow Gram matrices are the last to be matched.
 RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
+
+
+@dataclass(frozen=True)
+class NeighboursConfig:
+    """What `stylize optimize --preset neighbours` matches, and how (Kolkin et al. 2022).
+
+    Attributes:
+        size: long side of the result, px.
+        iterations: evaluations of the loss at each scale.
+        scales: as in `OptimizeConfig`.
+        content_weight: the photo's share in what is matched with the painting; the rest is the
+            result of the scale below. 1 keeps all that the photo shows, 0 paints over it (ibid.,
+            sec. 3.2, where it is alpha and 0.75).
+        colour_weight: of the mean square between a cell's colour and that of the painting's cell.
+        layers: of a hypercolumn: the authors' VGG-16 up to relu4_3, by the same names.
+        style_scale: as in `OptimizeConfig`.
+        pool: likewise, and so are the rest.
+        edges: the border is mirrored.
+        normalise: not.
+        history: pairs L-BFGS keeps.
+    """
+
+    size: int = 512
+    iterations: int = 30
+    scales: int | Literal["auto"] = "auto"
+    content_weight: float = 0.5
+    colour_weight: float = 2.0
+    layers: tuple[str, ...] = (
+        *("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2", "relu3_3"),
+        *("relu4_1", "relu4_2", "relu4_3"),
+    )
+    style_scale: float = 1.0
+    pool: Literal["max", "avg"] = "max"
+    edges: Literal["clean"] = "clean"
+    normalise: Literal[False] = False
+    history: int = 6
+
+
+NEIGHBOURS = NeighboursConfig()
 
 
 @dataclass(frozen=True)
