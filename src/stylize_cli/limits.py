@@ -8,8 +8,8 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, devices, hardware, images
-from stylize_cli.config import OptimizeConfig, TrainConfig
+from stylize_cli import descriptors, devices, hardware, images, matching
+from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import too_little_memory
 
@@ -18,6 +18,7 @@ from stylize_cli.errors import too_little_memory
 # cannot use again. Chosen so that no measured peak was above the estimate.
 GRADIENTS = 4
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
+COLUMNS = 6  # copies of a picture's hypercolumns: its own, the painting's, the target's, the kept
 INDEX = 8  # bytes: where max pooling took each value from
 COPIES = 8  # of the weights: gradients, the optimiser's moments, and what a save copies of all
 # Of training; chosen like GRADIENTS, over four sizes, both presets and all kinds of generators.
@@ -43,10 +44,14 @@ class Generator:
     weights: int
 
 
-def bytes_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
+def bytes_per_pixel(config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
     vectors = 3 * torch.float32.itemsize * (2 * config.history + VECTORS)
-    return maps_per_pixel(config.layers, config.pool, dtype) + vectors
+    columns = 0.0
+    if isinstance(config, NeighboursConfig):
+        values = sum(descriptors.MAPS[int(layer[4]) - 1] for layer in config.layers)
+        columns = COLUMNS * values * dtype.itemsize / matching.CELL**2
+    return maps_per_pixel(config.layers, config.pool, dtype) + vectors + columns
 
 
 def maps_per_pixel(layers: Collection[str], pool: str, dtype: torch.dtype) -> float:
@@ -63,7 +68,9 @@ def maps_per_pixel(layers: Collection[str], pool: str, dtype: torch.dtype) -> fl
     return kept + GRADIENTS * descriptors.MAPS[0] * dtype.itemsize
 
 
-def estimate(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
+def estimate(
+    size: tuple[int, int], config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype
+) -> int:
     """Bytes that optimising a picture of (height, width) takes, beside the program itself."""
     margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
     area = (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
@@ -71,7 +78,10 @@ def estimate(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) 
 
 
 def check(
-    size: tuple[int, int], config: OptimizeConfig, machine: Machine, budget: int | None
+    size: tuple[int, int],
+    config: OptimizeConfig | NeighboursConfig,
+    machine: Machine,
+    budget: int | None,
 ) -> None:
     """Refuses a size for which memory will not do, and says which will.
 

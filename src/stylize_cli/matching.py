@@ -165,7 +165,9 @@ def replaced(query: Columns, paintings: Iterable[Columns]) -> tuple[Columns, Ten
     """
     best, found = None, query
     for painting in paintings:
-        keys = painting.at(_spread(len(painting.colours), MOST_KEYS, painting.colours.device))
+        keys = painting
+        if len(keys.colours) > MOST_KEYS:
+            keys = painting.at(_spread(len(keys.colours), MOST_KEYS, keys.colours.device))
         similarity, index = nearest(query.features, keys.features)
         closer = similarity > (torch.full_like(similarity, -math.inf) if best is None else best)
         found = keys.at(index).where(closer, found)
@@ -223,7 +225,8 @@ def objective(
     """
     grid = grid_of(size)
     colours = _maps(target.colours, grid)
-    norms = target.features.norm(dim=1, keepdim=True, dtype=torch.float32)
+    wide = torch.promote_types(target.features.dtype, torch.float32)
+    norms = target.features.norm(dim=1, keepdim=True, dtype=wide)
     unit = (target.features / norms.clamp(min=LEAST)).to(target.features.dtype)
     wanted = {
         layer: _maps(part, grid)
@@ -233,7 +236,7 @@ def objective(
     def compared(layer: str, maps: Tensor) -> Tensor:
         cells = _in_cells(layer, maps, size)
         products = (cells * wanted[layer], cells.square())
-        return torch.stack([product.sum(1, dtype=torch.float32) for product in products])
+        return torch.stack([product.sum(1, dtype=wide) for product in products])
 
     def evaluate(image: Tensor) -> Evaluation:
         image = image.detach().requires_grad_()

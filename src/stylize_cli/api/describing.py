@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from stylize_cli import descriptors
-from stylize_cli.config import OptimizeConfig, TrainConfig
+from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig
 from stylize_cli.descriptors import Describe, Descriptor, Name
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
@@ -17,7 +17,7 @@ COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 def load(
-    config: OptimizeConfig | TrainConfig,
+    config: OptimizeConfig | NeighboursConfig | TrainConfig,
     layers: Collection[str],
     name: Name,
     file: Path | None,

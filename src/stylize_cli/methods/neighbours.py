@@ -1,6 +1,6 @@
 """Kolkin et al. 2022: a photo painted by what a painting has in place of each of its features."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from stylize_cli.config import NeighboursConfig
 from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
 from stylize_cli.matching import Columns
-from stylize_cli.methods.optimize import Iterate, Pictures, check_finite, scale_sizes
+from stylize_cli.methods.optimize import Best, Pictures, check_finite, scale_sizes
 
 TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
 MATCHES = 2  # at each scale: strokes that the first has laid are continued by the second
@@ -23,7 +23,7 @@ def paint(
     config: NeighboursConfig,
     *,
     size: tuple[int, int],
-) -> Iterator[Iterate]:
+) -> Generator[Best, None, None]:
     """Paints a photo out of the features of one painting or several.
 
     Each scale starts from the enlarged result of the one below with the photo's finest details in
@@ -55,7 +55,7 @@ def paint(
         for now, spent in _at_one_scale(describe, image, photo, pictures, config):
             check_finite(now.evaluation.loss)
             image = now.x
-            yield Iterate(
+            yield Best(
                 image,
                 {**now.evaluation.parts, "total": now.evaluation.loss},
                 (sum(work[:index]) + spent / config.iterations * work[index]) / sum(work),
@@ -70,7 +70,7 @@ def _at_one_scale(
         first, last = (config.iterations * part // MATCHES for part in (match, match + 1))
         if first == last:
             continue
-        query = torch.lerp(image, photo, config.content_weight)
+        query = torch.lerp(image, photo, config.photo_share)
         target = _target(describe, query, pictures, config)
         hardware.release_memory()
         objective = matching.objective(
