@@ -19,8 +19,9 @@ from skimage.color import rgb2yiq
 
 import stylize_cli
 from stylize_cli import devices, images, limits
-from stylize_cli.config import PRESETS, TEXTURE
+from stylize_cli.config import NEIGHBOURS, PRESETS, TEXTURE
 from stylize_cli.images import Picture
+from stylize_cli.methods import neighbours
 from stylize_cli.methods import optimize as method
 
 pytest_plugins = ["commandline"]
@@ -158,6 +159,49 @@ def test_a_seed_is_one_picture(painted, pair):
         painted(*pair, *QUICK, "--init", "noise", "--seed", seed) for seed in (1, 1, 2)
     )
     assert one == again != two
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ("", {}),
+        ("--scales 1", {"scales": 1}),
+        ("--content-weight 0.25", {"content_weight": 0.25}),
+        ("--style-scale 2", {"style_scale": 2.0}),
+        ("--pool avg", {"pool": "avg"}),
+    ],
+)
+def test_neighbours_has_its_own_settings(stylize, monkeypatch, options, changed):
+    configs, paint = [], neighbours.paint
+
+    def spy(describe, pictures, config, **given):
+        configs.append(config)
+        return paint(describe, pictures, config, **given)
+
+    monkeypatch.setattr(neighbours, "paint", spy)
+    ran = stylize(*PAIR, *QUICK, "--preset", "neighbours", *options.split(), "--json")
+    assert (ran.code, ran.record["width"], ran.record["height"]) == (0, 32, 24)
+    assert set(ran.record["losses"]) == {"features", "colours", "total"}
+    assert configs == [replace(NEIGHBOURS, size=32, iterations=2, **changed)]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("optimizer adam", "init noise", "style-weight 2", "tv-weight 1"),
+        *("content-layers relu2_1", "style-layers relu2_1"),
+    ],
+)
+def test_neighbours_refuses_what_is_gatys_alone(refused, option):
+    said = refused(*PAIR, "--preset", "neighbours", *f"--{option}".split())
+    assert said == f"--preset neighbours has no --{option.split()[0]}: leave it out"
+
+
+def test_ctrl_c_keeps_what_the_neighbours_have_made(stylize, interrupt, pixels):
+    interrupt(4)
+    ran = stylize(*PAIR, "--preset", "neighbours", "--size", 64, "--iterations", 9)
+    assert ran.code == 130
+    assert pixels(ran.line).shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize(
@@ -451,6 +495,10 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
         ("- style.png", r"stdin is empty: .*"),
         ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 style"),
+        (
+            "photo.png style.png --preset neighbours --content-weight 1.5",
+            r"--preset neighbours has no --content-weight: leave it out",
+        ),
         ("photo.png style.png --style-blend x", r"--style-blend 'x' is not a list like 0\.7,0\.3"),
         ("photo.png style.png --memory lots", r"'lots' is not an amount of memory; write it .*"),
         (

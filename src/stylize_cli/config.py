@@ -10,7 +10,8 @@ Weighting = Literal["relative", "mean", "paper"]
 StatisticName = Literal["gram", "gaussian"]
 Normalise = Literal["never", "known", "always"]
 BlockWeights = tuple[float, float, float, float, float]
-PresetName = Literal["default", "paper", "notebook"]
+GatysPreset = Literal["default", "paper", "notebook"]
+PresetName = Literal["default", "paper", "notebook", "neighbours"]
 Method = Literal["perceptual", "conditional", "texture", "texture-style", "super-resolution"]
 TrainPreset = Literal["default", "paper"]
 Loss = Literal["feature", "pixel"]
@@ -101,7 +102,7 @@ _LITERATURE = OptimizeConfig(
     style_scale=1.0,
 )
 
-PRESETS: Mapping[PresetName, OptimizeConfig] = {
+PRESETS: Mapping[GatysPreset, OptimizeConfig] = {
     "default": OptimizeConfig(),
     # Gatys et al. 2016, sec. 2, as the course notes have it: normalised VGG-19, average pooling,
     # w_l = 1/5, one scale, from the photo; of the ratios 1e-3 to 10, alpha/beta = 0.1 shows both.
@@ -152,6 +153,49 @@ RECONSTRUCT_CONTENT = replace(
 # Even block weights leave dots: shallow Gram matrices are the last to be matched.
 RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
+
+
+@dataclass(frozen=True)
+class NeighboursConfig:
+    """What `stylize optimize --preset neighbours` matches, and how (Kolkin et al. 2022).
+
+    Attributes:
+        size: long side of the result, px.
+        iterations: evaluations of the loss at each scale.
+        scales: as in `OptimizeConfig`.
+        balance: from 0, all photo, to 1, all painter (`photo_share`).
+        colour_weight: of the mean square between a cell's colour and that of the painting's cell.
+        layers: of a hypercolumn: the authors' VGG-16 up to relu4_3, by the same names.
+        style_scale: as in `OptimizeConfig`, and so are the rest.
+        pool: see there.
+        edges: see there.
+        history: see there.
+    """
+
+    size: int = 512
+    iterations: int = 30
+    scales: int | Literal["auto"] = "auto"
+    balance: float = 0.5
+    colour_weight: float = 2.0
+    layers: tuple[str, ...] = (
+        *("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2", "relu3_3"),
+        *("relu4_1", "relu4_2", "relu4_3"),
+    )
+    style_scale: float = 1.0
+    pool: Literal["max", "avg"] = "max"
+    edges: Literal["clean"] = "clean"
+    history: int = 6
+
+    @property
+    def photo_share(self) -> float:
+        """In what is matched with the painting; the rest is what has been painted by then.
+
+        Alpha (ibid., sec. 3.2), there 0.75; 0.65 in the middle of the balance.
+        """
+        return float(1 - self.balance**1.5)
+
+
+NEIGHBOURS = NeighboursConfig()
 
 
 @dataclass(frozen=True)
@@ -375,7 +419,7 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ),
 }
 
-Config = TypeVar("Config", OptimizeConfig, TrainConfig)
+Config = TypeVar("Config", OptimizeConfig, NeighboursConfig, TrainConfig)
 
 
 def override(config: Config, **given: Any) -> Config:  # noqa: ANN401 - any field

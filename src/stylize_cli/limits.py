@@ -9,8 +9,8 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, devices, hardware, images, tiled
-from stylize_cli.config import OptimizeConfig, TrainConfig
+from stylize_cli import descriptors, devices, hardware, images, matching, tiled
+from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig, block_of
 from stylize_cli.devices import Machine
 from stylize_cli.errors import too_little_memory
 
@@ -19,6 +19,7 @@ LEAST_TILE = 256**2  # px
 TILE = 512**2  # px: history is given up for a tile of this size
 MOST_TILE = 1024**2  # px: larger ones gain nothing
 LEAST_HISTORY = 3  # pairs of L-BFGS
+COLUMNS = 6  # copies of a picture's hypercolumns: its own, the painting's, the target's, the kept
 COPIES = 8  # of the weights: gradients, the optimiser's moments, and what a save copies of all
 # Of training; chosen like `tiled.GRADIENTS`, over four sizes, both presets and all generators.
 PASSES = 2  # times what a generator's forward pass keeps: its backward pass has gradients as large
@@ -64,9 +65,13 @@ class Plan:
         return (said,) if self.room else ()
 
 
-def bytes_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
+def bytes_per_pixel(config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
-    return maps_per_pixel(config.layers, config.pool, dtype) + _vectors(config.history)
+    columns = 0.0
+    if isinstance(config, NeighboursConfig):
+        values = sum(descriptors.MAPS[block_of(layer) - 1] for layer in config.layers)
+        columns = COLUMNS * values * dtype.itemsize / matching.CELL**2
+    return maps_per_pixel(config.layers, config.pool, dtype) + _vectors(config.history) + columns
 
 
 def _vectors(history: int) -> float:
@@ -99,7 +104,9 @@ def _order(layers: Collection[str]) -> list[str]:
     return order[: 1 + max(order.index(layer) for layer in layers)]
 
 
-def estimate(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
+def estimate(
+    size: tuple[int, int], config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype
+) -> int:
     """Bytes that optimising a picture of (height, width) as a whole takes, beside the program."""
     return LOADING + int(_area(size, config) * bytes_per_pixel(config, dtype))
 
@@ -110,14 +117,17 @@ def estimate_tiled(size: tuple[int, int], config: OptimizeConfig, dtype: torch.d
     return LOADING + int(_area(size, config) * each)
 
 
-def _area(size: tuple[int, int], config: OptimizeConfig) -> float:
+def _area(size: tuple[int, int], config: OptimizeConfig | NeighboursConfig) -> float:
     """Px that VGG is shown, or what as many take."""
     margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
     return (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
 
 
 def check(
-    size: tuple[int, int], config: OptimizeConfig, machine: Machine, budget: int | None
+    size: tuple[int, int],
+    config: OptimizeConfig | NeighboursConfig,
+    machine: Machine,
+    budget: int | None,
 ) -> Plan:
     """How to run within memory, or a refusal that says which size will do.
 
@@ -140,21 +150,30 @@ def check(
 
     long = images.longest(fits, max(size))
     fix = f"use --size {long}" if long else _more(budget, own, there)
+    if isinstance(config, NeighboursConfig):
+        need = estimate(size, config, machine.dtype)
+        raise too_little_memory(f"{size[1]}x{size[0]} px", need, free, fix)
     least = replace(config, history=min(config.history, LEAST_HISTORY))
     need = estimate_tiled(size, least, machine.dtype) + _tile(config, machine.dtype, LEAST_TILE)
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, free, fix)
 
 
 def plan(
-    size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype, free: int
+    size: tuple[int, int],
+    config: OptimizeConfig | NeighboursConfig,
+    dtype: torch.dtype,
+    free: int,
 ) -> Plan | None:
     """How to stay within so many bytes; None where nothing will do.
 
     A picture is looked at as a whole where that fits. If not, tile by tile: with all of L-BFGS'
-    history if that leaves room for tiles that are not all halo, or else with less.
+    history if that leaves room for tiles that are not all halo, or else with less. Neural neighbours
+    are matched over whole pictures.
     """
     if estimate(size, config, dtype) <= free:
         return Plan(config.history, math.prod(size), 0)
+    if isinstance(config, NeighboursConfig):
+        return None
     least = min(config.history, LEAST_HISTORY) if config.optimizer == "lbfgs" else config.history
     for history in range(config.history, least - 1, -1):
         fewer = replace(config, history=history)

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 
 from stylize_cli import descriptors
-from stylize_cli.config import OptimizeConfig, TrainConfig
+from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig
 from stylize_cli.descriptors import Describe, Descriptor, Name
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
@@ -20,7 +20,7 @@ COMPILERS = ("c++", "g++", "clang++", "cl")
 
 
 def load(
-    config: OptimizeConfig | TrainConfig,
+    config: OptimizeConfig | NeighboursConfig | TrainConfig,
     layers: Collection[str],
     name: Name,
     file: Path | None,

@@ -12,10 +12,11 @@ from torch import Tensor
 from stylize_cli import descriptors, devices, images
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source, of_tensors
-from stylize_cli.config import OptimizeConfig, PresetName
+from stylize_cli.config import NeighboursConfig, OptimizeConfig, PresetName
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
 from stylize_cli.limits import Plan
+from stylize_cli.methods import neighbours
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.optimize import Best, KeepColours, Pictures
 from stylize_cli.progress import OnStep, ignore
@@ -93,7 +94,7 @@ class Optimization:
         exif: the photo's metadata.
     """
 
-    config: OptimizeConfig
+    config: OptimizeConfig | NeighboursConfig
     given: Pictures
     alpha: Tensor | None
     size: tuple[int, int]
@@ -135,9 +136,7 @@ class Optimization:
             StylizeError: a loss that is not a number, a blank result.
         """
         seen = method.keep_colours(self.given, self._keep).to(self.machine.device)
-        seed = self.options.get("seed", 0)
-        found = method.optimize(describe, seen, self.config, size=self.size, seed=seed)
-        for now in devices.on_threads(found, self.threads):
+        for now in devices.on_threads(self._course(describe, seen), self.threads):
             yield self._iterate(now)
 
     def finished(self, image: Tensor) -> Picture:
@@ -154,6 +153,12 @@ class Optimization:
         if not self.options.get("preserve_color"):
             return None
         return self.options.get("color_by", "luminance")
+
+    def _course(self, describe: Describe, seen: Pictures) -> Generator[Best, None, None]:
+        if isinstance(self.config, NeighboursConfig):
+            return neighbours.paint(describe, seen, self.config, size=self.size)
+        seed = self.options.get("seed", 0)
+        return method.optimize(describe, seen, self.config, size=self.size, seed=seed)
 
     def _iterate(self, now: Best) -> Iterate:
         return Iterate(now.losses, now.done, now.image, self._finished)

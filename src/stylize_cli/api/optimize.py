@@ -10,7 +10,14 @@ from stylize_cli import descriptors, devices, images, limits
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
-from stylize_cli.config import PRESETS, TEXTURE, OptimizeConfig, override
+from stylize_cli.config import (
+    NEIGHBOURS,
+    PRESETS,
+    TEXTURE,
+    NeighboursConfig,
+    OptimizeConfig,
+    override,
+)
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError, counted
 from stylize_cli.methods import optimize as method
@@ -20,6 +27,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 LEAST_SIZE = 16  # px, long side
+GATYS_ALONE = (
+    *("optimizer", "init", "content_weight", "style_weight", "tv_weight"),
+    *("content_layers", "style_layers"),
+)
 RANGES: Ranges = {
     "size": (LEAST_SIZE, ANY),
     "iterations": (1, ANY),
@@ -130,7 +141,7 @@ def prepare(
 
 
 def check_fits(
-    config: OptimizeConfig,
+    config: OptimizeConfig | NeighboursConfig,
     name: descriptors.Name,
     size: tuple[int, int],
     machine: Machine,
@@ -209,9 +220,22 @@ def _is_named(init: Source | None) -> bool:
     return isinstance(init, str) and init in ("content", "noise")
 
 
-def _settings(options: OptimizeOptions) -> OptimizeConfig:
+def _of_neighbours(options: OptimizeOptions) -> NeighboursConfig:
+    """The settings of `--preset neighbours`; refuses what only Gatys' method has."""
+    for name in GATYS_ALONE:
+        if options.get(name) is not None:
+            option = name.replace("_", "-")
+            raise StylizeError(f"--preset neighbours has no --{option}: leave it out")
+    given = {field.name: options.get(field.name) for field in fields(NEIGHBOURS)}
+    return override(NEIGHBOURS, **given)
+
+
+def _settings(options: OptimizeOptions) -> OptimizeConfig | NeighboursConfig:
     """The preset's, and what was given in their place."""
-    start = PRESETS[options.get("preset", "default")]
+    preset = options.get("preset", "default")
+    if preset == "neighbours":
+        return _of_neighbours(options)
+    start = PRESETS[preset]
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(start)}
     for name in ("content_layers", "style_layers"):
         given[name] = None if given[name] is None else tuple(given[name])

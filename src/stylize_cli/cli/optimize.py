@@ -1,4 +1,4 @@
-"""`stylize optimize`: Gatys et al. 2016."""
+"""`stylize optimize`: Gatys et al. 2016, and Kolkin et al. 2022."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import typer
 
 from stylize_cli.cli import inputs, mistakes, options, outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import PRESETS
+from stylize_cli.config import PRESETS, PresetName
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -33,11 +33,12 @@ def optimize(
     output: options.OutputOption = None,
     overwrite: options.OverwriteOption = False,
     preset: Annotated[
-        Literal["default", "paper", "notebook"],
+        PresetName,
         typer.Option(
             "--preset",
-            help="default: tuned for looks; paper: Gatys 2016; notebook: Gatys' later code. "
-            "What follows overrides it.",
+            help="default: tuned for looks; paper: Gatys 2016; notebook: Gatys' later code; "
+            "neighbours: the photo out of the painting's own features (Kolkin 2022), which knows "
+            "fewer of the options. What follows overrides it.",
         ),
     ] = "default",
     texture: Annotated[

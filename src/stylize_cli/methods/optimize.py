@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import colours, hardware, images, minimizers, objectives
-from stylize_cli.config import OptimizeConfig
+from stylize_cli.config import NeighboursConfig, OptimizeConfig
 from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.errors import StylizeError
 from stylize_cli.objectives import Target, Targets
@@ -80,7 +80,9 @@ class Best:
     done: float
 
 
-def scale_sizes(size: tuple[int, int], config: OptimizeConfig) -> list[tuple[int, int]]:
+def scale_sizes(
+    size: tuple[int, int], config: OptimizeConfig | NeighboursConfig
+) -> list[tuple[int, int]]:
     """(height, width) of every scale, coarse to fine, each half of the next.
 
     Raises:
@@ -150,7 +152,7 @@ def _descend(
     """One round: the best iterate so far, and how many evaluations it has taken, `most` at most."""
     best: minimizers.Iterate | None = None
     for now in _minimise(describe, image, aims, config):
-        _check_finite(now.evaluation.loss)
+        check_finite(now.evaluation.loss)
         if best is None or now.evaluation.loss < best.evaluation.loss:
             best = now
         yield best, min(most, now.evaluations)
@@ -241,7 +243,8 @@ def _minimise(
     return minimizers.lbfgs(objective, image, history=config.history)
 
 
-def _check_finite(loss: float) -> None:
+def check_finite(loss: float) -> None:
+    """Raises `StylizeError` where a loss is no number."""
     if not math.isfinite(loss):
         raise StylizeError(f"the loss became {loss}; try --precision float32, or smaller weights")
 

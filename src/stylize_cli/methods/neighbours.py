@@ -1,0 +1,123 @@
+"""Kolkin et al. 2022: a photo painted by what a painting has in place of each of its features."""
+
+from collections.abc import Generator, Iterator
+
+import torch
+from torch import Tensor
+
+from stylize_cli import hardware, images, matching, minimizers
+from stylize_cli.config import NeighboursConfig
+from stylize_cli.descriptors import Describe
+from stylize_cli.errors import StylizeError
+from stylize_cli.matching import Columns
+from stylize_cli.methods.optimize import Best, Pictures, check_finite, scale_sizes
+
+TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
+MATCHES = 2  # at each scale: strokes that the first has laid are continued by the second
+LEAST_SIDE = 16  # px of a painting that is shown
+
+
+def paint(
+    describe: Describe,
+    pictures: Pictures,
+    config: NeighboursConfig,
+    *,
+    size: tuple[int, int],
+) -> Generator[Best, None, None]:
+    """Paints a photo out of the features of one painting or several.
+
+    Each scale starts from the enlarged result of the one below with the photo's finest details in
+    it, and is matched anew, and once more half-way. The paper has Adam on the levels of a pyramid,
+    a last pass layer by layer, and the photo's colours at the end, changed to the painting's. Here
+    a bounded L-BFGS does as much in a third of the evaluations, and the loss knows the painting's
+    colours (docs/methods.md).
+
+    Args:
+        describe: a `Descriptor` with clean edges, on the device of the pictures.
+        pictures: a photo, and the paintings with their shares of its area.
+        config: what to match, and how.
+        size: (height, width) of the result.
+
+    Yields:
+        The best picture so far, after every iteration.
+
+    Raises:
+        StylizeError: no photo or painting, too small a picture, a loss that is not a number.
+    """
+    if pictures.content is None or not pictures.styles:
+        raise StylizeError("neighbours need a photo and at least one style: name both")
+    sizes = scale_sizes(size, config)
+    work = [height * width for height, width in sizes]
+    image: Tensor | None = None
+    for index, scale in enumerate(sizes):
+        photo = images.resize(pictures.content, scale)
+        image = photo if image is None else _detailed(image, photo)
+        for now, spent in _at_one_scale(describe, image, photo, pictures, config):
+            check_finite(now.evaluation.loss)
+            image = now.x
+            yield Best(
+                image,
+                {**now.evaluation.parts, "total": now.evaluation.loss},
+                (sum(work[:index]) + spent / config.iterations * work[index]) / sum(work),
+            )
+
+
+def _at_one_scale(
+    describe: Describe, image: Tensor, photo: Tensor, pictures: Pictures, config: NeighboursConfig
+) -> Iterator[tuple[minimizers.Iterate, int]]:
+    """Iterates at the photo's size, and the evaluations made by then, of those there are to be."""
+    for match in range(MATCHES):
+        first, last = (config.iterations * part // MATCHES for part in (match, match + 1))
+        if first == last:
+            continue
+        query = torch.lerp(image, photo, config.photo_share)
+        target = _target(describe, query, pictures, config)
+        hardware.release_memory()
+        objective = matching.objective(
+            describe,
+            target,
+            images.size_of(photo),
+            config.layers,
+            colour_weight=config.colour_weight,
+        )
+        for now in minimizers.lbfgs(objective, image, history=config.history):
+            image = now.x
+            yield now, min(last, first + now.evaluations)
+            if first + now.evaluations >= last:
+                break
+
+
+def _detailed(image: Tensor, photo: Tensor) -> Tensor:
+    """A smaller image at the photo's size, with the details that only the larger photo has."""
+    size, smaller = images.size_of(photo), images.size_of(image)
+    details = photo - images.resize(images.resize(photo, smaller), size)
+    return (images.resize(image, size) + details).clamp(0, 1)
+
+
+def _target(
+    describe: Describe, query: Tensor, pictures: Pictures, config: NeighboursConfig
+) -> Columns:
+    """What the paintings have in place of a picture (1, 3, H, W)."""
+    wanted = matching.columns(describe, query, config.layers)
+    pixels = round(query.shape[2] * query.shape[3] * config.style_scale**2)
+    styles = [(style, share) for style, share in pictures.styles if share > 0]
+    found = [
+        matching.replaced(wanted, _views(describe, style, pixels, config)) for style, _ in styles
+    ]
+    target, _ = found[0]
+    if len(found) > 1:
+        near = torch.stack([nearness for _, nearness in found])
+        chosen = matching.divided(near, [share for _, share in styles])
+        for number, (columns, _) in enumerate(found[1:], 1):
+            target = columns.where(chosen == number, target)
+    return target
+
+
+def _views(
+    describe: Describe, style: Tensor, pixels: int, config: NeighboursConfig
+) -> Iterator[Columns]:
+    """What a painting of so many pixels shows, upright and turned (Kolkin et al. 2022, sec. 4)."""
+    size = images.same_area(images.size_of(style), pixels, least=LEAST_SIDE)
+    shown = images.resize(style, size)
+    for turn in range(TURNS):
+        yield matching.columns(describe, torch.rot90(shown, turn, (2, 3)), config.layers)
