@@ -1,5 +1,7 @@
 """What a mistyped command line is told: one line, with the fix, and nothing is written."""
 
+import re
+
 import pytest
 
 from stylize_cli import names
@@ -87,8 +89,16 @@ MISTAKES = {
 
 @pytest.mark.usefixtures("loaded", "photo", "style")
 @pytest.mark.parametrize("line", MISTAKES)
-def test_a_mistake_is_told_with_its_fix(refused, line):
-    assert refused(*line.split()).startswith(MISTAKES[line])
+def test_a_mistake_is_told_with_its_fix(stylize, tmp_path, home, line):
+    def files():  # but for the cache
+        return sorted(file for file in tmp_path.rglob("*") if home not in (file, *file.parents))
+
+    before = files()
+    ran = stylize(*line.split())
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.count("\n") == 1
+    assert ran.err.startswith(f"error: {MISTAKES[line]}")
+    assert files() == before
 
 
 @pytest.mark.parametrize(
@@ -112,10 +122,10 @@ def test_a_name_means_what_it_can_only_mean(name, found):
 def test_help_cuts_no_summary_at_80_columns(stylize, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     ran = stylize(*command.split(), "-h")
-    lines = ran.out.decode().partition("Commands:")[2].splitlines()
-    summaries = [line for line in lines if line.startswith("  ") and line[2] != " "]
+    listed = ran.out.decode().partition("Commands:")[2]
+    summaries = re.findall(r"^  [a-z]+ +(\S.*)$", listed.partition("\n\n")[0], re.MULTILINE)
     assert len(summaries) >= 4
-    assert all(line.endswith(".") and not line.endswith("...") for line in lines if line.strip())
+    assert all(line.endswith(".") and not line.endswith("...") for line in summaries)
 
 
 def test_short_help_is_help(stylize):

@@ -26,6 +26,13 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], *, height: int) -> "Tensor":
     return torch.from_numpy(draw(rows, height=height)).permute(2, 0, 1)[None]
 
 
+def grid(cells: "Sequence[tuple[str, Pixels]]") -> "list[list[tuple[str, Pixels]]]":
+    """Labelled pictures (H, W, 3) in [0, 1], laid out for `draw`: about as many rows as columns."""
+    columns = math.ceil(math.sqrt(len(cells)))
+    laid = [(label, pixels[..., :3].transpose(2, 0, 1)[None]) for label, pixels in cells]
+    return [laid[at : at + columns] for at in range(0, len(laid), columns)]
+
+
 def draw(rows: "Sequence[Sequence[Cell | tuple[str, Pixels]]]", *, height: int) -> Pixels:
     """Draws labelled pictures in rows on white, each scaled to one height.
 

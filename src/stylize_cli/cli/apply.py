@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import batches, inputs, options, reports
+from stylize_cli.cli import batches, completion, inputs, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
 from stylize_cli.errors import StylizeError, counted
@@ -34,6 +34,7 @@ def apply(
             "--style",
             metavar="NAME|FILE",
             help="Which of the model's styles; again for more. A picture is learnt at once.",
+            autocompletion=completion.of_styles,
         ),
     ] = None,
     all_styles: Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stylize_cli.cli import batches, inputs, options, reports
+from stylize_cli.cli import batches, completion, inputs, options, reports
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import Outlet
 from stylize_cli.errors import StylizeError
@@ -34,6 +34,7 @@ def blend(
             metavar="NAME:WEIGHT",
             help="A style and its weight, 1 where it is left out; once for each. Weights are made "
             "to sum to 1.",
+            autocompletion=completion.of_styles,
         ),
     ] = None,
     grid: Annotated[
@@ -42,6 +43,7 @@ def blend(
             "--grid",
             metavar="A,B,C,D",
             help="Draw four styles at the corners of a table, and their mixtures between.",
+            autocompletion=completion.of_corners,
         ),
     ] = None,
     steps: Annotated[

@@ -1,22 +1,35 @@
 """`stylize models`: which trained models there are; brings further ones, and removes them."""
 
+import time
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stylize_cli import models
-from stylize_cli.cli import options
+from stylize_cli.cli import completion, options, outputs, reports
 from stylize_cli.cli.console import Console, write_line
 from stylize_cli.errors import StylizeError
 from stylize_cli.models import Model
+from stylize_cli.progress import Step
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+    from stylize_cli.engines import Pixels
 
 SHOWN = ("name", "method", "styles", "bytes", "licence", "where", "provenance")
 
 app = typer.Typer(
     help="List the trained models, and download or remove further ones.", rich_markup_mode=None
 )
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the model.")]
+PHOTO = models.PRETRAINED / "photo.jpg"  # by Mathias Appel, CC0: what styles are shown on
+SHOWN_AT = 320  # px, long side of a picture on a sheet
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="Of the model.", autocompletion=completion.of_models),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -25,7 +38,7 @@ def _models(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command("list")
+@app.command("list", short_help="Show every model, its styles, licence and place.")
 def list_(
     *,
     refresh: Annotated[
@@ -70,6 +83,50 @@ def path(
 ) -> None:
     """Print the folder of downloaded models, or the file of NAME."""
     write_line(str(models.models_dir() if name is None else models.find(name)))
+
+
+@app.command("show")
+def show(
+    model: options.ModelArgument,
+    *,
+    output: options.OutputOption = None,
+    overwrite: options.OverwriteOption = False,
+    photo: Annotated[
+        str | None, typer.Option("--photo", metavar="PHOTO", help="[default: a red panda]")
+    ] = None,
+    quality: options.QualityOption = 95,
+    quiet: options.QuietOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Draw a sheet of a model's styles, each on the same photo."""
+    console = Console(quiet=quiet, json=json)
+    file = models.find(model)
+    sources = [str(file), *([photo] if photo else [])]
+    name = f"{Path(model).stem}-styles.png"
+    out = outputs.choose(output, name, sources, overwrite=overwrite, quality=quality)
+
+    from stylize_cli import sheets
+    from stylize_cli.api import network
+
+    net, began = network.load(file), time.perf_counter()
+    if not net.styles:
+        raise StylizeError(f"{model} has no styles to show: it enlarges photos, by stylize apply")
+    cells = []
+    with console.progress("Painting") as on_step:
+        for done, style in enumerate(net.styles):
+            on_step(Step(f"Painting {style}", done, len(net.styles)))
+            cells.append((style, _shown(net, style, photo or PHOTO)))
+    drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
+    out.save(drawn)
+    size, seconds = (drawn.shape[0], drawn.shape[1]), time.perf_counter() - began
+    console.result(reports.of_engine(out, size, seconds, net.engine, None))
+
+
+def _shown(net: "Network", style: str, photo: "str | Path") -> "Pixels":
+    """A style, small: (H, W, 3) in [0, 1]."""
+    if net.engine.about.takes_photo:
+        return net(photo, style, size=SHOWN_AT).floats
+    return net.texture(SHOWN_AT).floats
 
 
 @app.command("remove")

@@ -1,14 +1,22 @@
 """`stylize optimize`: Gatys et al. 2016, and Kolkin et al. 2022."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import inputs, mistakes, options, outputs, reports, watching
+from stylize_cli.cli import (
+    completion,
+    inputs,
+    mistakes,
+    options,
+    outputs,
+    reports,
+    trying,
+    watching,
+)
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import PRESETS, PresetName
 from stylize_cli.errors import StylizeError
@@ -17,7 +25,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from stylize_cli.api.optimization import OptimizeOptions
-    from stylize_cli.encoders import Depth
 
 
 def _default(name: str) -> str:
@@ -114,7 +121,12 @@ def optimize(
     ] = None,
     content_layers: Annotated[
         str | None,
-        typer.Option("--content-layers", metavar="LAYER,...", help="[default: relu3_3,relu4_2]"),
+        typer.Option(
+            "--content-layers",
+            metavar="LAYER,...",
+            help="[default: relu3_3,relu4_2]",
+            autocompletion=completion.of_layers,
+        ),
     ] = None,
     style_layers: Annotated[
         str | None,
@@ -122,6 +134,7 @@ def optimize(
             "--style-layers",
             metavar="LAYER,...",
             help="[default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1]",
+            autocompletion=completion.of_layers,
         ),
     ] = None,
     pool: Annotated[
@@ -138,6 +151,14 @@ def optimize(
     ] = False,
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
+    try_: Annotated[
+        str | None,
+        typer.Option(
+            "--try",
+            metavar="OPTION=A,B,...",
+            help="One labelled sheet of small pictures: --try content-weight=0.3,1,3.",
+        ),
+    ] = None,
     save_every: Annotated[
         int | None,
         typer.Option(
@@ -166,8 +187,11 @@ def optimize(
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     if color_by and not preserve_color:
         raise StylizeError("--color-by says how --preserve-color keeps them: give both")
+    tried = None if try_ is None else trying.parse(try_)
+    if tried and (save_every or plot):
+        raise StylizeError("--try draws one sheet: leave out --save-every and --plot")
     _paint(
-        Written(
+        outputs.Written(
             output,
             quality,
             options.bits(depth),
@@ -179,6 +203,7 @@ def optimize(
         ),
         Console(quiet=quiet, json=json),
         pictures or [],
+        tried,
         shares=options.parse_shares(style_blend),
         texture=texture,
         preset=preset,
@@ -209,77 +234,35 @@ def optimize(
     )
 
 
-@dataclass(frozen=True)
-class Written:
-    """What is to be written, as the options say it.
-
-    Attributes:
-        output: file or folder, or - for stdout; None is the current folder.
-        quality: of JPEG and WebP, 1 to 100.
-        depth: bits a channel.
-        save_every: iterations from one numbered picture to the next; None for none.
-        plot: file of the losses' curves, or None.
-        keeps_metadata: whether the photo's go with the picture.
-        overwrites: whether an earlier run's are replaced.
-        marks: what tells this run from others, where they are not.
-    """
-
-    output: str | None
-    quality: int
-    depth: "Depth"
-    save_every: int | None
-    plot: Path | None
-    keeps_metadata: bool = False
-    overwrites: bool = False
-    marks: Sequence[str] = ()
-
-    def chosen(self, name: str, sources: list[str]) -> outputs.Output:
-        """Where the picture goes; refuses what could not be written in the end."""
-        out = outputs.choose(
-            self.output,
-            name,
-            sources,
-            marks=self.marks,
-            taken=outputs.is_numbered if self.save_every else outputs.is_there,
-            overwrite=self.overwrites,
-            quality=self.quality,
-            depth=self.depth,
-        )
-        if self.save_every:
-            outputs.check_numbered(out, sources)
-        if self.plot:
-            from stylize_cli import plots
-
-            plots.check(self.plot, out.path, inputs.files(sources))
-        return out
-
-
 def _paint(
-    written: Written,
+    written: outputs.Written,
     console: Console,
     pictures: list[str],
+    tried: trying.Tried | None,
     **asked: "Unpack[OptimizeOptions]",
 ) -> None:
     """Runs the optimisation, shows it, and writes what comes of it."""
     from stylize_cli.api import optimize as api
 
     texture, init = asked.get("texture"), asked.get("init")
+    mistakes.check_pictures([name for name in pictures if name != inputs.STDIO])
     api.check_roles(pictures[:1], pictures[1:], asked)
     shown = pictures if texture is None else [str(texture)]
     start = [] if init in (None, "content", "noise") else [str(init)]
     inputs.check_one_stdin([*shown, *start])
-    mistakes.check_pictures([name for name in shown if name != inputs.STDIO])
     names = [inputs.stem(source) for source in shown] + ["texture"] * (texture is not None)
+    names += [f"try-{tried.name}"] if tried else []
     out = written.chosen("-".join(names) + ".png", [*shown, *start])
     asked |= {
         "texture": None if texture is None else inputs.opened(str(texture)),
         "init": inputs.opened(start[0]) if start else init,
     }
-    job = api.prepare(
-        inputs.opened(pictures[0]) if pictures else None,
-        [inputs.opened(style) for style in pictures[1:]],
-        **asked,
-    )
+    content = inputs.opened(pictures[0]) if pictures else None
+    styles = [inputs.opened(style) for style in pictures[1:]]
+    if tried:
+        trying.paint(tried, out, console, content, styles, asked)
+        return
+    job = api.prepare(content, styles, **asked)
     describe = watching.load(job, console)
     began = time.perf_counter()
     label = "Stylising" if pictures else "Synthesising"

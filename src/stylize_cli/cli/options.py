@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stylize_cli.cli import completion
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ ThreadsOption = Annotated[
     ),
 ]
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model file, or a name from stylize models.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A model file, or a name from stylize models.",
+        autocompletion=completion.of_models,
+    ),
 ]
 EngineOption = Annotated[
     Literal["auto", "openvino", "torch"],

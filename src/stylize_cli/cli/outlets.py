@@ -1,6 +1,5 @@
 """Where the results of one picture go, and the sheet that shows them all."""
 
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -88,12 +87,7 @@ class Outlet:
         from stylize_cli import sheets
 
         cells = [(str(style), self.small[style]) for style in self.styles if style in self.small]
-        columns = math.ceil(math.sqrt(len(cells)))
-        rows = [
-            [(name, pixels.transpose(2, 0, 1)[None]) for name, pixels in cells[at : at + columns]]
-            for at in range(0, len(cells), columns)
-        ]
-        drawn = sheets.draw(rows, height=CELL)
+        drawn = sheets.draw(sheets.grid(cells), height=CELL)
         self.small.clear()
         self._write(self.path(SHEET), drawn)
         return drawn.shape[0], drawn.shape[1]

@@ -168,3 +168,48 @@ def check_numbered(output: Output, sources: Sequence[str]) -> None:
         number = file.resolve().stem.rpartition("-")[2]
         if number.isdecimal():
             images.check_place(Path(str(output.numbered(int(number)))), [file])
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is to be written, as the options say it.
+
+    Attributes:
+        output: file or folder, or - for stdout; None is the current folder.
+        quality: of JPEG and WebP, 1 to 100.
+        depth: bits a channel.
+        save_every: iterations from one numbered picture to the next; None for none.
+        plot: file of the losses' curves, or None.
+        keeps_metadata: whether the photo's go with the picture.
+        overwrites: whether an earlier run's are replaced.
+        marks: what tells this run from others, where they are not.
+    """
+
+    output: str | None
+    quality: int
+    depth: "Depth"
+    save_every: int | None
+    plot: Path | None
+    keeps_metadata: bool = False
+    overwrites: bool = False
+    marks: Sequence[str] = ()
+
+    def chosen(self, name: str, sources: list[str]) -> Output:
+        """Where the picture goes; refuses what could not be written in the end."""
+        out = choose(
+            self.output,
+            name,
+            sources,
+            marks=self.marks,
+            taken=is_numbered if self.save_every else is_there,
+            overwrite=self.overwrites,
+            quality=self.quality,
+            depth=self.depth,
+        )
+        if self.save_every:
+            check_numbered(out, sources)
+        if self.plot:
+            from stylize_cli import plots
+
+            plots.check(self.plot, out.path, files(sources))
+        return out

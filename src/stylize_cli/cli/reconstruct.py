@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import inputs, options, outputs, reports, watching
+from stylize_cli.cli import completion, inputs, options, outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.config import RECONSTRUCT_CONTENT
 from stylize_cli.errors import StylizeError
@@ -19,7 +19,12 @@ def reconstruct(
     *,
     content: Annotated[
         str | None,
-        typer.Option("--content", metavar="LAYER", help="Show what this layer keeps of it."),
+        typer.Option(
+            "--content",
+            metavar="LAYER",
+            help="Show what this layer keeps of it.",
+            autocompletion=completion.of_layers,
+        ),
     ] = None,
     style: Annotated[
         str | None,
@@ -27,6 +32,7 @@ def reconstruct(
             "--style",
             metavar="LAYER,...",
             help="Show what the Gram matrices of these layers keep of it.",
+            autocompletion=completion.of_layers,
         ),
     ] = None,
     figure: Annotated[

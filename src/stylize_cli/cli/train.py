@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import inputs, learning, options
+from stylize_cli.cli import completion, inputs, learning, options
 from stylize_cli.cli.console import Console
 from stylize_cli.config import START, TRAIN_PRESETS, Loss, Method, TrainPreset
 from stylize_cli.errors import StylizeError
@@ -29,7 +29,8 @@ def _number(name: str, text: str, *, metavar: str = "N", least: int = 1) -> obje
 
 
 def _text(name: str, metavar: str, text: str) -> object:
-    return typer.Option(name, metavar=metavar, help=text)
+    complete = completion.of_layers if metavar.startswith("LAYER") else None
+    return typer.Option(name, metavar=metavar, help=text, autocompletion=complete)
 
 
 def train(
@@ -110,6 +111,7 @@ def train(
             "--content-layers",
             metavar="LAYER",
             help="Where the photo is matched.",
+            autocompletion=completion.of_layers,
         ),
     ] = None,
     style_layers: Annotated[

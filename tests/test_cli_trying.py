@@ -1,0 +1,95 @@
+"""`optimize --try` and `models show`: sheets, with a picture under every label."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylize_cli import sheets
+from stylize_cli.cli import trying
+from stylize_cli.errors import StylizeError
+
+pytest_plugins = ["commandline", "nets"]
+
+RUN = ["optimize", "photo.png", "style.png", "--iterations", 2, "--precision", "float32"]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Lists the cells of every sheet, in rows."""
+    calls, draw = [], sheets.draw
+
+    def spy(rows, *, height):
+        calls.append(rows)
+        return draw(rows, height=height)
+
+    monkeypatch.setattr(sheets, "draw", spy)
+    return calls
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style")
+def test_values_of_an_option_are_tried_on_one_sheet(stylize, drawn, pixels):
+    ran = stylize(*RUN, "--size", 32, "--try", "content-weight=0.3,1,30", "--json")
+    record = ran.record
+    assert (ran.code, record["output"]) == (0, "photo-style-try-content-weight.png")
+    assert (record["tried"], record["values"]) == ("content-weight", [0.3, 1, 30])
+    cells = dict(cell for row in drawn[0] for cell in row)
+    assert list(cells) == [f"content-weight {value}" for value in ("0.3", "1", "30")]
+    assert pixels(record["output"]).shape == (record["height"], record["width"], 3)
+    # What is tried is what the option makes by itself.
+    alone = stylize(*RUN, "--size", 32, "--content-weight", 30)
+    made = 255 * cells["content-weight 30"][0].transpose(1, 2, 0)
+    assert abs(pixels(alone.line) - made).max() <= 1
+    assert abs(cells["content-weight 30"] - cells["content-weight 0.3"]).mean() > 0.001
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style")
+def test_a_sheet_in_the_making_is_kept_after_ctrl_c(stylize, drawn, interrupt):
+    interrupt(4)  # in the second picture
+    ran = stylize(*RUN, "--size", 32, "--scales", 1, "--try", "tv-weight=0,1,2")
+    assert (ran.code, ran.line) == (130, "photo-style-try-tv-weight.png")
+    assert [label for row in drawn[0] for label, _ in row][:1] == ["tv-weight 0"]
+    assert len([cell for row in drawn[0] for cell in row]) < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("size=1,2", "--try cannot vary 'size': write --try content-weight=0.3,1,3, with one of"),
+        ("content-weight", "--try 'content-weight' has no numbers: write content-weight=0.3,1,3"),
+        ("iterations=1.5", "--try 'iterations=1.5' has no numbers"),
+        ("balance=" + ",".join("1" * 13), "--try takes 12 values at most, not 13"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(text, said):
+    with pytest.raises(StylizeError, match=f"^{said}"):
+        trying.parse(text)
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style")
+def test_all_values_are_looked_at_before_the_first_is_tried(refused):
+    assert "balance" in refused(*RUN, "--try", "balance=0.5,2")
+    assert refused(*RUN, "--try", "balance=0.5", "--save-every", 1).startswith("--try draws one")
+
+
+@pytest.mark.usefixtures("conversions")
+def test_a_model_s_styles_are_shown_on_a_sheet(stylize, refused, net, drawn, photo, tmp_path):
+    net(name="net.pt")
+    ran = stylize("models", "show", "net.pt", "--photo", photo)
+    assert (ran.code, ran.out) == (0, b"net-styles.png\n")
+    cells = dict(cell for row in drawn[0] for cell in row)
+    assert list(cells) == ["monet", "munch", "hokusai"]
+    run = ["apply", "net.pt", photo, "--style", "munch", "--size", 320, "-o", "a.png"]
+    assert stylize(*run).code == 0
+    with Image.open(tmp_path / "a.png") as alone:
+        made = np.asarray(alone) / 255
+    assert abs(cells["munch"][0].transpose(1, 2, 0) - made).max() < 0.05
+    assert refused("models", "show", "net.pt").startswith("net-styles.png is there already")
+    net("upscaler", name="sr.pt")
+    assert refused("models", "show", "sr.pt").startswith("sr.pt has no styles to show")
+
+
+def test_pictures_are_laid_out_about_square():
+    cells = [(str(number), np.zeros((2, 3, 4), np.float32)) for number in range(5)]
+    rows = sheets.grid(cells)
+    assert [[label for label, _ in row] for row in rows] == [["0", "1", "2"], ["3", "4"]]
+    assert rows[0][0][1].shape == (1, 3, 2, 3)
