@@ -16,6 +16,7 @@ from stylize_cli.cli import (
     info,
     models,
     optimize,
+    page,
     reconstruct,
     streams,
     texture,
@@ -38,6 +39,7 @@ app.command("train")(train.train)
 app.command("apply")(apply.apply)
 app.command("texture")(texture.texture)
 app.command("blend")(blend.blend)
+app.command("page")(page.page)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
