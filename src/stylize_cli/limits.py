@@ -167,8 +167,8 @@ def plan(
     """How to stay within so many bytes; None where nothing will do.
 
     A picture is looked at as a whole where that fits. If not, tile by tile: with all of L-BFGS'
-    history if that leaves room for tiles that are not all halo, or else with less. Neural neighbours
-    are matched over whole pictures.
+    history if that leaves room for tiles that are not all halo, or else with less. Neural
+    neighbours are matched over whole pictures.
     """
     if estimate(size, config, dtype) <= free:
         return Plan(config.history, math.prod(size), 0)

@@ -17,6 +17,7 @@ from stylize_cli.cli import (
     mistakes,
     models,
     optimize,
+    page,
     reconstruct,
     streams,
     texture,
@@ -46,6 +47,7 @@ app.command("texture", short_help="Make textures of any size from noise.")(textu
 app.command("blend", short_help="Mix the styles of one model: a picture, a strip or a grid.")(
     blend.blend
 )
+app.command("page", short_help="Play with styles in the browser, on this machine only.")(page.page)
 app.command("evaluate", short_help="Measure how close results are to a style and a photo.")(
     evaluate.evaluate
 )

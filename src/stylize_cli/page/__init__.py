@@ -1,0 +1,1 @@
+"""The page: all of stylize in a browser, on this machine only."""

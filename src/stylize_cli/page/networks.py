@@ -1,0 +1,65 @@
+"""The trained networks that the page offers, opened when they are first used."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stylize_cli import models
+from stylize_cli.api import network
+from stylize_cli.api.network import Network
+
+KINDS = {"texture": "texture", "super-resolution": "enlarge"}  # all other methods paint
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A network to choose.
+
+    Attributes:
+        name: of a model, or its file.
+        kind: what it does: paint, texture or enlarge.
+        styles: that it paints in.
+        mixes: whether these can be mixed.
+    """
+
+    name: str
+    kind: str
+    styles: tuple[str, ...]
+    mixes: bool
+
+
+class Networks:
+    """Networks by name; only one thread may ask for them."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Network] = {}
+        self.offers: Mapping[str, Offer] = {
+            name: _offer(name, model.method, model.styles) for name, model in _here().items()
+        }
+
+    def __getitem__(self, name: str) -> Network:
+        if name not in self._open:
+            self._open[name] = network.load(name)
+        return self._open[name]
+
+    def add(self, file: str) -> Offer:
+        """Offers the network in a file on this machine.
+
+        Raises:
+            StylizeError: there is none, or it cannot be read.
+        """
+        path = os.path.expanduser(file.strip())  # noqa: PTH111 - without HOME too
+        about = self[path].engine.about
+        offer = _offer(path, about.method, about.styles)
+        self.offers = {**self.offers, path: offer}
+        return offer
+
+
+def _here() -> models.Models:
+    """The models on this disk, bundled ones first, which also win."""
+    bundled = models.bundled()
+    return {**bundled, **models.downloaded(), **bundled}
+
+
+def _offer(name: str, method: str, styles: tuple[str, ...]) -> Offer:
+    return Offer(name, KINDS.get(method, "paint"), styles, mixes=method == "conditional")

@@ -1,0 +1,296 @@
+// The page: what is chosen, what is shown, and what is asked for. All state that must outlive a
+// reload is the program's, but for the choice, which is this tab's.
+
+import { call, give, post, urls, watch } from "./api.js";
+import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
+import { $, arrows, duration, words } from "./dom.js";
+import { drawJobs, drawMade, drawPictures, drawStyles, styleCells } from "./lists.js";
+import { drawMixture, startPad } from "./mixing.js";
+import { showGlimpse, showJob, showMade, showPhoto, startStage } from "./stage.js";
+
+const SIZES = { paint: [null, 512, 768, 1024, 1536, 2048], optimize: [256, 384, 512, 768, 1024, 1536] };
+const VERBS = { paint: "Paint", optimize: "Optimise", texture: "Make", enlarge: "Enlarge" };
+let received = 0; // when the last snapshot was
+let shown = { what: "glimpse" }; // or photo, job or made, with its id
+
+// ---- what is drawn ----
+
+function draw() {
+  settle();
+  const { kind } = choice;
+  for (const tab of document.querySelectorAll("[role=tab]")) {
+    tab.setAttribute("aria-selected", String(tab.dataset.kind === kind));
+    tab.tabIndex = tab.dataset.kind === kind ? 0 : -1;
+  }
+  $("controls").setAttribute("aria-labelledby", `tab-${kind}`);
+  for (const part of document.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(kind);
+  drawPictures($("photos"), photos(), {
+    role: "photo", chosen: new Set([choice.photo]), onChoose: choosePhoto, onRemove: remove, onAdd: () => pick("photo"),
+  });
+  drawPictures($("paintings"), server.pictures.filter((one) => one.role === "style"), {
+    role: "style", chosen: new Set(paintings.keys()), onChoose: (id) => change(paintings, id, true), onRemove: remove, onAdd: () => pick("style"),
+  });
+  drawNetworks();
+  drawStyleGroup();
+  drawSizes();
+  for (const output of document.querySelectorAll("output[for]")) output.value = `${Math.round(100 * $(output.htmlFor.value).value)} %`;
+  $("go").textContent = VERBS[kind];
+  drawMade(server.made, (id) => show({ what: "made", id }));
+  drawWork();
+  drawStage();
+}
+
+function drawNetworks() {
+  const names = offers().map((one) => one.name);
+  if ($("network").dataset.names !== names.join("\n")) {
+    $("network").dataset.names = names.join("\n");
+    $("network").replaceChildren(...names.map((name) => new Option(name.split(/[\\/]/).pop(), name)));
+  }
+  $("network").value = network()?.name ?? "";
+}
+
+function drawStyleGroup() {
+  const net = network();
+  const painting = choice.kind === "paint" && net;
+  $("styles-group").hidden = !painting || net.styles.length < 2;
+  $("mix-label").hidden = !net?.mixes;
+  if (painting) {
+    const cells = styleCells(net, choice.photo);
+    drawStyles(cells, new Set(styles.keys()), (name) => change(styles, name, $("mix").checked && net.mixes));
+    drawMixture(styles, cells, mixed);
+  } else if (choice.kind === "optimize") {
+    drawMixture(paintings, new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
+  } else $("mixture").hidden = true;
+}
+
+function pictureCell(one) {
+  const image = `url("${urls.thumbnail(one.id)}")`;
+  const paint = ({ style }) => Object.assign(style, { backgroundImage: image, backgroundSize: "cover" });
+  return { label: one.name, image, paint };
+}
+
+function drawSizes() {
+  const sizes = SIZES[choice.kind];
+  if (!sizes) return;
+  if ($("size").dataset.kind !== choice.kind) {
+    $("size").dataset.kind = choice.kind;
+    $("size").replaceChildren(...sizes.map((px) => new Option(px ? `${px} px` : "The photo’s own", px ?? "")));
+  }
+  $("size").value = choice.sizes[choice.kind] ?? "";
+}
+
+function drawWork() {
+  drawJobs(server.jobs, (performance.now() - received) / 1000, stop, (id) => show({ what: "job", id }));
+}
+
+function drawStage() {
+  const job = server.jobs.find((one) => one.id === shown.id);
+  const made = server.made.find((one) => one.id === shown.id);
+  const photo = server.pictures.find((one) => one.id === choice.photo);
+  if (made) showMade(made, server.pictures.some((one) => one.id === made.photo) ? made.photo : null);
+  else if (job) showJob(job);
+  else if (shown.what === "glimpse" && shown.blob) showGlimpseOnce();
+  else if (photo && choice.kind !== "texture") showPhoto(photo.id, `${photo.name} · ${photo.width} × ${photo.height} px`);
+}
+
+function showGlimpseOnce() {
+  const caption = [...styles].map(([name]) => words(name)).join(" + ") || words(network()?.name ?? "");
+  showGlimpse(shown.blob, choice.photo, caption);
+}
+
+function show(what) {
+  shown = what;
+  draw();
+}
+
+function say(text) {
+  $("error").textContent = text;
+  $("error").hidden = !text;
+}
+
+// ---- glimpses: one in flight, and then the newest wish ----
+
+let asking = false;
+let next = null;
+
+async function glimpse(fine) {
+  const net = network();
+  if (choice.kind !== "paint" || !net || !choice.photo) return;
+  if (asking) { next = fine; return; }
+  asking = true;
+  try {
+    const blob = await (await post(`/api/glimpse${fine ? "?fine" : ""}`, wish())).blob();
+    if (choice.kind === "paint" && shown.what === "glimpse") show({ what: "glimpse", blob });
+    say("");
+  } catch (error) { say(error.message); }
+  asking = false;
+  if (next !== null) { const wanted = next; next = null; glimpse(wanted); }
+}
+
+// ---- what happens ----
+
+function changed({ fine = true, look = true } = {}) {
+  remember();
+  if (look) shown = choice.kind === "paint" ? { what: "glimpse", blob: shown.blob } : { what: "photo" };
+  draw();
+  if (look) glimpse(fine);
+  plan();
+}
+
+let planned;
+function plan() {
+  clearTimeout(planned);
+  planned = setTimeout(async () => {
+    try {
+      const { command, seconds } = await (await post("/api/plan", wish())).json();
+      $("command").textContent = command;
+      $("plan").textContent = seconds === null ? "" : `Takes about ${duration(seconds)}`;
+      $("go").disabled = false;
+    } catch (error) {
+      $("command").textContent = "";
+      $("plan").textContent = error.message;
+      $("go").disabled = true;
+    }
+  }, 120);
+}
+
+function mixed(given, done) {
+  for (const [name, weight] of given) weights().set(name, weight);
+  changed({ fine: done, look: choice.kind === "paint" });
+}
+
+function change(map, name, several) {
+  toggle(map, name, several);
+  changed();
+}
+
+function choosePhoto(id) {
+  choice.photo = id;
+  changed();
+}
+
+async function attempt(work) {
+  try { say(""); return await work(); } catch (error) { say(error.message); return null; }
+}
+
+async function begin() {
+  const job = await attempt(async () => (await post("/api/jobs", wish())).json());
+  if (job) show({ what: "job", id: job.id });
+}
+
+const stop = (id) => attempt(() => call("DELETE", `/api/jobs/${id}`));
+const remove = (id) => attempt(() => call("DELETE", `/api/pictures/${id}`));
+
+async function take(files, role) {
+  for (const file of files) {
+    const given = await attempt(() => give(file, role));
+    if (!given) return;
+    if (!server.pictures.some((one) => one.id === given.id)) server.pictures.push(given);
+    if (role === "style") change(paintings, given.id, true);
+    else choosePhoto(given.id);
+  }
+}
+
+function pick(role) {
+  $("upload").dataset.role = role;
+  $("upload").click();
+}
+
+function startDrops() {
+  const files = (event) => [...(event.dataTransfer?.files ?? [])];
+  let inside = 0;
+  const has = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => { if (has(event)) { inside += 1; $("drop").hidden = false; } });
+  addEventListener("dragleave", () => { inside = Math.max(0, inside - 1); $("drop").hidden = inside === 0; });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    inside = 0;
+    $("drop").hidden = true;
+    const onStyles = choice.kind === "optimize" && $("paintings").contains(event.target);
+    take(files(event), onStyles ? "style" : "photo");
+  });
+  addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])], "photo"));
+}
+
+function startControls() {
+  for (const [id, value] of Object.entries(choice.fields)) {
+    if ($(id).type === "checkbox") $(id).checked = value; else $(id).value = value;
+  }
+  for (const tab of document.querySelectorAll("[role=tab]")) tab.onclick = () => { choice.kind = tab.dataset.kind; say(""); changed(); };
+  for (const id of ["strength", "balance"]) {
+    $(id).oninput = () => changed({ fine: false, look: id === "strength" });
+    $(id).onchange = () => changed({ look: id === "strength" });
+  }
+  for (const id of ["iterations", "width", "height", "seed"]) $(id).oninput = () => changed({ look: false });
+  $("colors").onchange = () => changed({ look: choice.kind === "paint" });
+  $("mix").onchange = () => { while (!$("mix").checked && styles.size > 1) styles.delete([...styles.keys()].pop()); changed(); };
+  $("network").onchange = () => { choice.networks[choice.kind] = $("network").value; changed(); };
+  $("size").onchange = () => { choice.sizes[choice.kind] = Number($("size").value) || null; changed({ look: choice.kind === "paint" }); };
+  $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 2 ** 32); changed({ look: false }); };
+  $("own").onsubmit = (event) => { event.preventDefault(); openOwn(); };
+  $("go").onclick = begin;
+  $("copy").onclick = async () => {
+    await navigator.clipboard.writeText($("command").textContent);
+    $("copy").textContent = "Copied";
+    setTimeout(() => ($("copy").textContent = "Copy"), 1500);
+  };
+  $("upload").onchange = async () => { await take([...$("upload").files], $("upload").dataset.role); $("upload").value = ""; };
+  $("reuse").onclick = async () => {
+    const { made, name } = $("reuse").dataset;
+    const blob = await (await call("GET", urls.made(made, "png"))).blob();
+    take([new File([blob], name)], "photo");
+  };
+}
+
+async function openOwn() {
+  const offer = await attempt(async () => (await post("/api/networks", { file: $("file").value })).json());
+  if (!offer) return;
+  if (!server.networks.some((one) => one.name === offer.name)) server.networks.push(offer);
+  choice.kind = offer.kind;
+  choice.networks[offer.kind] = offer.name;
+  changed();
+}
+
+// ---- the program behind it ----
+
+let lost = false;
+
+function onLost() {
+  lost = true;
+  say("stylize page has ended: start it again in the terminal");
+}
+
+function onSnapshot(snapshot) {
+  if (lost) say("");
+  lost = false;
+  const first = !received;
+  const before = { ...server };
+  Object.assign(server, snapshot);
+  received = performance.now();
+  if (first && server.jobs.length) shown = { what: "job", id: server.jobs[0].id };
+  else if (first && choice.kind !== "paint" && server.made.length) shown = { what: "made", id: server.made[0].id };
+  announce(before, first);
+  draw();
+  if (first) { say(""); plan(); if (!shown.id) glimpse(true); }
+}
+
+function announce(before, first) {
+  const fresh = server.made.find((one) => !before.made.some((old) => old.id === one.id));
+  const failed = server.jobs.find((job) => job.state === "failed" && !before.jobs.some((old) => old.id === job.id && old.state === "failed"));
+  if (failed) $("status").textContent = `error: ${failed.error}`;
+  else if (fresh && !first) $("status").textContent = `Done: ${fresh.title}`;
+  if (fresh) plan();
+}
+
+history.replaceState(null, "", "/"); // the token stays out of sight
+startControls();
+startDrops();
+startStage(() => drawStage());
+startPad(() => [...weights().keys()], mixed);
+arrows($("photos"), { choose: true });
+arrows(document.querySelector(".tabs"), { choose: true });
+arrows($("styles"), { choose: false });
+arrows($("paintings"), { choose: false });
+setInterval(drawWork, 1000);
+watch(onSnapshot, onLost);

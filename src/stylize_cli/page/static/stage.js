@@ -1,0 +1,86 @@
+// The large picture: a glimpse, one in the making, or one that is made.
+
+import { urls } from "./api.js";
+import { $, duration } from "./dom.js";
+
+let glimpsed = { blob: null, source: "" };
+
+export function showPhoto(id, caption) {
+  show(urls.photo(id), { caption });
+}
+
+export function showGlimpse(blob, photo, caption) {
+  if (glimpsed.blob !== blob) {
+    const old = glimpsed.source;
+    glimpsed = { blob, source: URL.createObjectURL(blob) };
+    if (old) setTimeout(() => URL.revokeObjectURL(old), 2000); // when it is no longer shown
+  }
+  show(glimpsed.source, { photo, caption, badge: "Preview" });
+}
+
+export function showJob(job) {
+  if (job.shown) show(urls.emerging(job), { caption: job.title, badge: "In the making", losses: job.losses });
+  else labels({ caption: job.title, badge: job.state === "running" ? job.task : "Waiting" });
+}
+
+export function showMade(made, photo) {
+  const caption = `${made.title} · ${made.width} × ${made.height} px · ${duration(made.seconds)}`;
+  show(urls.made(made.id, "png"), { caption, photo, made });
+}
+
+function show(source, options) {
+  const picture = $("picture");
+  if (picture.getAttribute("src") !== source) {
+    // The old one stays until the new one is there, so that nothing flickers.
+    const next = new Image();
+    picture.dataset.next = source;
+    next.onload = () => picture.dataset.next === source && (picture.src = source);
+    next.src = source;
+  }
+  labels(options);
+}
+
+function labels({ caption = "", badge = "", photo = null, made = null, losses = [] }) {
+  $("caption").textContent = caption;
+  $("picture").alt = caption;
+  $("badge").textContent = badge;
+  $("badge").hidden = !badge;
+  $("actions").hidden = !photo && !made;
+  for (const id of ["png", "jpg", "reuse"]) $(id).hidden = !made;
+  if (made) {
+    for (const id of ["png", "jpg"]) {
+      $(id).href = urls.made(made.id, id);
+      $(id).download = `${made.filename}.${id}`;
+    }
+    $("reuse").dataset.made = made.id;
+    $("reuse").dataset.name = `${made.filename}.png`;
+  }
+  $("compare").parentElement.hidden = !photo;
+  const split = Boolean(photo) && $("compare").checked;
+  if (split && $("before").getAttribute("src") !== urls.photo(photo)) $("before").src = urls.photo(photo);
+  $("before").hidden = $("divide").hidden = !split;
+  drawCurve(losses);
+}
+
+export function startStage(redraw) {
+  $("compare").onchange = redraw;
+  $("divide").oninput = () => $("before").style.setProperty("--at", `${$("divide").value}%`);
+}
+
+function drawCurve(losses) {
+  const canvas = $("curve");
+  canvas.hidden = losses.length < 3;
+  if (canvas.hidden) return;
+  const pen = canvas.getContext("2d");
+  const { width, height } = canvas;
+  const logs = losses.map((loss) => Math.log(Math.max(loss, 1e-12)));
+  const [least, most] = [Math.min(...logs), Math.max(...logs)];
+  pen.clearRect(0, 0, width, height);
+  pen.strokeStyle = getComputedStyle(document.body).getPropertyValue("--accent");
+  pen.lineWidth = 3;
+  pen.lineJoin = "round";
+  pen.beginPath();
+  logs.forEach((log, i) =>
+    pen.lineTo(8 + (i / (logs.length - 1)) * (width - 16), 8 + ((most - log) / (most - least || 1)) * (height - 16)));
+  pen.stroke();
+}
