@@ -84,8 +84,14 @@ def test_a_model_s_styles_are_shown_on_a_sheet(stylize, refused, net, drawn, pho
         made = np.asarray(alone) / 255
     assert abs(cells["munch"][0].transpose(1, 2, 0) - made).max() < 0.05
     assert refused("models", "show", "net.pt").startswith("net-styles.png is there already")
+
+
+@pytest.mark.usefixtures("conversions")
+def test_a_model_without_styles_shows_none(stylize, net):
     net("upscaler", name="sr.pt")
-    assert refused("models", "show", "sr.pt").startswith("sr.pt has no styles to show")
+    ran = stylize("models", "show", "sr.pt")
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.startswith("error: sr.pt has no styles to show")
 
 
 def test_pictures_are_laid_out_about_square():
