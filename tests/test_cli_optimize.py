@@ -166,7 +166,7 @@ def test_a_seed_is_one_picture(painted, pair):
     [
         ("", {}),
         ("--scales 1", {"scales": 1}),
-        ("--content-weight 0.25", {"content_weight": 0.25}),
+        ("--balance 0.25", {"balance": 0.25}),
         ("--style-scale 2", {"style_scale": 2.0}),
         ("--pool avg", {"pool": "avg"}),
     ],
@@ -188,7 +188,7 @@ def test_neighbours_has_its_own_settings(stylize, monkeypatch, options, changed)
 @pytest.mark.parametrize(
     "option",
     [
-        *("optimizer adam", "init noise", "style-weight 2", "tv-weight 1"),
+        *("optimizer adam", "init noise", "content-weight 2", "style-weight 2", "tv-weight 1"),
         *("content-layers relu2_1", "style-layers relu2_1"),
     ],
 )
@@ -362,9 +362,9 @@ def test_ctrl_c_saves_what_as_many_iterations_would_have(stylize, interrupt, pai
     expected = painted(*run, "--iterations", 3)
     interrupt(4)
     ran = stylize(*run, "--iterations", 9, "--json", "--plot", "loss.png")
-    assert (ran.code, ran.record["output"]) == (130, "photo-style.png")
+    assert (ran.code, ran.record["output"]) == (130, "photo-style-32.png")
     assert ran.err.endswith("interrupted: keeping the best so far\n")
-    assert (tmp_path / "photo-style.png").read_bytes() == expected
+    assert (tmp_path / "photo-style-32.png").read_bytes() == expected
     assert (tmp_path / "loss.png").exists()
 
 

@@ -579,7 +579,7 @@ NOT_ADDED = {
     "--to pair.pt": r"--add-style IMAGE and --to MODEL\.pt go together: give both",
     "--to pair.pt --add-style new.png --width 4": r"--add-style trains one row of a model: .*",
     "--to pair.pt --add-style new.png -o pair.pt": r"pair\.pt is an input and would be .*",
-    "--to photo.png --add-style new.png": r"photo\.png is not a file of stylize, .*",
+    "--to photo.png --add-style new.png": r"photo\.png is a picture, no model: .*",
     "--to none.pt --add-style new.png": r"there is no model file none\.pt.*",
     "--to pair.state.pt --add-style new.png -o x.pt": r"pair\.state\.pt is a file of .*",
 }
@@ -757,7 +757,7 @@ def test_a_style_without_photos_is_a_texture(stylize):
     run = ["train", "--style", "style.png", "--levels", "2", "--size", "32", "--steps", "2"]
     ran = stylize(*run, "--batch-size", "1", "--json")
     assert (ran.code, ran.record["method"], ran.record["output"]) == (0, "texture", "style.pt")
-    assert "noise, 2 steps of 1 samples" in ran.err
+    assert "noise, 2 steps of 1 sample of" in ran.err
     assert "the best on fixed noise" in ran.err
     made = checkpoints.load(Path("style.pt"))
     assert made.arguments == {"levels": 2, "norm": "instance", "image": False, "width": 8}

@@ -17,7 +17,7 @@ CONFIG = replace(
     NEIGHBOURS,
     iterations=8,
     scales=1,
-    content_weight=0.5,
+    balance=0.5,
     colour_weight=2.0,
     layers=("relu1_1", "relu2_2", "relu3_1"),
 )

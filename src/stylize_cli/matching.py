@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylize_cli.descriptors import MARGIN, Describe
+from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation, Objective
 
 CELL = 4  # px a side (released code)
@@ -83,19 +83,16 @@ def _means(image: Tensor) -> Tensor:
 
 
 def _in_cells(layer: str, maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """A layer's maps over their number, less the mirrored margin, one value a cell.
+    """A layer's maps over their number, one value a cell of a picture of that size.
 
     Finer maps are averaged, where the authors take every fourth value, and coarser interpolated.
     """
     step = 2 ** (int(layer[4]) - 1)
-    height, width = (math.ceil(side / step) for side in size)
-    margin = MARGIN // step
-    own = maps[..., margin : margin + height, margin : margin + width]
     grid = grid_of(size)
     if step > CELL:
-        cells = F.interpolate(own, grid, mode="bilinear", align_corners=False)
+        cells = F.interpolate(maps, grid, mode="bilinear", align_corners=False)
     else:
-        cells = own if step == CELL else F.adaptive_avg_pool2d(own, grid)
+        cells = maps if step == CELL else F.adaptive_avg_pool2d(maps, grid)
     return cells / maps.shape[1]
 
 
