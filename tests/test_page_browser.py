@@ -69,7 +69,8 @@ def address(rooms):
     """Of the page, token included, served as `stylize page` does."""
     gate = Gate(server.app(rooms))
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(gate, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    quiet = {"log_config": None, "log_level": "critical", "lifespan": "off"}
+    config = uvicorn.Config(gate, **quiet, timeout_graceful_shutdown=1)
     serving = uvicorn.Server(config)
     thread = threading.Thread(target=serving.run, args=([listener],))
     thread.start()

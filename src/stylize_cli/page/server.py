@@ -120,15 +120,15 @@ class _Page:
         return Response(data, media_type="image/jpeg")
 
     async def plan(self, request: Request) -> Response:
-        """The command line of a wish, and about how long it will take."""
-        wish = wishes.parse(await _json(request))
-        making.check(wish, self.studio.shelf)
-        return JSONResponse(
-            {
-                "command": wishes.command(wish, self.studio.shelf),
-                "seconds": self.studio.expected(wish),
-            }
-        )
+        """The command line of a wish and about how long it will take, or what is missing."""
+        wish, rooms = wishes.parse(await _json(request)), self.studio
+        try:
+            making.check(wish, rooms.shelf)
+            command = wishes.command(wish, rooms.shelf)
+        except StylizeError as error:
+            return JSONResponse({"command": "", "seconds": None, "missing": str(error)})
+        seconds = rooms.expected(wish)
+        return JSONResponse({"command": command, "seconds": seconds, "missing": ""})
 
     async def begin(self, request: Request) -> Response:
         job = self.studio.add(wishes.parse(await _json(request)))
@@ -148,11 +148,10 @@ class _Page:
     async def made(self, request: Request) -> Response:
         """A picture of this sitting as a file."""
         one, suffix = self.studio.find(request.path_params["id"]), request.path_params["suffix"]
-        kept = {**FOREVER, "Content-Disposition": f'inline; filename="{one.id}.{suffix}"'}
         if suffix == "png":
-            return Response(one.data, media_type="image/png", headers=kept)
+            return Response(one.data, media_type="image/png", headers=FOREVER)
         data = await self._soon(lambda: Picture(one.data).encoded("JPEG"))
-        return Response(data, media_type="image/jpeg", headers=kept)
+        return Response(data, media_type="image/jpeg", headers=FOREVER)
 
     async def made_thumbnail(self, request: Request) -> Response:
         one = self.studio.find(request.path_params["id"])
