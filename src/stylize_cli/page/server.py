@@ -139,11 +139,11 @@ class _Page:
         return Response(status_code=204)
 
     async def emerging(self, request: Request) -> Response:
-        """The best picture so far of the job at work."""
+        """The best picture so far of the job at work, or what has just become of it."""
         for job in self.studio.jobs:
             if job.id == request.path_params["id"] and job.now.picture is not None:
                 return _jpeg(await asyncio.to_thread(job.now.picture.encoded, "JPEG", quality=85))
-        raise StylizeError("there is no picture of it yet: wait for the first")
+        return Response(self.studio.find(request.path_params["id"]).data, media_type="image/png")
 
     async def made(self, request: Request) -> Response:
         """A picture of this sitting as a file."""

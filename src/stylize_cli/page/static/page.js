@@ -145,7 +145,7 @@ function plan() {
     try {
       const { command, seconds, missing } = await (await post("/api/plan", wish())).json();
       $("command").textContent = command;
-      $("plan").textContent = missing || (seconds === null ? "" : `Takes ${about(seconds)}`);
+      $("plan").textContent = missing || (seconds === null ? "How long it takes shows once it runs" : `Takes ${about(seconds)}`);
       $("go").disabled = Boolean(missing);
     } catch (error) { say(error.message); }
   }, 120);
