@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -169,6 +169,8 @@ def _told(answer: Answer) -> Answer:
             return await answer(request)
         except StylizeError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
         except Exception as error:
             return JSONResponse({"error": studio.sentence(error)}, status_code=500)
 
@@ -186,16 +188,19 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The bytes that are sent, read no further than they may go.
+    """The bytes that are sent, of which no more than may be are kept.
+
+    The rest is read all the same: a browser that still sends would not hear the answer.
 
     Raises:
         StylizeError: there are more.
     """
-    data = bytearray()
+    data, length = bytearray(), 0
     async for chunk in request.stream():
-        data += chunk
-        if len(data) > most:
-            raise StylizeError(f"the file is too large: give at most {most >> 20} MiB")
+        length += len(chunk)
+        data += chunk if length <= most else b""
+    if length > most:
+        raise StylizeError(f"the file is too large: give at most {most >> 20} MiB")
     return bytes(data)
 
 
