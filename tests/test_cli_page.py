@@ -48,7 +48,8 @@ def test_it_prints_its_address_and_ends_at_once(started):
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
     answer.read()
     line.request("GET", "/api/events", headers={"Cookie": cookie})
-    assert line.getresponse().read(6) == b"data: "  # and stays open
+    events = line.getresponse()
+    assert events.read(6) == b"data: "  # and stays open
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
@@ -56,6 +57,8 @@ def test_it_prints_its_address_and_ends_at_once(started):
     out, err = process.communicate()
     assert out == ""
     assert "Traceback" not in err
+    events.close()
+    line.close()
 
 
 def test_a_port_that_is_taken(refused):

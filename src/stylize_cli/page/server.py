@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -120,15 +120,15 @@ class _Page:
         return Response(data, media_type="image/jpeg")
 
     async def plan(self, request: Request) -> Response:
-        """The command line of a wish, and about how long it will take."""
-        wish = wishes.parse(await _json(request))
-        making.check(wish, self.studio.shelf)
-        return JSONResponse(
-            {
-                "command": wishes.command(wish, self.studio.shelf),
-                "seconds": self.studio.expected(wish),
-            }
-        )
+        """The command line of a wish and about how long it will take, or what is missing."""
+        wish, rooms = wishes.parse(await _json(request)), self.studio
+        try:
+            making.check(wish, rooms.shelf)
+            command = wishes.command(wish, rooms.shelf)
+        except StylizeError as error:
+            return JSONResponse({"command": "", "seconds": None, "missing": str(error)})
+        seconds = rooms.expected(wish)
+        return JSONResponse({"command": command, "seconds": seconds, "missing": ""})
 
     async def begin(self, request: Request) -> Response:
         job = self.studio.add(wishes.parse(await _json(request)))
@@ -139,20 +139,19 @@ class _Page:
         return Response(status_code=204)
 
     async def emerging(self, request: Request) -> Response:
-        """The best picture so far of the job at work."""
+        """The best picture so far of the job at work, or what has just become of it."""
         for job in self.studio.jobs:
             if job.id == request.path_params["id"] and job.now.picture is not None:
                 return _jpeg(await asyncio.to_thread(job.now.picture.encoded, "JPEG", quality=85))
-        raise StylizeError("there is no picture of it yet: wait for the first")
+        return Response(self.studio.find(request.path_params["id"]).data, media_type="image/png")
 
     async def made(self, request: Request) -> Response:
         """A picture of this sitting as a file."""
         one, suffix = self.studio.find(request.path_params["id"]), request.path_params["suffix"]
-        kept = {**FOREVER, "Content-Disposition": f'inline; filename="{one.id}.{suffix}"'}
         if suffix == "png":
-            return Response(one.data, media_type="image/png", headers=kept)
+            return Response(one.data, media_type="image/png", headers=FOREVER)
         data = await self._soon(lambda: Picture(one.data).encoded("JPEG"))
-        return Response(data, media_type="image/jpeg", headers=kept)
+        return Response(data, media_type="image/jpeg", headers=FOREVER)
 
     async def made_thumbnail(self, request: Request) -> Response:
         one = self.studio.find(request.path_params["id"])
@@ -170,6 +169,8 @@ def _told(answer: Answer) -> Answer:
             return await answer(request)
         except StylizeError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody reads
         except Exception as error:
             return JSONResponse({"error": studio.sentence(error)}, status_code=500)
 
@@ -187,16 +188,19 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The bytes that are sent, read no further than they may go.
+    """The bytes that are sent, of which no more than may be are kept.
+
+    The rest is read all the same: a browser that still sends would not hear the answer.
 
     Raises:
         StylizeError: there are more.
     """
-    data = bytearray()
+    data, length = bytearray(), 0
     async for chunk in request.stream():
-        data += chunk
-        if len(data) > most:
-            raise StylizeError(f"the file is too large: give at most {most >> 20} MiB")
+        length += len(chunk)
+        data += chunk if length <= most else b""
+    if length > most:
+        raise StylizeError(f"the file is too large: give at most {most >> 20} MiB")
     return bytes(data)
 
 

@@ -86,7 +86,7 @@ def parse(given: object) -> Wish:
 def title(wish: Wish, shelf: Shelf) -> str:
     """What a person calls it, such as "photo, munch-scream"."""
     parts = [_stem(wish, shelf)]
-    parts += [name for name, _ in _named_styles(wish, shelf)]
+    parts += [Path(name).stem for name, _ in _named_styles(wish, shelf)]
     return ", ".join(part for part in parts if part)
 
 
@@ -109,16 +109,16 @@ def _paint(wish: Wish, shelf: Shelf) -> list[str]:
     several = len(wish.styles) > 1
     words = ["blend" if several else "apply", wish.model, _path(photo)]
     for name, weight in wish.styles:
-        words += ["--style", f"{name}:{weight:g}" if several else name]
-    words += [] if wish.strength == 1 else ["--strength", f"{wish.strength:g}"]
+        words += ["--style", f"{name}:{weight:.12g}" if several else name]
+    words += [] if wish.strength == 1 else ["--strength", f"{wish.strength:.12g}"]
     return words + _common(wish)
 
 
 def _optimize(wish: Wish, shelf: Shelf) -> list[str]:
     pictures = [shelf[wish.photo].name, *(name for name, _ in _named_styles(wish, shelf))]
-    words = ["optimize", *map(_path, pictures), "--balance", f"{wish.balance:g}"]
+    words = ["optimize", *map(_path, pictures), "--balance", f"{wish.balance:.12g}"]
     if len(wish.styles) > 1:
-        words += ["--style-blend", ",".join(f"{share:g}" for _, share in wish.styles)]
+        words += ["--style-blend", ",".join(f"{share:.12g}" for _, share in wish.styles)]
     words += [] if wish.iterations is None else ["--iterations", str(wish.iterations)]
     return words + _common(wish)
 

@@ -31,7 +31,7 @@ export function wish() {
   if (kind === "enlarge") return { kind, model: network()?.name ?? "", photo: choice.photo };
   const common = { kind, photo: choice.photo, styles: Object.fromEntries(weights()), size: choice.sizes[kind], keep_colors: $("colors").checked };
   if (kind === "paint") return { ...common, model: network()?.name ?? "", strength: Number($("strength").value) };
-  return { ...common, balance: Number($("balance").value), iterations: whole("iterations") };
+  return { ...common, balance: Number($("balance").value), iterations: whole("iterations") || null };
 }
 
 // Puts what is gone out of the choice, and something in where nothing is chosen.

@@ -39,9 +39,11 @@ export function arrows(parent, { choose }) {
 }
 
 export function duration(seconds) {
-  if (seconds < 1) return "under a second";
+  if (seconds < 0.95) return "under a second";
   if (seconds < 90) return `${Math.round(seconds)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+export const about = (seconds) => (seconds < 0.95 ? "" : "about ") + duration(seconds);
 
 export const words = (name) => name.replace(/\.[a-z0-9]+$/i, "").replaceAll(/[-_]/g, " ");

@@ -1,7 +1,7 @@
 // The rows of pictures, styles and jobs.
 
 import { urls } from "./api.js";
-import { $, duration, make, redraw, words } from "./dom.js";
+import { $, about, duration, make, redraw, words } from "./dom.js";
 
 export function drawPictures(parent, pictures, { role, chosen, onChoose, onRemove, onAdd }) {
   const several = role === "style";
@@ -93,7 +93,7 @@ function jobRow(job, onStop, onShow) {
 
 function progressOf(job, age) {
   if (job.state === "failed") return job.error;
-  const left = job.left === null ? "" : `about ${duration(Math.max(0, job.left - age))}`;
+  const left = job.left === null ? "" : about(Math.max(0, job.left - age));
   if (job.state === "waiting") return ["waiting", left && `takes ${left}`].filter(Boolean).join(" · ");
   const share = job.share ? `${Math.round(100 * job.share)} %` : "";
   return [job.task, share, duration(job.spent + age), left && `${left} left`].filter(Boolean).join(" · ");

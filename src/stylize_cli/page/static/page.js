@@ -3,10 +3,10 @@
 
 import { call, give, post, urls, watch } from "./api.js";
 import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
-import { $, arrows, duration, words } from "./dom.js";
+import { $, about, arrows, words } from "./dom.js";
 import { drawJobs, drawMade, drawPictures, drawStyles, styleCells } from "./lists.js";
 import { drawMixture, startPad } from "./mixing.js";
-import { showGlimpse, showJob, showMade, showPhoto, startStage } from "./stage.js";
+import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
 
 const SIZES = { paint: [null, 512, 768, 1024, 1536, 2048], optimize: [256, 384, 512, 768, 1024, 1536] };
 const VERBS = { paint: "Paint", optimize: "Optimise", texture: "Make", enlarge: "Enlarge" };
@@ -90,7 +90,8 @@ function drawStage() {
   if (made) showMade(made, server.pictures.some((one) => one.id === made.photo) ? made.photo : null);
   else if (job) showJob(job);
   else if (shown.what === "glimpse" && shown.blob) showGlimpseOnce();
-  else if (photo && choice.kind !== "texture") showPhoto(photo.id, `${photo.name} · ${photo.width} × ${photo.height} px`);
+  else if (choice.kind === "texture") showNothing("A texture made of noise will stand here.");
+  else if (photo) showPhoto(photo.id, `${photo.name} · ${photo.width} × ${photo.height} px`);
 }
 
 function showGlimpseOnce() {
@@ -142,15 +143,11 @@ function plan() {
   clearTimeout(planned);
   planned = setTimeout(async () => {
     try {
-      const { command, seconds } = await (await post("/api/plan", wish())).json();
+      const { command, seconds, missing } = await (await post("/api/plan", wish())).json();
       $("command").textContent = command;
-      $("plan").textContent = seconds === null ? "" : `Takes about ${duration(seconds)}`;
-      $("go").disabled = false;
-    } catch (error) {
-      $("command").textContent = "";
-      $("plan").textContent = error.message;
-      $("go").disabled = true;
-    }
+      $("plan").textContent = missing || (seconds === null ? "How long it takes shows once it runs" : `Takes ${about(seconds)}`);
+      $("go").disabled = Boolean(missing);
+    } catch (error) { say(error.message); }
   }, 120);
 }
 

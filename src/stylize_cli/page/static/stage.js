@@ -28,6 +28,13 @@ export function showMade(made, photo) {
   show(urls.made(made.id, "png"), { caption, photo, made });
 }
 
+export function showNothing(text) {
+  $("picture").removeAttribute("src");
+  delete $("picture").dataset.next;
+  $("empty").textContent = text;
+  labels({});
+}
+
 function show(source, options) {
   const picture = $("picture");
   if (picture.getAttribute("src") !== source) {
