@@ -37,6 +37,8 @@ ANNEX_B = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 BT709 = 1  # in the tables of H.273: primaries, transfer and matrix
 NEARLY = Fraction(1, 1500)  # seconds: Matroska rounds times to milliseconds
 NEVER = 10**9  # seconds
+TAIL = 2  # seconds, in which the last frame is looked for first
+HD, UNSAID = 720, 2  # lines from which on colours that are not said are BT.709's
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,10 @@ class Film:
             frame = next(self._decoded(container), None)
             if frame is None:
                 raise StylizeError(f"{self.path} has no frames: copy or download it again")
-            size = frame.height, frame.width
+            # A size in square pixels: those of tapes and discs are wider, or narrower.
+            shape = stream.sample_aspect_ratio or 1
+            width = frame.width if shape == 1 else round(frame.width * shape / 2) * 2
+            size = frame.height, width
             upright = size if abs(frame.rotation) != 90 else size[::-1]
             length = _length(container)
             clock = stream.time_base or 1 / RATE
@@ -172,7 +177,7 @@ class FilmWriter:
         self.path, self.clock, self.codec, self.left_out = path, clock, codec, list[str]()
         self._size, self._rate, self._crf, self._label = size, rate, crf, label
         self._source, self._kept = source, kept
-        self._stack = contextlib.ExitStack()
+        self._stack, self._frames = contextlib.ExitStack(), 0
 
     def __enter__(self) -> "FilmWriter":
         av = library()
@@ -199,12 +204,14 @@ class FilmWriter:
         picture.pts = round(frame.time / self.clock)
         picture.duration = round(frame.duration / self.clock)
         picture.time_base = self.clock
+        self._frames += 1
         with self._reported():
             for packet in self._stream.encode(picture):
                 self._mux(packet)
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:  # noqa: ANN401
-        keeps = kind in (None, KeyboardInterrupt)
+        has_frames = bool(self._frames or self._kept)
+        keeps = kind is None or (kind is KeyboardInterrupt and has_frames)
         with self._reported():
             try:
                 if keeps:
@@ -326,8 +333,9 @@ def kept(path: Path) -> Kept | None:
         count = sum(packet.dts is not None for packet in container.demux(stream))
     last = None
     length = film.length or Fraction(0)
-    for frame in film.frames(Span(max(Fraction(0), length - 2)), film.size):
-        last = frame
+    for start in (max(Fraction(0), length - TAIL), Fraction(0)):
+        for frame in film.frames(Span(start), film.size) if last is None else ():
+            last = frame
     if last is None:
         raise StylizeError(f"{path} has no frames to go on from: leave out --resume")
     return Kept(last.time, last.pixels, count)
@@ -380,5 +388,6 @@ def _pixels(frame: Any, size: Size) -> Samples:  # noqa: ANN401 - PyAV's
     """A frame's pixels upright, at (height, width)."""
     turns = round(frame.rotation / 90) % 4
     height, width = size if turns % 2 == 0 else size[::-1]
-    rgb = frame.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
+    colours = "ITU709" if frame.colorspace == UNSAID and frame.height >= HD else None
+    rgb = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation="BICUBIC")
     return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), turns))

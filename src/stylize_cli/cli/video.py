@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import options, reports
+from stylize_cli.cli import completion, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
+from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -37,11 +38,22 @@ def video(
         ),
     ],
     style: Annotated[
-        str | None, typer.Option("--style", metavar="NAME", help="Which of the model's styles.")
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="NAME",
+            help="Which of the model's styles.",
+            autocompletion=completion.of_styles,
+        ),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="NAME", help="The style at the end; --style is the first."),
+        typer.Option(
+            "--to",
+            metavar="NAME",
+            help="The style at the end; --style is the first.",
+            autocompletion=completion.of_styles,
+        ),
     ] = None,
     smooth: Annotated[
         float | None,
@@ -108,7 +120,7 @@ def video(
     failed = False
     for index, (clip, path) in enumerate(zip(clips, paths, strict=True)):
         try:
-            with console.progress() as on_step:
+            with console.progress("Reading the clip") as on_step:
                 made = api.video(
                     net, clip, path, style=style, to=to, strength=strength,
                     preserve_color=preserve_color, size=size, start=first or 0, end=last,
@@ -143,8 +155,11 @@ def _outputs(clips: list[str], output: str) -> list[Path]:
     One folder of frames goes into the folder itself.
 
     Raises:
-        StylizeError: -o is one file for several clips, or two clips have one name.
+        StylizeError: stdin or stdout is named, -o is one file for several clips, or two have one
+            name.
     """
+    if STDIO in (output, *clips):
+        raise StylizeError("clips are no streams: name files, not - for stdin or stdout")
     path = Path(output)
     is_folder = output.endswith(("/", "\\")) or path.is_dir() or not path.suffix
     if len(clips) == 1 and (not is_folder or Path(clips[0]).is_dir()):
