@@ -141,14 +141,14 @@ def test_without_a_terminal_every_save_is_a_line(stylize):
     assert re.fullmatch(r"step 4/4, \S+ images/s, loss \S+, 0:00:00 left", lines[1])
 
 
-def test_a_long_training_is_told_of_by_its_first_steps(stylize, monkeypatch, capsys):
+def test_a_long_training_is_told_of_by_its_first_steps(stylize, monkeypatch, capfdbinary):
     assert "this takes about" not in stylize(*PIXEL, "--steps", 5).err
     monkeypatch.setattr(Course, "seconds_left", 7500.0)
     assert "this takes about 2 h 5 min" in stylize(*PIXEL, "--steps", 5, "-o", "long.pt").err
     config = SimpleNamespace(steps=5004)
     training = SimpleNamespace(step=4, task=SimpleNamespace(config=config))
     learning._forecast(SimpleNamespace(seconds_left=7500.0, training=training), Console())
-    assert capsys.readouterr().err == (
+    assert capfdbinary.readouterr().err.decode() == (
         "this takes about 2 h 5 min at the speed of the first steps; --steps 404 would take about "
         "10 minutes\n"
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stylize_cli.api.optimize import iterate, optimize
     from stylize_cli.api.picture import Picture
     from stylize_cli.api.train import train
+    from stylize_cli.api.video import Video, video
     from stylize_cli.errors import StylizeError
 
 __version__ = "0.1.0"
@@ -21,11 +22,13 @@ __all__ = [
     "Network",
     "Picture",
     "StylizeError",
+    "Video",
     "__version__",
     "iterate",
     "load",
     "optimize",
     "train",
+    "video",
 ]
 
 _HOMES = {
@@ -33,10 +36,12 @@ _HOMES = {
     "Network": "api.network",
     "Picture": "api.picture",
     "StylizeError": "errors",
+    "Video": "api.video",
     "iterate": "api.optimize",
     "load": "api.network",
     "optimize": "api.optimize",
     "train": "api.train",
+    "video": "api.video",
 }
 
 

@@ -107,21 +107,33 @@ def write(path: Path, data: bytes, *, fix: str = "choose another folder with -o"
     Raises:
         StylizeError: the folder cannot be made or written to, or the disk is full.
     """
-    target = resolved(path)  # a link stays a link
-    partial = target.with_name(f"{_OWN}{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        try:
-            with partial.open("xb") as file:
-                file.write(data)
-                file.flush()
-                sync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with appearing(path) as partial, partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            sync(file.fileno())
     except OSError as error:
         raise StylizeError(f"cannot write {path} ({error.strerror}): {fix}") from error
+
+
+@contextlib.contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A temporary file's path beside a file, whose name it gets where nothing is raised.
+
+    Temporary files that a kill left in the folder go. Missing folders are created.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    target = resolved(path)  # a link stays a link
+    partial = target.with_name(f"{_OWN}{os.getpid()}-{uuid.uuid4().hex}{_SUFFIX}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target.parent)
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def resolved(path: Path) -> Path:

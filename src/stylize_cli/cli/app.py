@@ -22,6 +22,7 @@ from stylize_cli.cli import (
     streams,
     texture,
     train,
+    video,
 )
 from stylize_cli.cli.console import INTERRUPTED, USER_ERROR
 from stylize_cli.errors import StylizeError, is_exhausted
@@ -47,6 +48,7 @@ app.command("texture", short_help="Make textures of any size from noise.")(textu
 app.command("blend", short_help="Mix the styles of one model: a picture, a strip or a grid.")(
     blend.blend
 )
+app.command("video", short_help="Run a trained model over clips, without flicker.")(video.video)
 app.command("page", short_help="Play with styles in the browser, on this machine only.")(page.page)
 app.command("evaluate", short_help="Measure how close results are to a style and a photo.")(
     evaluate.evaluate

@@ -1,0 +1,254 @@
+"""Animated GIF, WebP and PNG, and folders of frames; nothing but Pillow reads and writes them."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stylize_cli import decoders, encoders, files, headers, images, paths
+from stylize_cli.errors import StylizeError
+from stylize_cli.frames import RATE, Frame, Kept, Samples, Size, Span
+
+FORMATS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
+READ = (*FORMATS, ".png")
+MILLISECOND = Fraction(1, 1000)
+USUAL = 100  # ms, of a frame that says 0: what browsers make of it
+NUMBER = re.compile(r"%0?\d*d")
+
+
+@dataclass(frozen=True)
+class Animation:
+    """An animated GIF, WebP or PNG.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: Path
+
+    clock = MILLISECOND
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @cached_property
+    def _image(self) -> Any:  # noqa: ANN401 - what of an image file is animated
+        data = files.contents(self.path, what="a clip")
+        try:
+            image = headers.opened(data)
+            count = int(getattr(image, "n_frames", 1))
+        except Exception as error:  # a decoder fed damaged data raises whatever it ran into
+            raise self._damaged() from error
+        if count < 2:
+            raise StylizeError(f"{self.path} is one picture: use stylize apply")
+        return image
+
+    @property
+    def size(self) -> Size:
+        """(height, width), px."""
+        width, height = self._image.size
+        return height, width
+
+    @cached_property
+    def _durations(self) -> list[int]:
+        found = []
+        for index in range(self._image.n_frames):
+            self._seek(index)
+            found.append(round(self._image.info.get("duration") or USUAL))
+        return found
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds."""
+        return sum(self._durations) * MILLISECOND
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, on average."""
+        return len(self._durations) / self.length
+
+    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+        """Its frames, on white where they are transparent."""
+        time = Fraction(0)
+        for index, duration in enumerate(self._durations):
+            if span.holds(time):
+                self._seek(index)
+                shown = self._image.convert("RGBA")
+                sheet = Image.new("RGBA", shown.size, "white")
+                opaque = Image.alpha_composite(sheet, shown).convert("RGB")
+                yield Frame(_scaled(opaque, size), time, duration * MILLISECOND)
+            time += duration * MILLISECOND
+
+    def _seek(self, index: int) -> None:
+        try:
+            self._image.seek(index)
+            self._image.load()
+        except Exception as error:  # as above
+            raise self._damaged() from error
+
+    def _damaged(self) -> StylizeError:
+        return StylizeError(f"{self.path} is damaged or cut short: copy or download it again")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of frames, in the order of their names, numbers as numbers.
+
+    Attributes:
+        path: of the folder.
+    """
+
+    path: Path
+
+    clock = 1 / RATE
+    rate = RATE
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """Its pictures.
+
+        Raises:
+            StylizeError: there are none.
+        """
+        found = [file for file in paths.look_into(self.path).files if file.parent == self.path]
+        if not found:
+            raise StylizeError(f"there are no frames in {self.path}: name a folder of pictures")
+        return sorted(found, key=_natural)
+
+    @cached_property
+    def size(self) -> Size:
+        """(height, width) of the first, px."""
+        pixels = self._read(self.files[0])
+        return pixels.shape[0], pixels.shape[1]
+
+    @property
+    def length(self) -> Fraction:
+        """Seconds."""
+        return len(self.files) / RATE
+
+    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+        """Its pictures, all at one size."""
+        for index, file in enumerate(self.files):
+            time = index / RATE
+            if span.is_over(time):
+                return
+            if span.holds(time):
+                yield Frame(_scaled(Image.fromarray(self._read(file)), size), time, 1 / RATE)
+
+    def _read(self, file: Path) -> Samples:
+        pixels, _note = decoders.decode(files.contents(file), name=str(file))
+        return encoders.quantised(pixels, 8, on_white=pixels.shape[2] == 4)  # type: ignore[return-value]
+
+
+class AnimationWriter:
+    """Writes an animation when all its frames are there, at Ctrl-C those that are.
+
+    The formats' writers want all frames at once: memory grows with the length.
+    """
+
+    def __init__(self, path: Path, quality: int = 90) -> None:
+        self.path, self.quality = path, quality
+        self._frames: list[Image.Image] = []
+        self._durations: list[int] = []
+
+    def __enter__(self) -> "AnimationWriter":
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Keeps a frame, for GIF as the 256 colours that it will have."""
+        image = Image.fromarray(frame.pixels)
+        if self._format == "GIF":
+            image = image.quantize(256, Image.Quantize.MEDIANCUT)
+        self._frames.append(image)
+        self._durations.append(round(frame.duration / MILLISECOND))
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if not self._frames or kind not in (None, KeyboardInterrupt):
+            return
+        first, *others = self._frames
+        options: dict[str, Any] = {"quality": self.quality} if self._format == "WEBP" else {}
+        buffer = BytesIO()
+        first.save(
+            buffer,
+            self._format,
+            save_all=True,
+            append_images=others,
+            duration=self._durations,
+            loop=0,
+            **options,
+        )
+        files.write(self.path, buffer.getvalue())
+
+    @property
+    def _format(self) -> str:
+        return FORMATS[self.path.suffix.lower()]
+
+
+class FolderWriter:
+    """Writes frames as pictures, under the names that are given or numbered ones."""
+
+    def __init__(self, names: Sequence[Path] | str, first: int = 0, quality: int = 95) -> None:
+        self.names, self.quality, self._next = names, quality, first
+
+    def __enter__(self) -> "FolderWriter":
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Writes one, whole or not at all."""
+        path = nth(self.names, self._next)
+        data = encoders.encode(frame.pixels, images.format_of(path), quality=self.quality)
+        files.write(path, data)
+        self._next += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        pass
+
+
+def nth(names: Sequence[Path] | str, index: int) -> Path:
+    """The path of a frame: from the list, or of a pattern such as out/%04d.png, from 1 on."""
+    return Path(names % (index + 1)) if isinstance(names, str) else names[index]
+
+
+def kept(names: Sequence[Path] | str) -> Kept | None:
+    """What an earlier run left: the frames from the first on that are there."""
+    count = 0
+    with contextlib.suppress(IndexError):
+        while nth(names, count).exists():
+            count += 1
+    if not count:
+        return None
+    last = nth(names, count - 1)
+    with Image.open(last) as image:
+        return Kept((count - 1) / RATE, np.asarray(image.convert("RGB")), count)
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a clip is read here, by its suffix."""
+    return path.suffix.lower() in READ
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sorts frame2 before frame10."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _scaled(image: Image.Image, size: Size) -> Samples:
+    if image.size != size[::-1]:
+        image = image.resize(size[::-1], Image.Resampling.LANCZOS)
+    return np.asarray(image)

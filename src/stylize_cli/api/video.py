@@ -1,0 +1,261 @@
+"""A clip painted by a trained network."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from stylize_cli import clips, flow, images
+from stylize_cli.api.network import Network
+from stylize_cli.api.options import ANY, Ranges, check_ranges
+from stylize_cli.clips import Target
+from stylize_cli.containers import Codec
+from stylize_cli.errors import StylizeError
+from stylize_cli.frames import Clip, Frame, Size, Span
+from stylize_cli.methods import feedforward
+from stylize_cli.methods import video as method
+from stylize_cli.methods.video import Look
+from stylize_cli.progress import OnStep, Step, ignore
+
+SMOOTH = 0.8  # where nothing else is said
+RANGES: Ranges = {
+    "strength": (0, 1),
+    "smooth": (0, 1),
+    "size": (2, ANY),
+    "start": (0, ANY),
+    "end": (0, ANY),
+    "crf": (0, 63),
+}
+
+
+@dataclass(frozen=True)
+class Video:
+    """A clip that was written.
+
+    Attributes:
+        path: of it.
+        width: of its frames, px.
+        height: likewise.
+        frames: how many it has, those of an earlier run too.
+        seconds: that the work took.
+        notes: what its maker should be told.
+    """
+
+    path: Path
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def video(
+    network: Network,
+    clip: "str | PathLike[str]",
+    output: "str | PathLike[str]",
+    *,
+    style: str | None = None,
+    to: str | None = None,
+    strength: float = 1.0,
+    preserve_color: bool = False,
+    size: int | None = None,
+    start: float = 0,
+    end: float | None = None,
+    smooth: float | None = None,
+    codec: Codec | None = None,
+    crf: int | None = None,
+    resume: bool = False,
+    on_step: OnStep = ignore,
+) -> Video:
+    """Paints a clip, frame by frame, and keeps what was painted from flickering.
+
+    Frames stream: memory does not grow with the length, but where a GIF, WebP or APNG is written.
+    Times stay exact; sound and subtitles are copied. At a `KeyboardInterrupt` what is painted by
+    then stays, as a clip that plays.
+
+    Args:
+        network: from `load`.
+        clip: a file, an animated GIF, WebP or PNG, or a folder of frames.
+        output: a file such as out.mp4, out.webm or out.gif; a folder; or frames: out/%04d.png.
+        style: which of the network's styles; None where there is one or none.
+        to: the style that the last frame has: in between they are mixed evenly.
+        strength: share of the result in the mixture with the clip, in [0, 1].
+        preserve_color: keep the clip's colours.
+        size: long side of the result, before super-resolution, px; None is the clip's own.
+        start: seconds that are left out at the start.
+        end: when to end, seconds from the clip's start; None is its end.
+        smooth: how much of the frame before is carried along, in [0, 1]; 0 is frame by frame, None
+            the usual 0.8, or 0 where OpenCV is missing.
+        codec: "h264", "hevc" or "vp9"; None is the container's usual one.
+        crf: quality of the codec, the less the better; None is its usual one.
+        resume: go on with what an interrupted run left.
+        on_step: told of every frame.
+
+    Raises:
+        StylizeError: the clip cannot be read or the result not written, an option will not do,
+            memory will not do, or an extra is not installed.
+    """
+    given = {"strength": strength, "smooth": smooth, "size": size, "start": start, "end": end}
+    check_ranges(given | {"crf": crf}, RANGES)
+    network.check_takes_photos()
+    job = prepare(network, clip, output, style=style, to=to, size=size, start=start, end=end,
+                  codec=codec, crf=crf)  # fmt: skip
+    notes = []
+    if smooth is None:
+        smooth = SMOOTH if flow.is_there() else 0
+        if not smooth:
+            notes.append("frame by frame: without flicker with pip install 'stylize-cli[video]'")
+    look = replace(job.look, strength=strength, preserve_color=preserve_color, smooth=smooth)
+    return replace(job, look=look, notes=(*notes,)).run(resume=resume, on_step=on_step)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A clip, read and checked, ready to be painted.
+
+    Attributes:
+        network: that paints it.
+        clip: what is painted.
+        target: where it goes.
+        span: of the clip.
+        size: (height, width) of what the network is given, px.
+        look: what to make of it.
+        notes: what its maker should be told.
+    """
+
+    network: Network
+    clip: Clip
+    target: Target
+    span: Span
+    size: Size
+    look: Look
+    notes: tuple[str, ...] = ()
+
+    @property
+    def result_size(self) -> Size:
+        """(height, width) of the result, px."""
+        factor = self.network.engine.about.factor
+        return self.size[0] * factor, self.size[1] * factor
+
+    @property
+    def label(self) -> str:
+        """Of all that decides how the result looks."""
+        facts: dict[str, Any] = {"look": self.look, "size": self.size, "start": self.span.start}
+        facts |= {"clip": Path(self.clip.name).name, "model": self.network.name}
+        return clips.label(facts | {"codec": self.target.chosen, "crf": self.target.quality})
+
+    @property
+    def total(self) -> int | None:
+        """How many frames there are, about."""
+        end = _ending(self.clip, self.span)
+        return None if end is None else max(1, round((end - self.span.start) * self.clip.rate))
+
+    def run(self, *, resume: bool, on_step: OnStep) -> Video:
+        """Paints and writes it; see `video`."""
+        began = time.perf_counter()
+        kept = self.target.kept(self.clip, self.label) if resume else None
+        left = clips.behind(kept, self.span)
+        frames = self.clip.frames(left, self.size)
+        first = next(frames, None)
+        if first is None:
+            raise StylizeError(
+                f"{self.clip.name} has no frames from {float(self.span.start):g} s on: "
+                "choose another --start and --end"
+            )
+        room, done = self.network.room, kept.count if kept else 0
+        painted = method.paint(
+            self.network.engine,
+            _chain(first, frames),
+            self.look,
+            room=room,
+            before=kept.last if kept else None,
+        )
+        writer = self.target.writer(self.clip, self.span, self.result_size, self.label, kept)
+        shifted = (replace(frame, time=frame.time - self.span.start) for frame in painted)
+        with (
+            contextlib.closing(painted),
+            writer,
+            contextlib.closing(method.behind(shifted, writer.write)) as written,
+        ):
+            for frame in written:
+                done += 1
+                on_step(self._step(done - (kept.count if kept else 0), done, began, frame))
+        height, width = self.result_size
+        notes = (*self.notes, *(f"left out: {kind}" for kind in getattr(writer, "left_out", ())))
+        return Video(self.target.path, width, height, done, time.perf_counter() - began, notes)
+
+    def _step(self, new: int, done: int, began: float, frame: Frame) -> Step:
+        rate = new / (time.perf_counter() - began)
+        total = None if self.total is None else max(self.total, done)
+        return Step(f"Painting at {float(frame.time):.1f} s, {rate:.1f} frames/s", done, total)
+
+
+def prepare(
+    network: Network,
+    clip: "str | PathLike[str]",
+    output: "str | PathLike[str]",
+    *,
+    style: str | None,
+    to: str | None,
+    size: int | None,
+    start: float,
+    end: float | None,
+    codec: Codec | None,
+    crf: int | None,
+) -> Job:
+    """Reads what a clip is and refuses what cannot be; see `video`."""
+    opened = clips.open_clip(Path(fspath(clip)))
+    target = Target(Path(fspath(output)), codec, crf)
+    target.check(opened)
+    span = Span(_exact(start), None if end is None else _exact(end))
+    if span.end is not None and span.end <= span.start:
+        raise StylizeError(f"--end {end:g} is not after --start {start:g}: give a later one")
+    sides = _sides(opened.size, size, target.multiple, network.engine.about.factor)
+    about = network.engine.about
+    look = Look(feedforward.choose_style(about, style))
+    if to is not None:
+        network.check_takes_mixtures()
+        over = _ending(opened, span)
+        if over is None:
+            raise StylizeError(f"{opened.name} does not say how long it is: give --end with --to")
+        look = replace(look, to=feedforward.choose_style(about, to), over=(span.start, over))
+    return Job(network, opened, target, span, sides, look)
+
+
+def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size:
+    """The (height, width) that the network is given.
+
+    Raises:
+        StylizeError: the clip's own will not do for the codec.
+    """
+    if long_side is not None:
+        sides = images.fitted(own, long_side)
+        height, width = (max(2, round(side / multiple) * multiple) for side in sides)
+        return height, width
+    if any(side * factor % multiple for side in own):
+        fix = max(own) // multiple * multiple
+        raise StylizeError(
+            f"the clip is {own[1]}x{own[0]} px, and this codec takes even sides: "
+            f"use --size {fix}, or --codec vp9"
+        )
+    return own
+
+
+def _ending(clip: Clip, span: Span) -> Fraction | None:
+    """When the span ends, seconds, where that is known."""
+    known = [end for end in (clip.length, span.end) if end is not None]
+    return min(known, default=None)
+
+
+def _exact(seconds: float) -> Fraction:
+    """A time as it was written: 0.1 is a tenth."""
+    return Fraction(repr(seconds)) if isinstance(seconds, float) else Fraction(seconds)
+
+
+def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
+    yield first
+    yield from rest

@@ -1,0 +1,196 @@
+"""`stylize video`: a trained model over clips."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stylize_cli.cli import completion, options, reports
+from stylize_cli.cli.console import PARTLY_FAILED, Console
+from stylize_cli.cli.inputs import STDIO
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+    from stylize_cli.api.video import Video
+
+# fmt: off
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".webp", ".apng")  # that are written
+# fmt: on
+
+
+def video(
+    model: options.ModelArgument,
+    clips: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CLIP", help="Clips; animated GIF, WebP or APNG; or folders of frames."
+        ),
+    ],
+    *,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A clip, an animation, a folder, or frames such as out/%04d.png.",
+        ),
+    ],
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--style",
+            metavar="NAME",
+            help="Which of the model's styles.",
+            autocompletion=completion.of_styles,
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="NAME",
+            help="The style at the end; --style is the first.",
+            autocompletion=completion.of_styles,
+        ),
+    ] = None,
+    smooth: Annotated[
+        float | None,
+        typer.Option(
+            "--smooth",
+            metavar="X",
+            min=0,
+            max=1,
+            help="How much of the frame before is carried along; 0 is frame by frame. "
+            "[default: 0.8]",
+        ),
+    ] = None,
+    strength: options.StrengthOption = 1.0,
+    preserve_color: options.PreserveColorOption = False,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", metavar="PX", min=2, help="Long side of the frames. [default: as they are]"
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="TIME", help="Seconds, or 1:02:03.5.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="TIME", help="Likewise, from the clip's start.")
+    ] = None,
+    codec: Annotated[
+        Literal["h264", "hevc", "vp9"] | None,
+        typer.Option("--codec", help="[default: h264, of WebM vp9]"),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            "--crf",
+            metavar="N",
+            min=0,
+            max=63,
+            help="Quality of the codec, less is better. [default: 18, hevc 22, vp9 30]",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted run left.")
+    ] = False,
+    engine: options.EngineOption = "auto",
+    memory: options.MemoryOption = None,
+    device: options.DeviceOption = "auto",
+    precision: options.PrecisionOption = "auto",
+    threads: options.ThreadsOption = None,
+    quiet: options.QuietOption = False,
+    json: options.JsonOption = False,
+) -> None:
+    """Run a trained model over moving pictures, without flicker; sound is copied."""
+    console = Console(quiet=quiet, json=json)
+    budget = options.parse_bytes(memory)
+    first, last = _seconds(start, "--start"), _seconds(end, "--end")
+    paths = _outputs(clips, output)
+
+    from stylize_cli.api import network
+    from stylize_cli.api import video as api
+
+    net = network.load(
+        model, engine=engine, device=device, precision=precision, threads=threads, memory=budget
+    )
+    failed = False
+    for index, (clip, path) in enumerate(zip(clips, paths, strict=True)):
+        try:
+            with console.progress("Reading the clip") as on_step:
+                made = api.video(
+                    net, clip, path, style=style, to=to, strength=strength,
+                    preserve_color=preserve_color, size=size, start=first or 0, end=last,
+                    smooth=smooth, codec=codec, crf=crf, resume=resume, on_step=on_step,
+                )  # fmt: skip
+        except StylizeError as error:
+            if len(clips) == 1:
+                raise
+            console.failure(clip, str(error), str(path))
+            failed = True
+            continue
+        if not index:
+            reports.announce(net.engine, console)
+        _tell(made, net, style, console)
+    if failed:
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _tell(made: "Video", net: "Network", style: str | None, console: Console) -> None:
+    reports.tell(made.notes, console)
+    rate = made.frames / max(made.seconds, 1e-9)
+    console.say(f"{made.frames} frames, {rate:.1f} a second")
+    record = reports.of_engine(
+        made.path, (made.height, made.width), made.seconds, net.engine, style
+    )
+    console.result(record | {"frames": made.frames})
+
+
+def _outputs(clips: list[str], output: str) -> list[Path]:
+    """Where each clip goes: into a folder under its own name, MP4 where that is not written.
+
+    One folder of frames goes into the folder itself.
+
+    Raises:
+        StylizeError: stdin or stdout is named, -o is one file for several clips, or two have one
+            name.
+    """
+    if STDIO in (output, *clips):
+        raise StylizeError("clips are no streams: name files, not - for stdin or stdout")
+    path = Path(output)
+    is_folder = output.endswith(("/", "\\")) or path.is_dir() or not path.suffix
+    if len(clips) == 1 and (not is_folder or Path(clips[0]).is_dir()):
+        return [path]
+    if not is_folder:
+        raise StylizeError(f"-o {output} is one file for several clips: name a folder")
+    found = [path / _named(Path(clip)) for clip in clips]
+    if len({str(place).casefold() for place in found}) < len(found):
+        raise StylizeError("two of the clips have one name: write them into different folders")
+    return found
+
+
+def _named(clip: Path) -> str:
+    if clip.is_dir():
+        return clip.resolve().name
+    return clip.name if clip.suffix.lower() in SUFFIXES else f"{clip.stem}.mp4"
+
+
+def _seconds(text: str | None, option: str) -> float | None:
+    """Reads "90.5", "1:30.5" or "0:01:30.5".
+
+    Raises:
+        StylizeError: not a time.
+    """
+    if text is None:
+        return None
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or not all(0 <= number < 1e9 for number in numbers):
+        raise StylizeError(f"{option} '{text}' is no time: write seconds, or 1:02:03.5")
+    return sum(number * 60.0**power for power, number in enumerate(reversed(numbers)))

@@ -1,0 +1,171 @@
+"""Clips by their paths: which module reads and writes what."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from stylize_cli import animations, containers, images, paths
+from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
+from stylize_cli.containers import CONTAINERS, CRF, SIDES, Codec, Film, FilmWriter
+from stylize_cli.errors import StylizeError
+from stylize_cli.frames import Clip, Kept, Size, Span, Writer
+
+USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
+
+
+def open_clip(path: Path) -> Clip:
+    """The clip at a path: a folder of frames, an animation, or a film.
+
+    Raises:
+        StylizeError: there is none, or it cannot be read.
+    """
+    if path.is_dir():
+        return Folder(path)
+    if animations.is_animation(path):
+        return Animation(path)
+    if path.suffix.lower() in paths.SUFFIXES:
+        raise StylizeError(f"{path} is one picture: use stylize apply")
+    return Film(path)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the frames of a clip go.
+
+    Attributes:
+        path: a film, an animation, a folder of frames, or a pattern such as out/%04d.png.
+        codec: of a film; None is the container's usual one.
+        crf: quality of the codec, the less the better; None is its usual one.
+    """
+
+    path: Path
+    codec: Codec | None = None
+    crf: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What it is: "film", "animation" or "frames"."""
+        suffix = self.path.suffix.lower()
+        if suffix in CONTAINERS:
+            return "film"
+        if suffix in images.FORMATS and animations.NUMBER.search(self.path.name):
+            return "frames"
+        if suffix in animations.FORMATS:
+            return "animation"
+        return "" if suffix else "frames"
+
+    @property
+    def chosen(self) -> Codec:
+        """The codec."""
+        return self.codec or USUAL.get(self.path.suffix.lower(), "h264")
+
+    @property
+    def quality(self) -> int:
+        """The crf."""
+        return CRF[self.chosen][0] if self.crf is None else self.crf
+
+    @property
+    def multiple(self) -> int:
+        """What both sides must be multiples of."""
+        return SIDES[self.chosen] if self.kind == "film" else 1
+
+    def check(self, clip: Clip) -> None:
+        """Refuses, before any work, what could not be written or would destroy the clip.
+
+        Raises:
+            StylizeError: its kind is unknown, the codec does not suit it, or it is the clip.
+        """
+        if not self.kind:
+            raise StylizeError(
+                f"{self.path} is no clip: name it {', '.join((*CONTAINERS, *animations.FORMATS))}, "
+                "or frames such as out/%04d.png"
+            )
+        if self.kind != "film" and (self.codec or self.crf is not None):
+            raise StylizeError("--codec and --crf are for films: leave them out, or name an .mp4")
+        if self.kind == "film":
+            containers.library()
+            self._check_codec()
+        if self.kind == "frames":
+            self._check_frames(clip)
+        else:
+            images.check_place(self.path, [Path(clip.name)])
+
+    def _check_codec(self) -> None:
+        if self.path.suffix.lower() == ".webm" and self.chosen != "vp9":
+            raise StylizeError(f"WebM holds no {self.chosen}: use --codec vp9, or name an .mp4")
+        if self.quality > CRF[self.chosen][1]:
+            raise StylizeError(f"--crf of {self.chosen} goes from 0 to {CRF[self.chosen][1]}")
+
+    def _check_frames(self, clip: Clip) -> None:
+        names = self.names(clip)
+        first = animations.nth(names, 0)
+        images.check_place(first, [])
+        folder = first.parent
+        if Path(clip.name).is_dir() and folder.resolve() == Path(clip.name).resolve():
+            raise StylizeError(
+                f"{folder} is an input and would be overwritten: name another folder"
+            )
+
+    def names(self, clip: Clip) -> "list[Path] | str":
+        """Of frames: the clip's own where that is a folder, or a pattern."""
+        if animations.NUMBER.search(self.path.name):
+            return str(self.path)
+        if isinstance(clip, Folder):
+            suffixes = [
+                file.suffix if file.suffix.lower() in images.FORMATS else ".png"
+                for file in clip.files
+            ]
+            pairs = zip(clip.files, suffixes, strict=True)
+            return [self.path / (file.stem + suffix) for file, suffix in pairs]
+        return str(self.path / "%05d.png")
+
+    def kept(self, clip: Clip, label: str) -> Kept | None:
+        """What an earlier run left, where it was made in the same way.
+
+        Raises:
+            StylizeError: it was made otherwise, or of its kind nothing can be gone on with.
+        """
+        if self.kind == "frames":
+            return animations.kept(self.names(clip))
+        if self.kind == "animation":
+            raise StylizeError("--resume goes on with films and frames: leave it out")
+        if self.path.exists() and containers.label_of(self.path) != label:
+            raise StylizeError(
+                f"{self.path} was made with other options: leave out --resume, or name another -o"
+            )
+        return containers.kept(self.path)
+
+    def writer(self, clip: Clip, span: Span, size: Size, label: str, kept: Kept | None) -> Writer:
+        """What takes frames of (height, width); a context."""
+        if self.kind == "frames":
+            return FolderWriter(self.names(clip), kept.count if kept else 0)
+        if self.kind == "animation":
+            return AnimationWriter(self.path)
+        return FilmWriter(
+            self.path,
+            size=size,
+            clock=clip.clock,
+            rate=clip.rate,
+            source=(clip, span) if isinstance(clip, Film) else None,
+            kept=self.path if kept else None,
+            codec=self.chosen,
+            crf=self.quality,
+            label=label,
+        )
+
+
+def label(facts: Mapping[str, Any]) -> str:
+    """A line that says of a file how it was made: the same facts, the same line."""
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return f"stylize {hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def behind(kept: Kept | None, span: Span) -> Span:
+    """What is left of a span, from the last frame on that an earlier run wrote."""
+    if kept is None:
+        return span
+    return Span(max(Fraction(0), span.start + kept.time - containers.NEARLY), span.end)

@@ -1,0 +1,132 @@
+"""Where every pixel of a frame was in the frame before (DIS, Kroeger et al. 2016)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.frames import Samples, Size
+
+LONG_SIDE, SHORT_SIDE = 384, 32  # px: of the frames that are compared, at most and at least
+# Flow there and back may differ by this share of both, and this many px² (Sundaram et al. 2010).
+SHARE, SLACK = 0.01, 0.5
+LIGHT = 0.06  # difference of brightness at which a pixel is believed to e^-1 to be the same
+LEAST_SEEN = 0.35  # share of a frame that was there before; less is a cut
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How a frame follows from the one before.
+
+    Attributes:
+        back: (H, W, 2) px to the right and down, from a pixel to where it was.
+        trust: (H, W) in [0, 1]: 0 where that pixel was not to be seen; all 0 after a cut.
+    """
+
+    back: Map
+    trust: Map
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the frame has nothing to do with the one before."""
+        return not self.trust.any()
+
+
+def is_there() -> bool:
+    """Whether the package that finds it is installed."""
+    from importlib.util import find_spec  # noqa: PLC0415 - asked once
+
+    return find_spec("cv2") is not None
+
+
+def between(before: "Samples", now: "Samples") -> Flow:
+    """Finds the flow between two frames.
+
+    It is sought at reduced size, in both directions: a pixel that does not come back to where it
+    started is hidden in one of them (Ruder et al. 2016, sec. 4).
+
+    Args:
+        before: (H, W, 3), 0 to 255.
+        now: the frame after it, of the same shape.
+
+    Raises:
+        StylizeError: the extra is not installed.
+    """
+    cv2 = _opencv()
+    size = now.shape[0], now.shape[1]
+    small = _reduced(size)
+    one, two = (_grey(cv2, frame, small) for frame in (before, now))
+    seeker = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    back, forth = seeker.calc(two, one, None), seeker.calc(one, two, None)
+    returned = back + _looked_up(cv2, forth, back)
+    most = SHARE * ((back**2).sum(2) + (forth**2).sum(2)) + SLACK
+    seen = (returned**2).sum(2) < most
+    moved = _looked_up(cv2, one, back).astype(np.float32)
+    change = cv2.GaussianBlur(moved - two, (0, 0), 1.5) / 255
+    trust = np.exp(-((change / LIGHT) ** 2)) * cv2.erode(seen.astype(np.float32), np.ones((3, 3)))
+    if trust.mean() < LEAST_SEEN:
+        trust = np.zeros_like(trust)
+    scale = np.array([size[1] / small[1], size[0] / small[0]], np.float32)
+    return Flow(
+        cv2.resize(back, size[::-1], interpolation=cv2.INTER_LINEAR) * scale,
+        cv2.resize(trust.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR),
+    )
+
+
+def carried(picture: Map, flow: Flow) -> Map:
+    """A picture (f·H, f·W, 3) of the frame before, moved to where its pixels are now."""
+    cv2 = _opencv()
+    size = picture.shape[0], picture.shape[1]
+    back = _at(flow.back, size) * np.float32(size[0] / flow.back.shape[0])
+    # Cubic: a linear filter blurs a little with every frame, and the picture is carried for many.
+    moved: Map = _looked_up(cv2, np.ascontiguousarray(picture), back, cubic=True).clip(0, 1)
+    return moved
+
+
+def trusted(flow: Flow, size: "Size") -> Map:
+    """`flow.trust` at another size, (H, W, 1)."""
+    return _at(flow.trust, size)[..., None]
+
+
+def _at(field: Map, size: "Size") -> Map:
+    if field.shape[:2] == size:
+        return field
+    cv2 = _opencv()
+    resized: Map = cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return resized
+
+
+def _reduced(size: "Size") -> "Size":
+    scale = min(1, LONG_SIDE / max(size))
+    height, width = (max(SHORT_SIDE, round(side * scale)) for side in size)
+    return height, width
+
+
+def _grey(cv2: Any, frame: "Samples", size: "Size") -> "Samples":  # noqa: ANN401 - a module
+    grey = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
+    reduced: Samples = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
+    return reduced
+
+
+def _looked_up(cv2: Any, image: Any, back: Map, *, cubic: bool = False) -> Any:  # noqa: ANN401
+    """What lies where every pixel was; of what lay outside, the nearest."""
+    rows, columns = np.indices(back.shape[:2], dtype=np.float32)
+    kind = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    where = columns + back[..., 0], rows + back[..., 1]
+    return cv2.remap(image, *where, kind, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _opencv() -> Any:  # noqa: ANN401 - a module
+    try:
+        import cv2  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise StylizeError(
+            "--smooth needs OpenCV: pip install 'stylize-cli[video]', or use --smooth 0"
+        ) from None
+    return cv2

@@ -1,0 +1,316 @@
+"""`stylize video`: times, turns, sound, what it writes where, and what it refuses."""
+
+import sys
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from shapes import NTSC, shape, tone
+
+from stylize_cli import flow
+from stylize_cli.methods import feedforward
+
+pytest_plugins = ["commandline", "nets", "films"]
+
+QUICK = ("--engine", "torch", "--precision", "float32", "--threads", 1)
+
+
+@pytest.fixture
+def model(net):
+    """conditional.pt, of monet, munch and hokusai, in the current folder."""
+    net()
+    return "conditional.pt"
+
+
+@pytest.fixture
+def video(stylize, model):
+    """video(clip, *options) -> Ran, in the style of Munch unless another is named."""
+
+    def run(clip, *options):
+        style = () if "--style" in options else ("--style", "munch")
+        return stylize("video", model, clip, *style, *QUICK, *options)
+
+    return run
+
+
+@pytest.fixture
+def kept_as_it_is(monkeypatch):
+    """The network gives every frame back."""
+    monkeypatch.setattr(
+        feedforward, "forward", lambda _engine, photos, *_: [photo[..., :3] for photo in photos]
+    )
+
+
+def difference(one, other):
+    return np.abs(one.astype(float) - other.astype(float)).mean()
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_times_and_sound_are_the_clip_s(video, film, seen, heard, suffix):
+    film()
+    ran = video("clip.mp4", "-o", f"out.{suffix}", "--smooth", 0, "--crf", 8)
+    assert (ran.code, ran.out) == (0, f"out.{suffix}\n".encode()), ran.err
+    pictures, times = seen(f"out.{suffix}")
+    assert times == [index / NTSC for index in range(12)]
+    assert max(difference(made, shape(index)) for index, made in enumerate(pictures)) < 6
+    assert len(heard("clip.mp4")) > 3
+    assert heard(f"out.{suffix}") == heard("clip.mp4")
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_a_variable_rate_stays_variable(video, film, seen):
+    ticks = [0, 1, 2, 10, 11, 40, 41]
+    film(ticks=ticks, clock=Fraction(1, 600), rate=Fraction(30), sound=False)
+    assert video("clip.mp4", "-o", "out.mp4").code == 0
+    assert seen("out.mp4")[1] == seen("clip.mp4")[1] == [Fraction(tick, 600) for tick in ticks]
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.webm"])
+def test_colours_and_subtitles_stay(video, film, tmp_path, name):
+    colour = (200, 40, 90)
+    film("pure.mp4", frames=3, pixels=lambda _, size: np.full((*size, 3), colour, np.uint8))
+    (tmp_path / "said.srt").write_text("1\n00:00:00,020 --> 00:00:00,080\nWords\n")
+    with (
+        av.open(str(tmp_path / "pure.mp4")) as one,
+        av.open(str(tmp_path / "said.srt")) as other,
+        av.open(str(tmp_path / "clip.mkv"), "w") as both,
+    ):
+        for source in (one.streams.video[0], other.streams.subtitles[0]):
+            stream = both.add_stream_from_template(source)
+            for packet in source.container.demux(source):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    both.mux(packet)
+    ran = video("clip.mkv", "-o", name, "--smooth", 0, "--crf", 4)
+    assert ran.code == 0, ran.err
+    with av.open(str(tmp_path / name)) as made:
+        pixels = next(made.decode(video=0)).to_ndarray(format="rgb24")
+        words = [
+            bytes(p) for s in made.streams.subtitles for p in made.demux(s) if p.dts is not None
+        ]
+    assert np.abs(pixels.mean((0, 1)) - colour).max() < 3
+    assert words == [b"Words"] if name == "out.mkv" else "left out: subtitle" in ran.err
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize("angle", [90, -90, 180])
+def test_a_turned_clip_comes_out_upright(video, film, seen, angle):
+    film(rotation=angle, sound=False, frames=3)
+    assert video("clip.mp4", "-o", "out.mp4", "--smooth", 0, "--crf", 8).code == 0
+    upright = np.rot90(shape(0), angle // 90)  # both count counter-clockwise
+    made = seen("out.mp4")[0][0]
+    assert made.shape == upright.shape
+    assert difference(made, upright) < 6
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_a_part_of_a_clip(video, film, seen, heard):
+    film(frames=24)
+    options = ("--start", "0.25", "--end", "0:00:00.5", "--smooth", 0, "--crf", 8)
+    assert video("clip.mp4", "-o", "out.mp4", *options).code == 0
+    pictures, times = seen("out.mp4")
+    assert len(pictures) == 6  # those at 6/23.976 s to 11/23.976 s
+    assert times == [index / NTSC for index in range(6)]
+    assert difference(pictures[0], shape(6)) < 6
+    assert 0 < len(heard("out.mp4")) < len(heard("clip.mp4"))
+
+
+def test_frames_are_what_apply_makes_of_them(video, stylize, model, tmp_path, pixels):
+    (tmp_path / "in").mkdir()
+    for index in (1, 2, 10):
+        Image.fromarray(shape(index)).save(tmp_path / "in" / f"f{index}.png")
+    assert video("in", "-o", "out", "--smooth", 0).code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "f1.png", "f10.png", "f2.png",
+    ]  # fmt: skip
+    stylize("apply", model, "in/f10.png", "--style", "munch", "-o", "one.png", *QUICK)
+    assert difference(pixels("out/f10.png"), pixels("one.png")) < 0.1
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize("name", ["out.gif", "out.webp", "out.apng"])
+def test_animations_in_and_out(video, tmp_path, name, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.setattr(flow, "is_there", lambda: False)
+    frames = [Image.fromarray(shape(index)) for index in range(4)]
+    durations = [100, 40, 200, 60]
+    frames[0].save(
+        tmp_path / "in.webp", save_all=True, append_images=frames[1:], duration=durations,
+        lossless=True,
+    )  # fmt: skip
+    ran = video("in.webp", "-o", name)
+    assert ran.code == 0, ran.err
+    assert "frame by frame" in ran.err
+    with Image.open(tmp_path / name) as made:
+        found = []
+        for index in range(made.n_frames):
+            made.seek(index)
+            made.load()
+            found.append(made.info["duration"])
+            assert difference(np.asarray(made.convert("RGB")), shape(index)) < 8
+    assert found == durations
+
+
+def test_a_blend_over_time_ends_in_the_other_style(video, film, seen):
+    film(frames=6, pixels=lambda _index, size: shape(0, size), sound=False)
+    options = ("--smooth", 0, "--crf", 5)
+    assert video("clip.mp4", "-o", "mixed.mp4", "--to", "hokusai", *options).code == 0
+    assert video("clip.mp4", "-o", "munch.mp4", *options).code == 0
+    assert video("clip.mp4", "-o", "other.mp4", "--style", "hokusai", *options).code == 0
+    mixed, one, other = (seen(f"{name}.mp4")[0] for name in ("mixed", "munch", "other"))
+    assert difference(mixed[0], one[0]) < 2
+    apart = [difference(frame, other[0]) for frame in mixed]
+    assert apart[0] > 2 * apart[-1]
+    assert apart == sorted(apart, reverse=True)
+
+
+def test_noise_that_does_not_move_flickers_less(video, film, seen):
+    def still(index, size):
+        noise = np.random.default_rng(index).normal(0, 6, (*size, 3))
+        return np.clip(shape(0, size) + noise, 0, 255).astype(np.uint8)
+
+    film(frames=10, pixels=still, sound=False)
+    for name, smooth in {"raw.mp4": 0, "calm.mp4": 0.8}.items():
+        assert video("clip.mp4", "-o", name, "--smooth", smooth, "--crf", 5).code == 0
+    raw, calm = (seen(name)[0] for name in ("raw.mp4", "calm.mp4"))
+    flicker = [np.mean([difference(*pair) for pair in pairwise(f[3:])])
+               for f in (raw, calm)]  # fmt: skip
+    assert flicker[1] < flicker[0] / 2
+
+
+def test_an_interrupted_clip_plays_and_is_gone_on_with(
+    video, film, seen, heard, tmp_path, monkeypatch
+):
+    film(frames=20)
+    fine = ("--crf", 4)
+    assert video("clip.mp4", "-o", "whole.mp4", *fine).code == 0
+    forward, calls = feedforward.forward, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return forward(*arguments)
+
+    monkeypatch.setattr(feedforward, "forward", interrupted)
+    assert video("clip.mp4", "-o", "out.mp4", *fine).code == 130
+    part = seen("out.mp4")[0]
+    assert 0 < len(part) < 20
+    assert list(tmp_path.glob(".stylize*")) == []
+    monkeypatch.setattr(feedforward, "forward", forward)
+    ran = video("clip.mp4", "-o", "out.mp4", "--resume", *fine)
+    assert ran.code == 0, ran.err
+    pictures, times = seen("out.mp4")
+    whole = seen("whole.mp4")
+    assert times == whole[1] == [index / NTSC for index in range(20)]
+    assert all((one == other).all() for one, other in zip(part, pictures, strict=False))
+    assert max(difference(*pair) for pair in zip(pictures, whole[0], strict=True)) < 4
+    assert heard("out.mp4") == heard("clip.mp4")
+    assert video("clip.mp4", "-o", "out.mp4", "--resume", *fine).code == 0  # nothing is left to do
+    assert seen("out.mp4")[1] == times
+    again = video("clip.mp4", "-o", "out.mp4", "--resume", "--strength", 0.5, *fine)
+    assert (again.code, "other options" in again.err) == (2, True)
+
+
+@pytest.fixture
+def refused_video(refused, model):
+    def run(clip, *options):
+        return refused("video", model, clip, "--style", "munch", *QUICK, *options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "words"),
+    [
+        (lambda film: film(size=(49, 65)), "", "this codec takes even sides: use --size 64"),
+        (lambda film: film().write_bytes(b"no clip" * 99), "", "is no clip, or damaged"),
+        (lambda _: None, "", "there is no file clip.mp4"),
+        (lambda film: film(), "--start 9", "has no frames from 9 s on"),
+        (lambda film: film(), "--start 2 --end 1", "is not after"),
+        (lambda film: film(), "--end soon", "'soon' is no time"),
+        (lambda film: film(), "--crf 60", "goes from 0 to 51"),
+        (lambda film: film(), "-o out.webm --codec h264", "WebM holds no h264"),
+        (lambda film: film(), "-o out.txt", "out.txt is no clip"),
+        (lambda film: film(), "-o clip.mp4", "is an input and would be overwritten"),
+        (lambda film: film(), "-o out.gif --crf 3", "leave them out"),
+        (lambda film: film(), "--to nobody", "no style 'nobody'"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(refused_video, film, make, options, words):
+    make(film)
+    given = options.split()
+    assert words in refused_video("clip.mp4", *given, *(() if "-o" in given else ("-o", "out.mp4")))
+
+
+def test_a_clip_without_pictures(refused_video, tmp_path):
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        for packet in tone(container, 1):
+            container.mux(packet)
+    assert "has no pictures, only sound" in refused_video("clip.mp4", "-o", "out.mp4")
+
+
+def test_a_clip_without_frames(refused_video, tmp_path):
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for packet in tone(container, 1):
+            container.mux(packet)
+    assert "has no frames" in refused_video("clip.mkv", "-o", "out.mp4")
+
+
+def test_a_clip_that_is_damaged_in_the_middle(refused_video, film, monkeypatch):
+    from stylize_cli.containers import Film
+
+    film(sound=False)
+    decoded = Film._decoded
+
+    class Broken:
+        def __init__(self, container):
+            self.streams, self.decode = container.streams, self.failing(container)
+
+        def failing(self, container):
+            def decode(**which):
+                for index, frame in enumerate(container.decode(**which)):
+                    if index == 6:
+                        raise av.error.InvalidDataError(1, "Invalid data found")
+                    yield frame
+
+            return decode
+
+    monkeypatch.setattr(Film, "_decoded", lambda self, container: decoded(self, Broken(container)))
+    said = refused_video("clip.mp4", "-o", "out.mp4")
+    assert "is damaged after 0.21 s" in said
+    assert "--end 0.21" in said
+
+
+@pytest.mark.parametrize(
+    ("missing", "options", "words"),
+    [("av", (), "clips need PyAV: pip install 'stylize-cli[video]'"),
+     ("cv2", ("--smooth", 0.5), "--smooth needs OpenCV: pip install 'stylize-cli[video]'")],
+)  # fmt: skip
+def test_a_missing_extra(refused_video, film, monkeypatch, missing, options, words):
+    film()
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert words in refused_video("clip.mp4", "-o", "out.mp4", *options)
+
+
+def test_an_empty_folder_and_a_single_picture(refused_video, tmp_path):
+    (tmp_path / "in").mkdir()
+    assert "there are no frames in in" in refused_video("in", "-o", "out.mp4")
+    Image.fromarray(shape(0)).save(tmp_path / "one.png")
+    assert "is one picture: use stylize apply" in refused_video("one.png", "-o", "out.mp4")
+
+
+def test_several_clips_and_one_that_fails(film, tmp_path, stylize, model):
+    film("a.mp4", frames=3, sound=False)
+    (tmp_path / "b.mkv").write_bytes(b"nothing")
+    ran = stylize("video", model, "a.mp4", "b.mkv", "--style", "munch", "-o", "out/", *QUICK)
+    assert (ran.code, ran.out) == (1, b"out/a.mp4\n")
+    assert "b.mkv is no clip" in ran.err
