@@ -400,6 +400,19 @@ def test_a_preview_has_a_row_of_styles_a_step(stylize, drawn, picture_file):
     assert labels(drawn[-1]) == [[f"step 3, {name}" for name in "0123"]]
 
 
+@pytest.mark.usefixtures("photo")
+def test_a_preview_that_goes_on_keeps_what_was_drawn(stylize, tmp_path):
+    run = [*ONE, "--preview", "photo.png", "--preview-every", 1]
+    stylize(*run, "--steps", 2)
+    before = images.read(tmp_path / "style-preview.jpg").rgb
+    stylize(*run, "--steps", 3, "--resume")
+    after = images.read(tmp_path / "style-preview.jpg").rgb
+    height, width = before.shape[2:]
+    assert after.shape[2] > height
+    assert (after[:, :, :height, :width] - before).abs().mean() < 0.02
+    assert after[:, :, height:].std() > 0.05  # step 3, below
+
+
 def test_a_preview_of_super_resolution_is_guessed_from_less(stylize, drawn, picture_file):
     picture_file(512, 406, name="tall.png")
     stylize(*PIXEL, "--steps", 1, "--upscale", 4, "--preview", "tall.png")

@@ -55,6 +55,16 @@ def draw(rows: "Sequence[Sequence[Cell | tuple[str, Pixels]]]", *, height: int) 
     return np.asarray(sheet, dtype=np.float32) / np.float32(255)
 
 
+def stacked(above: "Tensor", below: "Tensor") -> "Tensor":
+    """Two sheets (1, 3, H, W) in [0, 1] as one, the narrower filled up with white."""
+    import torch  # noqa: PLC0415 - see `contact_sheet`
+    from torch.nn import functional  # noqa: PLC0415
+
+    width = max(above.shape[3], below.shape[3])
+    filled = [functional.pad(one, (0, width - one.shape[3]), value=1.0) for one in (above, below)]
+    return torch.cat(filled, dim=2)
+
+
 def _cell(label: str, picture: "Tensor | Pixels", height: int) -> Image.Image:
     """One picture under its label on white, as wide as the wider of them."""
     font = ImageFont.load_default(TEXT)

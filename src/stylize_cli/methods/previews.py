@@ -6,6 +6,7 @@ from torch import Tensor
 
 from stylize_cli import images, sheets
 from stylize_cli.boards import Board
+from stylize_cli.errors import StylizeError
 from stylize_cli.methods.train import Training
 from stylize_cli.sheets import Cell
 
@@ -31,6 +32,7 @@ class Sheet:
     def __init__(self, photo: Tensor, model: Path, board: Board | None, training: Training) -> None:
         self.photo, self.model, self.board, self.training = photo, model, board, training
         self.rows: dict[int, list[Cell]] = {}
+        self.before = _earlier(model) if training.step else None
 
     def draw(self, step: int) -> None:
         """Adds the network as it is, and writes the sheet."""
@@ -49,10 +51,20 @@ class Sheet:
             rows = [cells[first : first + COLUMNS] for first in range(0, len(cells), COLUMNS)]
         height = rows[0][0][1].shape[2]
         picture = sheets.contact_sheet(rows, height=height)
+        if self.before is not None:
+            picture = sheets.stacked(self.before, picture)
         images.write(sheet_file(self.model), images.Picture(picture))
         if self.board:
             for name, image in shown.items():
                 self.board.add_image(f"preview {name}".strip(), image[0], step)
+
+
+def _earlier(model: Path) -> Tensor | None:
+    """The sheet that the training left before it went on: (1, 3, H, W), or None."""
+    try:
+        return images.read(sheet_file(model)).rgb
+    except StylizeError:
+        return None
 
 
 def _thin_out(rows: dict[int, list[Cell]], most: int) -> None:
