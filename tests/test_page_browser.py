@@ -267,8 +267,9 @@ def test_another_page_gets_nothing(tab, rooms):
                     image.onerror = () => done(false);
                 });
                 image.src = home + "static/icon.svg";
-                await fetch(home + "api/jobs", {method: "POST", mode: "no-cors",
-                    credentials: "include", body: '{"kind": "texture", "model": "x"}'}).catch(() => {});
+                const asked = {method: "POST", mode: "no-cors", credentials: "include",
+                    body: '{"kind": "texture", "model": "x"}'};
+                await fetch(home + "api/jobs", asked).catch(() => {});
                 return seen;
             }""",
             tab.url,

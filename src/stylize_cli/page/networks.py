@@ -34,8 +34,8 @@ class Networks:
     def __init__(self) -> None:
         self._open: dict[str, Network] = {}
         self.offers: Mapping[str, Offer] = {
-            name: _offer(name, model.method, model.styles, mixes=model.method == "conditional")
-            for name, model in _here().items()
+            name: _offer(name, one.method, one.styles, mixes=one.method == "conditional")
+            for name, one in _here().items()
         }
 
     def __getitem__(self, name: str) -> Network:
