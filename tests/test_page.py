@@ -305,6 +305,18 @@ class TestOptimising:
         (made,) = rooms.made
         assert (made.id, made.width, made.height) == (id, 32, 24)
 
+    def test_a_photo_that_is_removed_meanwhile(self, client, rooms, give):
+        wish = self.wish(give, iterations=2000)
+        client.post("/api/jobs", json=wish)
+        client.post("/api/jobs", json=wish)
+        until(lambda: rooms.jobs[0].shown)
+        client.delete(f"/api/pictures/{wish['photo']}")
+        assert len(rooms.snapshot()["jobs"]) == 2
+        rooms.stop(rooms.jobs[0].id)
+        finished(rooms)
+        assert len(rooms.made) == 1  # the first had read it
+        assert [job.error for job in rooms.jobs] == ["that picture is gone: choose another"]
+
     def test_one_at_a_time_in_order(self, client, rooms, give):
         long, short = self.wish(give, iterations=2000), self.wish(give)
         ids = [client.post("/api/jobs", json=wish).json()["id"] for wish in (long, short, short)]

@@ -34,7 +34,8 @@ class Networks:
     def __init__(self) -> None:
         self._open: dict[str, Network] = {}
         self.offers: Mapping[str, Offer] = {
-            name: _offer(name, model.method, model.styles) for name, model in _here().items()
+            name: _offer(name, one.method, one.styles, mixes=one.method == "conditional")
+            for name, one in _here().items()
         }
 
     def __getitem__(self, name: str) -> Network:
@@ -50,7 +51,7 @@ class Networks:
         """
         path = os.path.expanduser(file.strip())  # noqa: PTH111 - without HOME too
         about = self[path].engine.about
-        offer = _offer(path, about.method, about.styles)
+        offer = _offer(path, about.method, about.styles, mixes=about.takes_mix)
         self.offers = {**self.offers, path: offer}
         return offer
 
@@ -61,5 +62,5 @@ def _here() -> models.Models:
     return {**bundled, **models.downloaded(), **bundled}
 
 
-def _offer(name: str, method: str, styles: tuple[str, ...]) -> Offer:
-    return Offer(name, KINDS.get(method, "paint"), styles, mixes=method == "conditional")
+def _offer(name: str, method: str, styles: tuple[str, ...], *, mixes: bool) -> Offer:
+    return Offer(name, KINDS.get(method, "paint"), styles, mixes)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from stylize_cli.api.picture import Picture
 from stylize_cli.config import PRESETS
 from stylize_cli.errors import StylizeError, is_exhausted
 from stylize_cli.page import making, wishes
@@ -71,6 +72,7 @@ class Studio:
             wishes.title(wish, self.shelf),
             wishes.command(wish, self.shelf),
             wishes.filename(wish, self.shelf),
+            self._work_of(wish),
         )
         with self._lock:
             if len(self.jobs) >= MOST_WAITING:
@@ -104,8 +106,11 @@ class Studio:
 
     def expected(self, wish: Wish) -> float | None:
         """About how many seconds it will take, or None where nothing like it has been made."""
+        return self._expected(wish, self._work_of(wish))
+
+    def _expected(self, wish: Wish, work: float) -> float | None:
         pace = self._pace.get(wish.model or wish.kind)
-        return None if pace is None else pace * self._work_of(wish)
+        return None if pace is None else pace * work
 
     def find(self, id: str) -> Made:
         """A picture of this sitting."""
@@ -140,7 +145,7 @@ class Studio:
         """Seconds that a job still takes, by its own pace or that of others like it."""
         if job.now.share > 0.02:
             return spent * (1 / job.now.share - 1)
-        expected = self.expected(job.wish) if job.state != "failed" else None
+        expected = self._expected(job.wish, job.work) if job.state != "failed" else None
         return None if expected is None else max(0.0, expected - spent)
 
     def _work(self) -> None:
@@ -183,27 +188,14 @@ class Studio:
         self.changed()
 
     def _keep(self, job: Job) -> None:
+        """Puts what has become of a job into the gallery, and the job out of the queue."""
         picture, seconds = job.now.picture, time.monotonic() - job.began
+        made = None if picture is None else _finished(job, picture, seconds)
+        if picture is not None and not job.stopped:
+            self._learn(job.wish, job.work, seconds)
         with self._lock:
             self.jobs.remove(job)
-        if picture is None:
-            return
-        if not job.stopped:
-            self._learn(job.wish, self._work_of(job.wish), seconds)
-        made = Made(
-            job.id,
-            job.title,
-            job.command,
-            job.filename,
-            job.wish.photo,
-            seconds,
-            picture.width,
-            picture.height,
-            picture.encoded("PNG"),
-            within(picture, THUMBNAIL).encoded("JPEG", quality=85),
-        )
-        with self._lock:
-            self.made.append(made)
+            self.made.extend([] if made is None else [made])
             while len(self.made) > MOST_MADE or (
                 len(self.made) > 1 and sum(len(one.data) for one in self.made) > MOST_BYTES
             ):
@@ -221,6 +213,21 @@ class Studio:
         size = wish.size or (usual.size if wish.kind == "optimize" else long)
         pixels = photo.width * photo.height * (size / long) ** 2
         return pixels * (wish.iterations or usual.iterations if wish.kind == "optimize" else 1)
+
+
+def _finished(job: Job, picture: Picture, seconds: float) -> Made:
+    return Made(
+        job.id,
+        job.title,
+        job.command,
+        job.filename,
+        job.wish.photo,
+        seconds,
+        picture.width,
+        picture.height,
+        picture.encoded("PNG"),
+        within(picture, THUMBNAIL).encoded("JPEG", quality=85),
+    )
 
 
 def sentence(error: BaseException) -> str:
