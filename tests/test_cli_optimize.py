@@ -149,7 +149,7 @@ def test_a_seed_is_one_picture(painted, pair):
     [
         ("", {}),
         ("--scales 1", {"scales": 1}),
-        ("--content-weight 0.25", {"content_weight": 0.25}),
+        ("--balance 0.25", {"balance": 0.25}),
         ("--style-scale 2", {"style_scale": 2.0}),
         ("--pool avg", {"pool": "avg"}),
     ],
@@ -171,7 +171,7 @@ def test_neighbours_has_its_own_settings(stylize, monkeypatch, options, changed)
 @pytest.mark.parametrize(
     "option",
     [
-        *("optimizer adam", "init noise", "style-weight 2", "tv-weight 1"),
+        *("optimizer adam", "init noise", "content-weight 2", "style-weight 2", "tv-weight 1"),
         *("content-layers relu2_1", "style-layers relu2_1"),
     ],
 )
@@ -477,10 +477,6 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         ("- -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
         ("- style.png", r"stdin is empty: .*"),
-        (
-            "photo.png style.png --preset neighbours --content-weight 1.5",
-            r"--content-weight is a share here: give 0 to 1 with --preset neighbours",
-        ),
         ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 styles"),
         ("photo.png style.png --style-blend x", r"--style-blend 'x' is not a list like 0\.7,0\.3"),
         ("photo.png style.png --memory lots", r"'lots' is not an amount of memory; write it .*"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylize_cli.descriptors import MARGIN, Describe
+from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation, Objective
 
 CELL = 4  # px a side (released code)
@@ -67,7 +67,7 @@ def columns(describe: Describe, image: Tensor, layers: Sequence[str]) -> Columns
         layers: names from the image up.
     """
     size = (image.shape[2], image.shape[3])
-    found = describe(image, layers, lambda layer, maps: _rows(_in_cells(layer, maps, size)))
+    found = describe(image, layers, lambda _layer, maps: _rows(_in_cells(maps, size)))
     parts = [found[layer] for layer in layers]
     widths = tuple(part.shape[1] for part in parts)
     return Columns(torch.cat(parts, 1), _rows(_means(image)), widths)
@@ -82,20 +82,16 @@ def _means(image: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(image, grid_of((image.shape[2], image.shape[3])))
 
 
-def _in_cells(layer: str, maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """A layer's maps over their number, less the mirrored margin, one value a cell.
+def _in_cells(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """A layer's maps over their number, one value a cell of a picture of that size.
 
     Finer maps are averaged, where the authors take every fourth value, and coarser interpolated.
     """
-    step = 2 ** (int(layer[4]) - 1)
-    height, width = (math.ceil(side / step) for side in size)
-    margin = MARGIN // step
-    own = maps[..., margin : margin + height, margin : margin + width]
     grid = grid_of(size)
-    if step > CELL:
-        cells = F.interpolate(own, grid, mode="bilinear", align_corners=False)
+    if maps.shape[2] >= grid[0] and maps.shape[3] >= grid[1]:
+        cells = F.adaptive_avg_pool2d(maps, grid)
     else:
-        cells = own if step == CELL else F.adaptive_avg_pool2d(own, grid)
+        cells = F.interpolate(maps, grid, mode="bilinear", align_corners=False)
     return cells / maps.shape[1]
 
 
@@ -234,7 +230,7 @@ def objective(
     }
 
     def compared(layer: str, maps: Tensor) -> Tensor:
-        cells = _in_cells(layer, maps, size)
+        cells = _in_cells(maps, size)
         products = (cells * wanted[layer], cells.square())
         return torch.stack([product.sum(1, dtype=wide) for product in products])
 
