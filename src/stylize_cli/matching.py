@@ -67,7 +67,7 @@ def columns(describe: Describe, image: Tensor, layers: Sequence[str]) -> Columns
         layers: names from the image up.
     """
     size = (image.shape[2], image.shape[3])
-    found = describe(image, layers, lambda layer, maps: _rows(_in_cells(layer, maps, size)))
+    found = describe(image, layers, lambda _layer, maps: _rows(_in_cells(maps, size)))
     parts = [found[layer] for layer in layers]
     widths = tuple(part.shape[1] for part in parts)
     return Columns(torch.cat(parts, 1), _rows(_means(image)), widths)
@@ -82,17 +82,16 @@ def _means(image: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(image, grid_of((image.shape[2], image.shape[3])))
 
 
-def _in_cells(layer: str, maps: Tensor, size: tuple[int, int]) -> Tensor:
+def _in_cells(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """A layer's maps over their number, one value a cell of a picture of that size.
 
     Finer maps are averaged, where the authors take every fourth value, and coarser interpolated.
     """
-    step = 2 ** (int(layer[4]) - 1)
     grid = grid_of(size)
-    if step > CELL:
-        cells = F.interpolate(maps, grid, mode="bilinear", align_corners=False)
+    if maps.shape[2] >= grid[0] and maps.shape[3] >= grid[1]:
+        cells = F.adaptive_avg_pool2d(maps, grid)
     else:
-        cells = maps if step == CELL else F.adaptive_avg_pool2d(maps, grid)
+        cells = F.interpolate(maps, grid, mode="bilinear", align_corners=False)
     return cells / maps.shape[1]
 
 
@@ -231,7 +230,7 @@ def objective(
     }
 
     def compared(layer: str, maps: Tensor) -> Tensor:
-        cells = _in_cells(layer, maps, size)
+        cells = _in_cells(maps, size)
         products = (cells * wanted[layer], cells.square())
         return torch.stack([product.sum(1, dtype=wide) for product in products])
 

@@ -14,7 +14,7 @@ from stylize_cli.methods.optimize import Best, Pictures, check_finite, scale_siz
 
 TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
 MATCHES = 2  # at each scale: strokes that the first has laid are continued by the second
-LEAST_SIDE = 16  # px of a painting that is shown
+LEAST_SIDE = 32  # px of a painting that is shown
 
 
 def paint(
