@@ -177,7 +177,7 @@ def test_a_blend_by_sliders_and_in_the_square(tab, photo):
     slider.press("Home")
     expect(tab.locator("#command")).to_contain_text("hokusai:0 ")
     with tab.expect_response(lambda answer: "glimpse" in answer.url) as seen:
-        tab.locator("#pad").click(position={"x": 2, "y": 2})
+        tab.locator("#pad").click(position={"x": 8, "y": 8})
     assert seen.value.ok
     weights = dict(
         word.split(":") for word in tab.locator("#command").inner_text().split() if ":" in word
