@@ -80,8 +80,9 @@ def test_colours_and_subtitles_stay(video, film, tmp_path, name):
         av.open(str(tmp_path / "said.srt")) as other,
         av.open(str(tmp_path / "clip.mkv"), "w") as both,
     ):
-        for source in (one.streams.video[0], other.streams.subtitles[0]):
-            stream = both.add_stream_from_template(source)
+        sources = one.streams.video[0], other.streams.subtitles[0]
+        streams = [both.add_stream_from_template(source) for source in sources]
+        for source, stream in zip(sources, streams, strict=True):
             for packet in source.container.demux(source):
                 if packet.dts is not None:
                     packet.stream = stream
