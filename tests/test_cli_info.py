@@ -146,7 +146,7 @@ def test_a_model_s_facts_as_text(stylize):
 @pytest.mark.usefixtures("bundled")
 def test_a_model_that_is_not_there_is_refused(refused, photo):
     assert "did you mean classics?" in refused("info", "clasics")
-    assert "of stylize, or damaged" in refused("info", photo)
+    assert "is a picture, no model" in refused("info", photo)
 
 
 def test_what_a_model_says_is_shown_escaped(stylize, make_model, tmp_path):

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Draws the first pictures of docs/gallery anew, by the very commands that README and docs name.
+#
+#     scripts/make_gallery.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+photo=examples/red-panda.jpg style=examples/cafe-terrace-at-night.jpg gallery=docs/gallery
+
+stylize optimize $photo $style --preset neighbours --quality 88 -o $gallery/hero.jpg
+stylize optimize $photo $style --quality 88 -o $gallery/default.jpg
+stylize optimize $photo $style --preset paper --size 384 --quality 88 -o $gallery/paper.jpg
+stylize apply classics $photo --style $style --size 640 --quality 88 -o $gallery/any-painting.jpg
+stylize blend classics $photo --grid starry-night,great-wave,winter-moonlit,kiss --quality 85 -o $gallery/blend.jpg
+stylize models show classics --photo $photo -o $gallery/classics.jpg
