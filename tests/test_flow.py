@@ -25,6 +25,12 @@ def test_a_shift_is_found_and_undone(scene):
     assert np.abs(moved - now / 255)[inner].mean() < 0.02
 
 
+def test_noise_does_not_move(scene):
+    noise = np.random.default_rng(1).normal(0, 3, (2, *scene.shape))
+    one, two = (np.uint8((scene + part).clip(0, 255)) for part in noise)
+    assert np.abs(flow.between(one, two).back).mean() < 0.02
+
+
 def test_what_comes_into_view_is_not_trusted(scene):
     now = scene.copy()
     before = scene.copy()

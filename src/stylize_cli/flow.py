@@ -15,6 +15,7 @@ LONG_SIDE, SHORT_SIDE = 384, 32  # px: of the frames that are compared, at most 
 # Flow there and back may differ by this share of both, and this many px² (Sundaram et al. 2010).
 SHARE, SLACK = 0.01, 0.5
 LIGHT = 0.06  # difference of brightness at which a pixel is believed to e^-1 to be the same
+ALIKE, REGION = 2, 31  # levels of 255; px of a region that is judged as one
 LEAST_SEEN = 0.35  # share of a frame that was there before; less is a cut
 
 Map = NDArray[np.float32]
@@ -64,6 +65,7 @@ def between(before: "Samples", now: "Samples") -> Flow:
     one, two = (_grey(cv2, frame, small) for frame in (before, now))
     seeker = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     back, forth = seeker.calc(two, one, None), seeker.calc(one, two, None)
+    back *= 1 - _still(cv2, one, two, back)
     returned = back + _looked_up(cv2, forth, back)
     most = SHARE * ((back**2).sum(2) + (forth**2).sum(2)) + SLACK
     seen = (returned**2).sum(2) < most
@@ -77,6 +79,20 @@ def between(before: "Samples", now: "Samples") -> Flow:
         cv2.resize(back, size[::-1], interpolation=cv2.INTER_LINEAR) * scale,
         cv2.resize(trust.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR),
     )
+
+
+def _still(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Any:  # noqa: ANN401 - OpenCV's
+    """Where nothing moves, (H, W, 1) in [0, 1]: standing still explains a region as well as flow.
+
+    Of noise alone the flow is a tenth of a pixel, by which what is carried would creep.
+    """
+    stays, moves = (
+        np.abs(cv2.GaussianBlur(before.astype(np.float32) - two, (0, 0), 1.5))
+        for before in (one, _looked_up(cv2, one, back))
+    )
+    alike = (stays <= moves + ALIKE).astype(np.float32)
+    share = cv2.blur(alike, (REGION, REGION))
+    return np.clip((share - 0.85) / 0.1, 0, 1)[..., None]
 
 
 def carried(picture: Map, flow: Flow) -> Map:
