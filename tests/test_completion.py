@@ -58,7 +58,7 @@ def offered(tmp_path, home):
         ("stylize texture ba", ["bark"]),
         ("stylize models show so", []),
         ("stylize apply classics --style van", ["vangogh-starry-night",
-                                                "vangogh-wheat-field-cypresses"]),
+            "vangogh-wheat-field-cypresses", "vangogh-self-straw-hat", "vangogh-olive-trees"]),
         ("stylize apply nothing --style van", []),
         ("stylize blend classics --grid klimt-kiss,mo", ["klimt-kiss,monet-water-lilies-1919",
             "klimt-kiss,mondrian-tableau", "klimt-kiss,monet-san-giorgio-dusk"]),
