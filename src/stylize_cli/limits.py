@@ -67,11 +67,15 @@ class Plan:
 
 def bytes_per_pixel(config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
-    columns = 0.0
-    if isinstance(config, NeighboursConfig):
-        values = sum(descriptors.MAPS[block_of(layer) - 1] for layer in config.layers)
-        columns = COLUMNS * values * dtype.itemsize / matching.CELL**2
+    columns = COLUMNS * _column(config) * dtype.itemsize / matching.CELL**2
     return maps_per_pixel(config.layers, config.pool, dtype) + _vectors(config.history) + columns
+
+
+def _column(config: OptimizeConfig | NeighboursConfig) -> int:
+    """Values of a hypercolumn, where there are any."""
+    if isinstance(config, OptimizeConfig):
+        return 0
+    return sum(descriptors.MAPS[block_of(layer) - 1] for layer in config.layers)
 
 
 def _vectors(history: int) -> float:
@@ -108,7 +112,8 @@ def estimate(
     size: tuple[int, int], config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype
 ) -> int:
     """Bytes that optimising a picture of (height, width) as a whole takes, beside the program."""
-    return LOADING + int(_area(size, config) * bytes_per_pixel(config, dtype))
+    block = 2 * matching.SAMPLE * _column(config) * torch.float32.itemsize
+    return LOADING + block + int(_area(size, config) * bytes_per_pixel(config, dtype))
 
 
 def estimate_tiled(size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype) -> int:
