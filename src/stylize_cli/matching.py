@@ -100,7 +100,7 @@ def nearest(query: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
     """The key at the least angle to each vector, both seen from their own mean.
 
     Compared are the components along the directions in which the keys vary most: a tenth of the
-    work, and nearly always the same key.
+    work; another key may be found where several are about as near.
 
     Args:
         query: (N, C).
