@@ -69,7 +69,8 @@ MISTAKES = {
     f"{PAIR} --size 512px": "--size takes a whole number, without a unit",
     f"{PAIR} --quality 101": "--quality takes 100 or less",
     f"{PAIR} --balance x": "--balance takes a number, without a unit",
-    f"{PAIR} --preset fast": "--preset takes one of 'default', 'paper', 'notebook', 'neighbours', not 'fast'",
+    f"{PAIR} --preset fast": "--preset takes one of 'default', 'paper', 'notebook', "
+    "'neighbours', not 'fast'",
     f"{PAIR} --memory 4": "--memory 4 has no unit: write 4GB",
     f"{PAIR} --memory lots": "'lots' is not an amount of memory; write it like 4GB or 800MB",
     f"{PAIR} --color-by covariance": "--color-by says how --preserve-color keeps them: give both",
