@@ -291,11 +291,11 @@ _PERCEPTUAL = TrainConfig(
     optimizer="muon",
     lr=1e-2,
     weighting="norm",
-    content_weight=0.4,
-    layout_weight=0.7,
+    content_weight=0.25,
+    layout_weight=0.3,
     range_weight=1.0,
     style_size=640,  # strokes as large as in a reproduction of 640 px a side
-    block_weights=(0.25, 0.5, 1.0, 1.0, 1.0),
+    block_weights=(1.0, 1.0, 1.5, 1.5, 1.0),
     edges="clean",
 )
 _UPSCALER = TrainConfig(
