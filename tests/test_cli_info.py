@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import stylize_cli
-from stylize_cli import checkpoints, hardware, weights
+from stylize_cli import checkpoints, downloads, hardware
 
 pytest_plugins = ["commandline", "releases"]
 
@@ -76,7 +76,7 @@ def test_weights_are_bundled_downloaded_or_available(facts, home):
         "vgg19-torchvision": "not downloaded, 575 MB",
         "vgg16-torchvision": "not downloaded, 553 MB",
     }
-    path = home / "data" / "weights" / weights.TABLE["vgg16-torchvision"].filename
+    path = home / "data" / "weights" / downloads.TABLE["vgg16-torchvision"].filename
     path.parent.mkdir(parents=True)
     path.touch()
     assert facts()["weights"] == before | {"vgg16-torchvision": f"in {path}"}

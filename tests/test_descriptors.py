@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import vgg as torchvision_vgg
 from torchvision.transforms.functional import center_crop, normalize
 
-from stylize_cli import descriptors, images, weights
+from stylize_cli import descriptors, downloads, images
 from stylize_cli.descriptors import SOURCES, Descriptor
 from stylize_cli.errors import StylizeError
 
@@ -274,7 +274,7 @@ def test_normalisation_of_other_weights_is_refused_before_they_are_fetched(optio
     def fetch(*_, **__):
         raise AssertionError("fetched")
 
-    monkeypatch.setattr(weights, "fetch", fetch)
+    monkeypatch.setattr(downloads, "fetch", fetch)
     with pytest.raises(StylizeError, match="bundled vgg19 only"):
         descriptors.load(**options, normalise="always")
 
@@ -290,7 +290,7 @@ def test_a_network_by_name_is_fetched_and_built_as_asked(tmp_path, monkeypatch):
         asked.append((item.url, on_step))
         return file
 
-    monkeypatch.setattr(weights, "fetch", fetch)
+    monkeypatch.setattr(downloads, "fetch", fetch)
     options = {"dtype": torch.bfloat16, "pool": "avg", "edges": "clean"}
     net = descriptors.load("vgg16-torchvision", layers=["relu1_2"], on_step=print, **options)
     assert asked == [("https://download.pytorch.org/models/vgg16-397923af.pth", print)]

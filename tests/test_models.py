@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylize_cli import checkpoints, models, weights
+from stylize_cli import checkpoints, downloads, models
 from stylize_cli.errors import StylizeError
 
 pytest_plugins = ["releases"]
@@ -364,7 +364,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(release, home):
 
 def test_importing_and_listing_import_nothing_slow():
     code = "import sys; from stylize_cli import models; models.catalogue(); print(*sys.modules)"
-    environment = os.environ | {"PYTHONPATH": str(Path(weights.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(downloads.__file__).parents[1])}
     modules = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     slow = {"torch", "torchvision", "PIL", "numpy", "requests", "urllib3", "filelock", "rich"}
     assert slow.isdisjoint(modules.split())

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylize_cli import archives, weights
+from stylize_cli import archives, downloads
 from stylize_cli.config import Normalise, block_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import OnStep, ignore
@@ -307,7 +307,9 @@ def load(
     elif name == "vgg19":
         convolutions = read_bundled(source)
     else:
-        convolutions = read_torchvision(weights.fetch(weights.TABLE[name], on_step=on_step), source)
+        convolutions = read_torchvision(
+            downloads.fetch(downloads.TABLE[name], on_step=on_step), source
+        )
     if normalise != "never" and is_known:
         convolutions = normalised(convolutions, read_means(pool))
     return Descriptor(source, convolutions, layers=layers, dtype=dtype, pool=pool, edges=edges)

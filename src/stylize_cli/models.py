@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from stylize_cli import files, names, weights
+from stylize_cli import downloads, files, names
 from stylize_cli.errors import StylizeError
 from stylize_cli.paths import SUFFIXES, data_dir
 from stylize_cli.progress import OnStep, ignore
@@ -152,7 +152,7 @@ def refresh() -> None:
             "there is no index of further models: set STYLIZE_MODELS_URL to the address of one"
         )
     try:
-        data = weights.read(index_url(), most=LARGEST_INDEX)
+        data = downloads.read(index_url(), most=LARGEST_INDEX)
         parse(data, where="available")
     except (StylizeError, ValueError) as error:
         raise StylizeError(
@@ -172,7 +172,7 @@ def pull(name: str, *, on_step: OnStep = ignore) -> Path:
         on_step: called with the bytes done and in all.
 
     Raises:
-        StylizeError: there is no such model, or `weights.fetch` cannot bring it.
+        StylizeError: there is no such model, or `downloads.fetch` cannot bring it.
     """
     if name in bundled():
         return bundled()[name].path
@@ -180,10 +180,10 @@ def pull(name: str, *, on_step: OnStep = ignore) -> Path:
     if model is None:
         raise _unknown(name)
     url = urljoin(index_url(), model.url or model.filename)
-    item = weights.RemoteFile(
+    item = downloads.RemoteFile(
         name, model.filename, url, model.sha256, model.bytes, licence=model.licence
     )
-    path = weights.fetch(item, folder=models_dir(), mirror=None, on_step=on_step)
+    path = downloads.fetch(item, folder=models_dir(), mirror=None, on_step=on_step)
     files.write(_note(path), dump([model]).encode(), fix=_FIX)
     return path
 

@@ -63,7 +63,7 @@ def _model(name: str) -> dict[str, Any]:
 
 def _facts() -> dict[str, Any]:
     from stylize_cli import hardware
-    from stylize_cli.weights import TABLE
+    from stylize_cli.downloads import TABLE
 
     precision = "bfloat16" if hardware.fast_bfloat16() else "float32"
     return {
@@ -95,7 +95,7 @@ def _bundled() -> str:
 
 
 def _downloaded(name: str) -> str:
-    from stylize_cli.weights import TABLE, weights_dir
+    from stylize_cli.downloads import TABLE, weights_dir
 
     file = TABLE[name]
     path = weights_dir() / file.filename

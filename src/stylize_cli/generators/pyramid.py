@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylize_cli import images, tiling
+from stylize_cli import images, noise_tiles
 from stylize_cli.generators.layers import Conv, doubled, instance_norm
 
 Norm = Literal["batch", "instance"]
@@ -93,7 +93,7 @@ class Pyramid(nn.Module):
         super().__init__()
         self.multiple = 2 ** (levels - 1)
         self.normalisation = norm
-        into = tiling.MAPS + 3 * image
+        into = noise_tiles.MAPS + 3 * image
         layer = AtHandNorm if image and norm == "instance" else partial(FrozenNorm, norm=norm)
         self.branches = nn.ModuleList(_block(into, width, layer) for _ in range(levels))
         trunk = [width * (level + 1) for level in range(levels)]
@@ -145,7 +145,7 @@ def draw_noise(
         K tensors (B, 3, H / 2^(K-1-k), W / 2^(K-1-k)).
     """
     shapes = [[side >> level for side in size] for level in reversed(range(levels))]
-    return [torch.rand((batch, tiling.MAPS, *shape), generator=generator) for shape in shapes]
+    return [torch.rand((batch, noise_tiles.MAPS, *shape), generator=generator) for shape in shapes]
 
 
 def with_image(noise: Sequence[Tensor], image: Tensor) -> list[Tensor]:

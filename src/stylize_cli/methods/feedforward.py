@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stylize_cli import colours, names, tiling
+from stylize_cli import colours, names, noise_tiles
 from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
-from stylize_cli.tiling import Span
+from stylize_cli.noise_tiles import Span
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _with_noise(batch: Pixels, levels: int, noise: Noise) -> list[Pixels]:
     count, _, height, width = batch.shape
     whole = Span(0, height), Span(0, width)
     inputs = []
-    for drawn in tiling.draw((noise.seed,), levels, (height, width), whole):
+    for drawn in noise_tiles.draw((noise.seed,), levels, (height, width), whole):
         rows, columns = drawn.shape[2:]
         blocks = batch.reshape(count, 3, rows, height // rows, columns, width // columns)
         scaled = np.repeat(drawn * np.float32(noise.scale), count, axis=0)

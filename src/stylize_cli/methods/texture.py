@@ -6,11 +6,11 @@ from itertools import product
 
 import numpy as np
 
-from stylize_cli import encoders, images, tiling
+from stylize_cli import encoders, images, noise_tiles
 from stylize_cli.encoders import Depth, Format, Samples
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError, too_little_memory
-from stylize_cli.tiling import Span
+from stylize_cli.noise_tiles import Span
 
 TILE = 1024  # px, most that is computed at once a side
 # Copies of a texture's samples that are alive while it is encoded, itself included; measured.
@@ -102,7 +102,7 @@ def generate(
     samples = np.zeros(shape, np.uint8) if depth == 8 else np.zeros(shape, np.uint16)
     parts = list(product(*_spans(about, size, tile)))
     for done, part in enumerate(parts, 1):
-        output = engine.run(*tiling.draw((seed, index), levels, whole, part))
+        output = engine.run(*noise_tiles.draw((seed, index), levels, whole, part))
         rows, columns = part
         place = samples[_stretch(rows), _stretch(columns)]
         inner = output[0, :, rows.margin :, columns.margin :].transpose(1, 2, 0)
@@ -118,7 +118,7 @@ def _filled(size: Size, about: About) -> Size:
 
 def _spans(about: About, size: Size, tile: int) -> tuple[list[Span], list[Span]]:
     height, width = (
-        tiling.spans(side, about.noise_levels, most=tile) for side in _filled(size, about)
+        noise_tiles.spans(side, about.noise_levels, most=tile) for side in _filled(size, about)
     )
     return height, width
 

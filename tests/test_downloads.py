@@ -19,16 +19,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from stylize_cli import weights
+from stylize_cli import downloads
+from stylize_cli.downloads import RemoteFile, fetch
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
-from stylize_cli.weights import RemoteFile, fetch
 
 CONTENT = random.Random(0).randbytes(1_000_003)
 OTHER = random.Random(1).randbytes(len(CONTENT))
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 PYTORCH = "https://download.pytorch.org/models"
-SRC = Path(weights.__file__).parents[1]
+SRC = Path(downloads.__file__).parents[1]
 
 
 class Mirror(ThreadingHTTPServer):
@@ -109,7 +109,7 @@ def mirror() -> Iterator[Mirror]:
 def pauses(monkeypatch, tmp_path) -> list[float]:
     """The seconds that `fetch` would have slept; and an environment of its own."""
     slept: list[float] = []
-    monkeypatch.setattr(weights, "sleep", slept.append)
+    monkeypatch.setattr(downloads, "sleep", slept.append)
     monkeypatch.setenv("STYLIZE_HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("STYLIZE_WEIGHTS_URL", raising=False)
@@ -182,7 +182,7 @@ def test_a_dropped_connection_is_resumed_where_the_part_ends(mirror, item, folde
     first, second = mirror.ranges
     start = start_of(second)
     assert first is None
-    assert count - weights.CHUNK < start <= count
+    assert count - downloads.CHUNK < start <= count
     assert mirror.bodies == [count, len(CONTENT) - start]
 
 
@@ -247,10 +247,10 @@ def test_a_passing_refusal_is_tried_again(mirror, item, folder, pauses, code):
     ("header", "least", "most"),
     [
         ("7", 7, 7),
-        ("99999", weights.LONGEST_WAIT, weights.LONGEST_WAIT),
+        ("99999", downloads.LONGEST_WAIT, downloads.LONGEST_WAIT),
         (format_datetime(datetime.now(timezone.utc) + timedelta(days=9), usegmt=True), 60, 60),
-        ("Fri, 31 Dec 1999 23:59:59 GMT", 0, weights.BACKOFF),
-        ("soon", 0, weights.BACKOFF),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0, downloads.BACKOFF),
+        ("soon", 0, downloads.BACKOFF),
     ],
 )
 def test_retry_after_is_honoured_up_to_a_cap(mirror, item, pauses, header, least, most):
@@ -266,21 +266,21 @@ def test_retry_after_is_honoured_up_to_a_cap(mirror, item, pauses, header, least
 def test_the_pauses_double_with_jitter_until_it_gives_up(mirror, item, pauses):
     mirror.script = [status(503)] * 99
     assert "HTTP 503" in refusal(item)
-    assert len(mirror.ranges) == weights.ATTEMPTS
-    longest = [weights.BACKOFF * 2**n for n in range(weights.ATTEMPTS - 1)]
+    assert len(mirror.ranges) == downloads.ATTEMPTS
+    longest = [downloads.BACKOFF * 2**n for n in range(downloads.ATTEMPTS - 1)]
     assert all(most / 2 <= pause <= most for pause, most in zip(pauses, longest, strict=True))
 
 
 def test_only_attempts_that_bring_nothing_count(mirror, item, folder):
-    mirror.script = [drop_after(70_000)] * (2 * weights.ATTEMPTS)
+    mirror.script = [drop_after(70_000)] * (2 * downloads.ATTEMPTS)
     assert_fetched(item, folder)
-    assert len(mirror.ranges) == 2 * weights.ATTEMPTS + 1
+    assert len(mirror.ranges) == 2 * downloads.ATTEMPTS + 1
 
 
 def test_drops_at_the_same_place_of_a_server_without_ranges_come_to_an_end(mirror, item):
     mirror.script = [status(200, CONTENT[:70_000], Content_Length=str(len(CONTENT)))] * 99
     refusal(item)
-    assert len(mirror.ranges) == weights.ATTEMPTS
+    assert len(mirror.ranges) == downloads.ATTEMPTS
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
@@ -366,7 +366,7 @@ def test_an_unreachable_server_is_tried_again_and_then_named(folder, pauses):
     text = refusal(remote(url))
     for word in (url, SHA256, str(folder / "net.pth"), "STYLIZE_WEIGHTS_URL", "Connection"):
         assert word in text
-    assert len(pauses) == weights.ATTEMPTS - 1
+    assert len(pauses) == downloads.ATTEMPTS - 1
     assert files(folder) == set()
 
 
@@ -427,7 +427,7 @@ def test_a_folder_that_cannot_be_written_is_the_users_error(mirror, item, tmp_pa
 
 CHILD = """
 import sys
-from stylize_cli.weights import RemoteFile, fetch
+from stylize_cli.downloads import RemoteFile, fetch
 url, sha256, size = sys.argv[1:]
 item = RemoteFile("net", "net.pth", url, sha256, int(size), "MIT")
 print(fetch(item, on_step=lambda step: print(step.task, flush=True)))
@@ -462,18 +462,18 @@ def test_of_two_processes_at_once_one_downloads_and_the_other_waits(mirror, item
 
 
 def test_the_table_names_pytorchs_files_by_their_hashes():
-    assert {name: (file.url, file.size) for name, file in weights.TABLE.items()} == {
+    assert {name: (file.url, file.size) for name, file in downloads.TABLE.items()} == {
         "vgg19-torchvision": (f"{PYTORCH}/vgg19-dcbb9e9d.pth", 574_673_361),
         "vgg16-torchvision": (f"{PYTORCH}/vgg16-397923af.pth", 553_433_881),
     }
-    for file in weights.TABLE.values():
+    for file in downloads.TABLE.values():
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
         assert file.url.endswith(f"/{file.filename}")
         assert file.filename.endswith(f"-{file.sha256[:8]}.pth")
 
 
 def test_importing_the_module_imports_nothing_slow():
-    code = "import sys, stylize_cli.weights; print(*sys.modules)"
+    code = "import sys, stylize_cli.downloads; print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(SRC)}
     modules = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     slow = {"torch", "torchvision", "PIL", "numpy", "requests", "urllib3", "filelock", "rich"}
