@@ -55,7 +55,7 @@ class Yardstick:
         dtype = devices.choose_precision("auto", torch.device("cpu"))
         options = {"pool": config.pool, "edges": config.edges, "layers": config.layers}
         self.describe = descriptors.load(dtype=dtype, **options)
-        self.targets = perceptual.style_targets(self.describe, [style], config)
+        self.targets = perceptual.style_summary(self.describe, [style], config)
         self.vgg = descriptors.load()
 
     def evaluate(self, image: Tensor, photo: Tensor) -> minimizer.Evaluation:
@@ -142,7 +142,7 @@ def main() -> None:
     if args.output:
         lines = [cells[:1], *(cells[at : at + 4] for at in range(1, len(cells), 4))]
         sheet = sheets.contact_sheet(lines, height=240)
-        images.write(args.output, images.Picture(sheet), quality=85)
+        images.write(args.output, images.Planes(sheet), quality=85)
 
 
 if __name__ == "__main__":

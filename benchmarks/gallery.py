@@ -88,7 +88,7 @@ def main() -> None:
         for cells in rows:
             print("  ".join(label for label, _ in cells[1:]), flush=True)
         sheet = sheets.contact_sheet(rows, height=HEIGHT)
-        images.write(args.output, images.Picture(sheet), quality=85)
+        images.write(args.output, images.Planes(sheet), quality=85)
 
 
 if __name__ == "__main__":

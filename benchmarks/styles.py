@@ -92,7 +92,7 @@ def main() -> None:
     print(f"\nWon: {won} of {len(names)}.")
     if args.output:
         sheet = sheets.contact_sheet(rows, height=HEIGHT)
-        images.write(args.output, images.Picture(sheet), quality=85)
+        images.write(args.output, images.Planes(sheet), quality=85)
 
 
 if __name__ == "__main__":

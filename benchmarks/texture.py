@@ -183,7 +183,7 @@ def main() -> None:
         _print("mean", [optimised, passed, passed / optimised, *others])
     if args.output:
         sheet = sheets.contact_sheet(rows, height=SIDE)
-        images.write(args.output, images.Picture(sheet), quality=85)
+        images.write(args.output, images.Planes(sheet), quality=85)
 
 
 def _print(name: str, figures: Sequence[float]) -> None:

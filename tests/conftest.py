@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from stylize_cli import descriptors, images
 from stylize_cli.descriptors import Descriptor
-from stylize_cli.images import Picture
+from stylize_cli.images import Planes
 
 SHARED = Path(__file__).parents[2] / "shared"
 NARROW = (4, 5, 6, 7, 8)  # maps per convolution in blocks 1 to 5
@@ -99,7 +99,7 @@ def picture_file(tmp_path):
 
     def write(height, width, *, seed=0, name=None):
         path = tmp_path / (name or f"picture-{height}-{width}-{seed}.png")
-        images.write(path, Picture(_picture(height, width, seed=seed)))
+        images.write(path, Planes(_picture(height, width, seed=seed)))
         return path
 
     return write

@@ -252,9 +252,7 @@ def test_a_cached_model_needs_no_torch(net, conversions, photo):  # noqa: ARG001
 @pytest.fixture
 def dataset(tmp_path, picture):
     for seed in range(3):
-        images.write(
-            tmp_path / "photos" / f"{seed}.png", images.Picture(picture(40, 48, seed=seed))
-        )
+        images.write(tmp_path / "photos" / f"{seed}.png", images.Planes(picture(40, 48, seed=seed)))
     return tmp_path / "photos"
 
 

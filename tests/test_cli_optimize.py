@@ -20,7 +20,7 @@ from skimage.color import rgb2yiq
 import stylize_cli
 from stylize_cli import devices, images, limits
 from stylize_cli.config import NEIGHBOURS, PRESETS, TEXTURE
-from stylize_cli.images import Picture
+from stylize_cli.images import Planes
 from stylize_cli.methods import neighbours
 from stylize_cli.methods import optimize as method
 
@@ -119,7 +119,7 @@ def test_image_bytes_pass_through_a_pipe(stylize, tmp_path, painted, options):
 
 def test_transparency_stays(stylize, tmp_path, picture, pixels):
     alpha = torch.linspace(0, 1, 32).expand(1, 1, 24, 32)
-    images.write(tmp_path / "photo.png", Picture(picture(24, 32), alpha))
+    images.write(tmp_path / "photo.png", Planes(picture(24, 32), alpha))
     stylize(*PAIR, *QUICK)
     np.testing.assert_array_equal(pixels("photo-style.png")[..., 3], pixels("photo.png")[..., 3])
 
@@ -290,7 +290,7 @@ def test_coarse_pictures_come_first_and_every_nth_is_saved(stylize, pixels, tmp_
 
 @pytest.mark.parametrize("options", [[], ["--preserve-color"]])
 def test_the_last_saved_picture_is_the_result(stylize, tmp_path, picture, options):
-    images.write(tmp_path / "photo.png", Picture(picture(24, 32), torch.rand(1, 1, 24, 32)))
+    images.write(tmp_path / "photo.png", Planes(picture(24, 32), torch.rand(1, 1, 24, 32)))
     stylize(*PAIR, *QUICK, "--optimizer", "adam", "--scales", 1, "--save-every", 2, *options)
     result, last = (tmp_path / f"photo-style{end}.png" for end in ("", "-0002"))
     assert last.read_bytes() == result.read_bytes()
@@ -308,8 +308,8 @@ def tinted(photo, style, picture):
     """photo.png is smooth and blue, 48x32, style.png rough and red."""
     rough = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     blue, red = (torch.tensor(tint).view(1, 3, 1, 1) for tint in ((3, 5, 8), (8, 2, 2)))
-    images.write(photo, Picture(0.1 + 0.08 * blue * picture(32, 48)))
-    images.write(style, Picture(0.1 + 0.08 * red * rough))
+    images.write(photo, Planes(0.1 + 0.08 * blue * picture(32, 48)))
+    images.write(style, Planes(0.1 + 0.08 * red * rough))
 
 
 @pytest.mark.usefixtures("tinted")
@@ -578,7 +578,7 @@ def test_memory_is_the_whole_program_s(refused):
 def test_what_does_not_fit_is_done_tile_by_tile_and_said(stylize, runs, monkeypatch):
     run = [*PAIR, *QUICK, *SHALLOW]
     whole = stylize(*run, "--json").record["losses"]
-    monkeypatch.setattr(limits, "plan", lambda *_: limits.Plan(2, 500, 500_000))
+    monkeypatch.setattr(limits, "plan", lambda *_: limits.MemoryPlan(2, 500, 500_000))
     ran = stylize(*run, "--json")
     assert "memory: tile by tile, with 2 pairs of L-BFGS history" in ran.err
     assert runs[-1]["config"].history == 2

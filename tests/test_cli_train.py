@@ -39,7 +39,7 @@ KEYS = """output method styles steps seconds device precision losses style_losse
 def dataset(tmp_path, picture):
     """photos/ of three pictures: PNG, JPEG and WebP, one of them further down."""
     for seed, name in enumerate(("a.png", "deep/er/b.JPG", "c.webp")):
-        images.write(tmp_path / "photos" / name, images.Picture(picture(40, 48, seed=seed + 10)))
+        images.write(tmp_path / "photos" / name, images.Planes(picture(40, 48, seed=seed + 10)))
     return tmp_path / "photos"
 
 

@@ -12,13 +12,13 @@ from PIL import Image
 
 from stylize_cli import files, images
 from stylize_cli.errors import StylizeError
-from stylize_cli.images import Picture
+from stylize_cli.images import Planes
 
 
 def random_picture(*, alpha=False, size=(7, 11)):
     generator = torch.Generator().manual_seed(0)
     planes = torch.rand(1, 4, *size, generator=generator)
-    return Picture(planes[:, :3], planes[:, 3:] if alpha else None)
+    return Planes(planes[:, :3], planes[:, 3:] if alpha else None)
 
 
 def levels_of(tensor):
@@ -133,7 +133,7 @@ def test_resize_agrees_with_pillow(size, channels):
 def test_encoding_takes_a_tensor_that_carries_gradients():
     picture = random_picture()
     leaf = picture.rgb.clone().requires_grad_()
-    assert images.encode(Picture(leaf), "PNG") == images.encode(picture, "PNG")
+    assert images.encode(Planes(leaf), "PNG") == images.encode(picture, "PNG")
 
 
 def test_write_makes_folders_and_respects_the_umask(tmp_path):
@@ -185,7 +185,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_picture_that_cannot_be_encoded_makes_no_folder(tmp_path):
     with pytest.raises(ValueError, match="finite"):
-        images.write(tmp_path / "new" / "a.png", Picture(torch.full((1, 3, 4, 4), torch.nan)))
+        images.write(tmp_path / "new" / "a.png", Planes(torch.full((1, 3, 4, 4), torch.nan)))
     assert not list(tmp_path.iterdir())
 
 
@@ -265,8 +265,8 @@ def test_a_painting_on_a_transparent_canvas_is_the_painting(tmp_path, top, left)
     rgb, alpha = torch.zeros(1, 3, 16, 24), torch.zeros(1, 1, 16, 24)
     rgb[..., top : top + 7, left : left + 11] = painting
     alpha[..., top : top + 7, left : left + 11] = 1
-    images.write(tmp_path / "canvas.png", Picture(rgb, alpha))
-    images.write(tmp_path / "alone.png", Picture(painting))
+    images.write(tmp_path / "canvas.png", Planes(rgb, alpha))
+    images.write(tmp_path / "alone.png", Planes(painting))
     found, expected = (
         images.visible(images.read(tmp_path / f"{n}.png")) for n in ("canvas", "alone")
     )
@@ -278,14 +278,14 @@ def test_a_painting_on_a_transparent_canvas_is_the_painting(tmp_path, top, left)
 def test_a_dot_on_a_canvas_is_a_picture_still(at):
     alpha = torch.zeros(1, 1, 8, 8)
     alpha[(0, 0, *at)] = 0.5
-    found = images.visible(Picture(torch.zeros(1, 3, 8, 8), alpha))
+    found = images.visible(Planes(torch.zeros(1, 3, 8, 8), alpha))
     assert min(found.rgb.shape[2:]) >= 2
     assert found.alpha.max() == 0.5
 
 
 def test_a_picture_that_is_all_transparent_or_opaque_stays():
     for alpha in (None, torch.zeros(1, 1, 8, 8)):
-        picture = Picture(torch.zeros(1, 3, 8, 8), alpha)
+        picture = Planes(torch.zeros(1, 3, 8, 8), alpha)
         assert images.visible(picture) is picture
 
 

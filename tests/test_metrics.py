@@ -9,7 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from stylize_cli import images, metrics
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.errors import StylizeError
-from stylize_cli.images import Picture
+from stylize_cli.images import Planes
 
 
 def test_a_picture_judged_against_itself_has_no_error(narrow, picture):
@@ -134,7 +134,7 @@ def test_figures_are_those_of_the_independent_yardstick(
     for name, size in zip(("crowsonkb.png", "style.png", "photo.png"), sizes, strict=True):
         rgb = images.read(shared / "reference" / name).rgb
         paths.append(tmp_path / name)
-        images.write(paths[-1], Picture(images.resize(rgb, size)))
+        images.write(paths[-1], Planes(images.resize(rgb, size)))
     want = judge.judge(*paths, judge.weights())
     got = metrics.judge(vgg, *(images.read(path).rgb for path in paths))
     assert set(got) == {"style_error", "content_error", "notebook"}

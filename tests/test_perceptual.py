@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from stylize_cli import losses
 from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import itself
-from stylize_cli.perceptual import feature_losses, pixel_losses, style_targets
+from stylize_cli.perceptual import feature_losses, pixel_losses, style_summary
 
 CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     generator="conditional",
@@ -54,7 +54,7 @@ def mean_square(values):
 @pytest.mark.parametrize("config", [CONFIG, NORM, MEAN, VOLUME])
 def test_content_and_style_are_their_formulas(config, batch):
     output, target, styles = batch
-    got = feature_losses(plain, output, target, config, styles=style_targets(plain, styles, config))
+    got = feature_losses(plain, output, target, config, styles=style_summary(plain, styles, config))
     content = mean_square(3 * (output - target))
     style = [
         mean_square(k**2 * (numpy_grams(output) - numpy_grams(torch.cat(styles)))) for k in (1, 3)
@@ -73,7 +73,7 @@ def test_content_and_style_are_their_formulas(config, batch):
 
 def test_a_picture_that_shows_nothing_costs_the_weights(batch):
     output, target, styles = batch
-    grams = style_targets(plain, styles, CONFIG)
+    grams = style_summary(plain, styles, CONFIG)
     got = feature_losses(plain, 0 * output, target, CONFIG, styles=grams)
     torch.testing.assert_close(got["content"], torch.full((3,), 0.3))
     torch.testing.assert_close(got["style"], torch.full((3,), 2.0))
@@ -82,7 +82,7 @@ def test_a_picture_that_shows_nothing_costs_the_weights(batch):
 @pytest.mark.parametrize("config", [CONFIG, GAUSSIAN])
 def test_targets_that_show_nothing_are_no_division_by_zero(config, batch):
     output, target, styles = batch
-    grams = style_targets(plain, [0 * style for style in styles], config)
+    grams = style_summary(plain, [0 * style for style in styles], config)
     output.requires_grad_()
     got = feature_losses(plain, output, 0 * target, config, styles=grams)
     (gradient,) = torch.autograd.grad(sum(values.sum() for values in got.values()), output)
@@ -98,7 +98,7 @@ def test_relative_losses_know_no_scale_of_the_features(factor, batch):
 
     found = []
     for describe in (plain, stronger):
-        grams = style_targets(describe, styles, CONFIG)
+        grams = style_summary(describe, styles, CONFIG)
         found.append(feature_losses(describe, output, target, CONFIG, styles=grams))
     for name, want in found[0].items():
         torch.testing.assert_close(found[1][name], want)
@@ -108,7 +108,7 @@ def test_relative_losses_know_no_scale_of_the_features(factor, batch):
 def test_a_picture_met_exactly_costs_nothing(config, narrow, batch):
     _, target, styles = batch
     pictures = torch.cat(styles).requires_grad_()
-    grams = style_targets(narrow, styles, config)
+    grams = style_summary(narrow, styles, config)
     assert feature_losses(narrow, target, target, config)["content"].tolist() == [0, 0, 0]
     style = feature_losses(narrow, pictures, pictures, config, styles=grams)["style"]
     torch.testing.assert_close(style, torch.zeros(3), atol=1e-5, rtol=0)
@@ -119,7 +119,7 @@ def test_a_picture_met_exactly_costs_nothing(config, narrow, batch):
 @pytest.mark.parametrize("config", [replace(CONFIG, tv_weight=5.0), NORM, MEAN, GAUSSIAN])
 def test_a_sample_costs_the_same_alone_and_in_a_batch(config, narrow, batch):
     output, target, styles = batch
-    grams = style_targets(narrow, styles, config)
+    grams = style_summary(narrow, styles, config)
     together = feature_losses(narrow, output, target, config, styles=grams)
     for k in range(3):
         one = slice(k, k + 1)
@@ -139,7 +139,7 @@ def test_gradients_are_those_of_finite_differences(weighting, statistic, make_na
     output, target = (
         values[:2, :, :6, :7].double().requires_grad_() for values in (output, target)
     )
-    grams = style_targets(describe, [style.double() for style in styles[:2]], config)
+    grams = style_summary(describe, [style.double() for style in styles[:2]], config)
     assert not any(gram.requires_grad for gram in grams.values())
 
     def total(output):
@@ -158,7 +158,7 @@ def test_a_bfloat16_descriptor_gives_nearly_the_same(config, make_narrow, batch)
     found = []
     for dtype in (torch.float32, torch.bfloat16):
         describe = make_narrow(dtype=dtype)
-        grams = style_targets(describe, styles, config)
+        grams = style_summary(describe, styles, config)
         found.append(feature_losses(describe, output, target, config, styles=grams))
     for name, want in found[0].items():
         assert found[1][name].dtype == torch.float32
@@ -178,7 +178,7 @@ def test_colours_beyond_the_style_s_own_are_weighed_a_sample(batch):
     _, target, _ = batch
     ramp = torch.linspace(0.2, 0.6, 1000).expand(1, 3, 40, 1000)  # its ends are 0.202 and 0.598
     config = replace(CONFIG, range_weight=7.0, style_size=200)
-    own = style_targets(plain, [ramp, 0.5 * ramp], config)
+    own = style_summary(plain, [ramp, 0.5 * ramp], config)
     output = torch.stack([torch.full((3, 24, 32), value) for value in (0.9, 0.3)])
     got = feature_losses(plain, output, target[:2], config, styles=own)["range"]
     over = [
@@ -197,17 +197,17 @@ def test_style_images_are_shown_at_the_configs_area(size, shown, picture):
         seen.append(image)
         return plain(image, layers, use)
 
-    style_targets(watch, [style], CONFIG)
+    style_summary(watch, [style], CONFIG)
     want = F.interpolate(style, size=shown, mode="bicubic", antialias=True).clamp(0, 1)
     torch.testing.assert_close(seen[0], want if shown != size else style)
 
 
 def test_grams_of_the_styles_are_stacked_in_their_order(narrow, batch):
     _, _, styles = batch
-    together = style_targets(narrow, styles, CONFIG)
+    together = style_summary(narrow, styles, CONFIG)
     assert set(together) == set(CONFIG.style_layers)
     for k, style in enumerate(styles):
-        for layer, gram in style_targets(narrow, [style], CONFIG).items():
+        for layer, gram in style_summary(narrow, [style], CONFIG).items():
             assert torch.equal(together[layer][k], gram[0])
 
 
@@ -233,13 +233,13 @@ def test_style_layers_count_by_their_blocks(batch):
     output, target, styles = batch
     even = [replace(NORM, style_layers=(layer,)) for layer in NORM.style_layers]
     alone = [
-        feature_losses(plain, output, target, one, styles=style_targets(plain, styles, one))[
+        feature_losses(plain, output, target, one, styles=style_summary(plain, styles, one))[
             "style"
         ]
         for one in even
     ]
     config = replace(NORM, block_weights=(1.0, 3.0, 9.0, 9.0, 9.0))
-    got = feature_losses(plain, output, target, config, styles=style_targets(plain, styles, config))
+    got = feature_losses(plain, output, target, config, styles=style_summary(plain, styles, config))
     torch.testing.assert_close(got["style"], 0.25 * alone[0] + 0.75 * alone[1])
 
 

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 def test_the_examples_run(tmp_path, monkeypatch, picture, net, pyramid, film):
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("photo.jpg", "monet.jpg", "munch.jpg", "photos/a.jpg")):
-        images.write(Path(name), images.Picture(picture(72, 96, seed=seed)))
+        images.write(Path(name), images.Planes(picture(72, 96, seed=seed)))
     net(name="model.pt")
     pyramid(name="texture.pt")
     film("clip.mp4")

@@ -13,7 +13,7 @@ from stylize_cli.config import STYLE_LAYERS, TRAIN_PRESETS, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import BUILDERS
-from stylize_cli.images import Picture
+from stylize_cli.images import Planes
 from stylize_cli.methods import train as method
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
@@ -208,7 +208,7 @@ def test_each_sample_is_compared_with_its_own_style(task, training):
     ((photos, mix, output),) = calls_of(now, 1)
     for k, row in enumerate(mix):
         name, style = now.task.styles[int(row.argmax())]
-        grams = perceptual.style_targets(now.describe, [style], CONFIG)
+        grams = perceptual.style_summary(now.describe, [style], CONFIG)
         one = output[k : k + 1], photos[k : k + 1]
         losses = perceptual.feature_losses(now.describe, *one, CONFIG, styles=grams)
         assert now.style_losses[name] == pytest.approx(losses["style"].item(), rel=1e-4)
@@ -218,7 +218,7 @@ def test_each_sample_is_compared_with_its_own_style(task, training):
 def test_as_many_styles_as_photos_do_not_meet_in_fixed_pairs(task, training, tmp_path):
     files = [tmp_path / f"{k}.png" for k in range(4)]
     for k, file in enumerate(files):
-        images.write(file, Picture(torch.full((1, 3, 40, 40), k / 4)))
+        images.write(file, Planes(torch.full((1, 3, 40, 40), k / 4)))
     now = training(task(replace(CONFIG, batch_size=4, steps=20), names="abcd"), files)
     pairs = Counter(
         (round(4 * photo.mean().item()), int(row.argmax()))
@@ -250,7 +250,7 @@ def test_a_blank_output_stops_before_the_update(config, task, training):
 
 
 def test_the_blank_picture_of_a_blank_photo_does_not_stop(task, training, tmp_path):
-    images.write(tmp_path / "flat.png", Picture(torch.full((1, 3, 40, 40), 0.5)))
+    images.write(tmp_path / "flat.png", Planes(torch.full((1, 3, 40, 40), 0.5)))
     now = training(task(UPSCALER), [tmp_path / "flat.png"])
     assert next(now.run()).step == 1
 
@@ -359,7 +359,7 @@ def test_the_layers_of_a_config_are_those_of_its_loss():
 def fixed_noise_loss(training, network):
     """Of a network as it generates, on the noise of step 0; computed apart from the training."""
     config, (_, style) = training.task.config, training.task.styles[0]
-    grams = perceptual.style_targets(training.describe, [style], config)
+    grams = perceptual.style_summary(training.describe, [style], config)
     noise = torch.zeros(method.RATED_SAMPLES, 3, config.size, config.size)
     inputs = training.task.inputs(noise, [], 0)
     with torch.no_grad():

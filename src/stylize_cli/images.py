@@ -34,7 +34,7 @@ FORMATS: dict[str, Format] = {
 
 
 @dataclass(frozen=True)
-class Picture:
+class Planes:
     """A picture in memory.
 
     Attributes:
@@ -50,7 +50,7 @@ class Picture:
     exif: bytes = b""
 
 
-def read(path: Path, *, least: int | None = None, room: int | None = None) -> Picture:
+def read(path: Path, *, least: int | None = None, room: int | None = None) -> Planes:
     """Read an image file: upright, in sRGB, the first frame of an animation.
 
     Args:
@@ -67,7 +67,7 @@ def read(path: Path, *, least: int | None = None, room: int | None = None) -> Pi
 
 def read_bytes(
     data: bytes, *, name: str = "stdin", least: int | None = None, room: int | None = None
-) -> Picture:
+) -> Planes:
     """Read an image file that is in memory already; see `read`.
 
     Args:
@@ -81,10 +81,10 @@ def read_bytes(
     pixels, note = decoders.decode(data, name=name, least=least, room=room)
     planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
     alpha = planes[:, 3:] if planes.shape[1] == 4 else None
-    return Picture(planes[:, :3], alpha, note, headers.metadata(data))
+    return Planes(planes[:, :3], alpha, note, headers.metadata(data))
 
 
-def visible(picture: Picture) -> Picture:
+def visible(picture: Planes) -> Planes:
     """The picture without the margins in which all is transparent.
 
     A canvas says nothing of the painting on it: with its margins a style would be learnt as partly
@@ -148,7 +148,7 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def encode(
-    picture: Picture, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
+    picture: Planes, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
 ) -> bytes:
     """Encode a picture, transparency included; JPEG has none and is laid on white.
 
@@ -161,7 +161,7 @@ def encode(
     return encoders.encode(pixels, format, quality=quality, depth=depth, exif=exif)
 
 
-def write(path: Path, picture: Picture, *, quality: int = 95, depth: Depth = 8) -> None:
+def write(path: Path, picture: Planes, *, quality: int = 95, depth: Depth = 8) -> None:
     """Write a picture in the format of the path's suffix; the file appears whole or not at all.
 
     Missing folders are created.

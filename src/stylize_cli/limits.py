@@ -45,7 +45,7 @@ class Generator:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """How an optimisation is to stay within memory.
 
     Attributes:
@@ -133,7 +133,7 @@ def check(
     config: OptimizeConfig | NeighboursConfig,
     machine: Machine,
     budget: int | None,
-) -> Plan:
+) -> MemoryPlan:
     """How to run within memory, or a refusal that says which size will do.
 
     Args:
@@ -168,7 +168,7 @@ def plan(
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     free: int,
-) -> Plan | None:
+) -> MemoryPlan | None:
     """How to stay within so many bytes; None where nothing will do.
 
     A picture is looked at as a whole where that fits. If not, tile by tile: with all of L-BFGS'
@@ -176,7 +176,7 @@ def plan(
     neighbours are matched over whole pictures.
     """
     if estimate(size, config, dtype) <= free:
-        return Plan(config.history, math.prod(size), 0)
+        return MemoryPlan(config.history, math.prod(size), 0)
     if isinstance(config, NeighboursConfig):
         return None
     least = min(config.history, LEAST_HISTORY) if config.optimizer == "lbfgs" else config.history
@@ -186,7 +186,7 @@ def plan(
         if room >= _tile(config, dtype, TILE if history > least else LEAST_TILE):
             held = estimate_tiled(size, replace(config, history=0), dtype)
             whole = min(math.prod(size) - 1, int((free - held) / bytes_per_pixel(config, dtype)))
-            return Plan(history, whole, min(room, _tile(config, dtype, MOST_TILE)))
+            return MemoryPlan(history, whole, min(room, _tile(config, dtype, MOST_TILE)))
     return None
 
 

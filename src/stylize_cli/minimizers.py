@@ -30,7 +30,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Iterate:
+class Point:
     """A point a minimiser accepted, and how many evaluations it has taken so far."""
 
     x: Tensor
@@ -49,7 +49,7 @@ def lbfgs(
     upper: Bound = 1.0,
     history: int = 10,
     first_step: float = 0.02,
-) -> Iterator[Iterate]:
+) -> Iterator[Point]:
     """Projected L-BFGS: the loss never rises from one iterate to the next.
 
     Values that sit on a bound and are pushed against it are held; the others move along the L-BFGS
@@ -72,7 +72,7 @@ def lbfgs(
     x = x.clamp(low, high)
     now = objective(x)
     evaluations = 1
-    yield Iterate(x, now, evaluations)
+    yield Point(x, now, evaluations)
     pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
     while True:
         free = ~(((x <= low) & (now.gradient > 0)) | ((x >= high) & (now.gradient < 0)))
@@ -102,7 +102,7 @@ def lbfgs(
         if _dot(step, change) > CURVATURE * (step.norm() * change.norm()).item() > 0:
             pairs.append((step, change))
         x, now = trial, then
-        yield Iterate(x, now, evaluations)
+        yield Point(x, now, evaluations)
 
 
 def _two_loop(vector: Tensor, pairs: deque[tuple[Tensor, Tensor]]) -> Tensor:
@@ -129,7 +129,7 @@ def adam(
     lower: Bound = 0.0,
     upper: Bound = 1.0,
     rate: float = 0.02,
-) -> Iterator[Iterate]:
+) -> Iterator[Point]:
     """Adam, clamped to the bounds after every step. Its loss may rise: keep the best iterate.
 
     Args:
@@ -149,7 +149,7 @@ def adam(
     while True:
         now = objective(x)
         evaluations += 1
-        yield Iterate(x.clone(), now, evaluations)
+        yield Point(x.clone(), now, evaluations)
         x.grad = now.gradient
         optimizer.step()
         x.clamp_(low, high)

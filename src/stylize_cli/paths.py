@@ -37,7 +37,7 @@ def cache_dir() -> Path:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class FolderContent:
     """What a folder holds.
 
     Attributes:
@@ -68,7 +68,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return list(look_into(folder).files)
 
 
-def look_into(folder: Path) -> Pictures:
+def look_into(folder: Path) -> FolderContent:
     """Looks for pictures in a folder, at any depth.
 
     Hidden files and folders are passed over (".", also what macOS puts beside files on foreign
@@ -85,7 +85,7 @@ def look_into(folder: Path) -> Pictures:
             found.append(file)
         elif suffix in HEIF_SUFFIXES:
             heif += 1
-    return Pictures(tuple(sorted(found)), heif, tuple(closed))
+    return FolderContent(tuple(sorted(found)), heif, tuple(closed))
 
 
 def reads_heif() -> bool:

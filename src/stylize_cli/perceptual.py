@@ -18,7 +18,7 @@ LEAST = 1e-12  # a picture that excites nothing is compared as it is
 
 
 @torch.no_grad()
-def style_targets(
+def style_summary(
     describe: Describe, styles: Sequence[Tensor], config: TrainConfig
 ) -> dict[str, Tensor]:
     """What every style image asks of a picture.
@@ -64,7 +64,7 @@ def feature_losses(
         target: (B, 3, H, W) RGB in [0, 1]: the photos whose content it should show; None for
             textures, which have none.
         config: layers and weights.
-        styles: what `style_targets` returns, of each sample's own style.
+        styles: what `style_summary` returns, of each sample's own style.
 
     Returns:
         {name: (B,)}, float32 or wider.

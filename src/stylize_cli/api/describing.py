@@ -12,7 +12,7 @@ from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig
 from stylize_cli.descriptors import Describe, Descriptor, Name
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
-from stylize_cli.limits import Plan
+from stylize_cli.limits import MemoryPlan
 from stylize_cli.progress import OnStep
 from stylize_cli.tiled import Tiled
 
@@ -59,7 +59,7 @@ def compiled(describe: Descriptor) -> Describe:
     return compiled
 
 
-def within(plan: Plan, describe: Describe) -> Describe:
+def within(plan: MemoryPlan, describe: Describe) -> Describe:
     """The descriptor as a plan wants it: tile by tile where the picture is larger than memory."""
     if not plan.room:
         return describe

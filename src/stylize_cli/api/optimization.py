@@ -15,7 +15,7 @@ from stylize_cli.api.picture import Picture, Source, of_tensors
 from stylize_cli.config import NeighboursConfig, OptimizeConfig, PresetName
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
-from stylize_cli.limits import Plan
+from stylize_cli.limits import MemoryPlan
 from stylize_cli.methods import neighbours
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.optimize import Best, KeepColours, Pictures
@@ -99,7 +99,7 @@ class Optimization:
     alpha: Tensor | None
     size: tuple[int, int]
     machine: Machine
-    plan: Plan
+    plan: MemoryPlan
     options: OptimizeOptions
     notes: tuple[str, ...]
     exif: bytes = b""

@@ -146,7 +146,7 @@ def check_fits(
     size: tuple[int, int],
     machine: Machine,
     memory: int | None,
-) -> limits.Plan:
+) -> limits.MemoryPlan:
     """How to stay within memory; refuses what could not run, before anything is loaded.
 
     Args:

@@ -151,13 +151,13 @@ class Picture:
         """The picture as a PIL image, RGB or RGBA of 8 bits a channel."""
         return Image.fromarray(self.samples())
 
-    def planes(self) -> images.Picture:
+    def planes(self) -> images.Planes:
         """The picture as tensors, RGB and alpha apart."""
         import torch  # noqa: PLC0415 - what runs a compiled model does without torch
 
         stacked = torch.from_numpy(np.ascontiguousarray(self.floats.transpose(2, 0, 1)))[None]
         alpha = stacked[:, 3:] if stacked.shape[1] == 4 else None
-        return images.Picture(stacked[:, :3], alpha, self.note)
+        return images.Planes(stacked[:, :3], alpha, self.note)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401, FBT001 - numpy's protocol
         """`numpy.asarray(picture)` is `floats`."""

@@ -21,7 +21,7 @@ from stylize_cli.config import (
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
 from stylize_cli.errors import StylizeError
-from stylize_cli.limits import Plan
+from stylize_cli.limits import MemoryPlan
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.optimize import Best, Pictures
 from stylize_cli.progress import OnStep, ignore
@@ -46,7 +46,7 @@ class Reconstruction:
 
     original: Tensor
     series: Mapping[str, OptimizeConfig]
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, MemoryPlan]
     size: tuple[int, int]
     machine: Machine
     descriptor: descriptors.Name

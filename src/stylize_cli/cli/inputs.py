@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STDIO = "-"
 
 
-def read_picture(source: str, console: Console) -> "images.Picture":
+def read_picture(source: str, console: Console) -> "images.Planes":
     """Reads one input, and says what its reader should know (an animation's first frame)."""
     from stylize_cli import images
 

@@ -64,7 +64,7 @@ def paint(
 
 def _at_one_scale(
     describe: Describe, image: Tensor, photo: Tensor, pictures: Pictures, config: NeighboursConfig
-) -> Iterator[tuple[minimizers.Iterate, int]]:
+) -> Iterator[tuple[minimizers.Point, int]]:
     """Iterates at the photo's size, and the evaluations made by then, of those there are to be."""
     for match in range(MATCHES):
         first, last = (config.iterations * part // MATCHES for part in (match, match + 1))

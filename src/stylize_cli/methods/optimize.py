@@ -148,9 +148,9 @@ def optimize(
 
 def _descend(
     describe: Describe, image: Tensor, aims: Targets, config: OptimizeConfig, *, most: int
-) -> Iterator[tuple[minimizers.Iterate, int]]:
+) -> Iterator[tuple[minimizers.Point, int]]:
     """One round: the best iterate so far, and how many evaluations it has taken, `most` at most."""
-    best: minimizers.Iterate | None = None
+    best: minimizers.Point | None = None
     for now in _minimise(describe, image, aims, config):
         check_finite(now.evaluation.loss)
         if best is None or now.evaluation.loss < best.evaluation.loss:
@@ -234,7 +234,7 @@ def _shown(style: Tensor, pixels: int, config: OptimizeConfig) -> Tensor:
 
 def _minimise(
     describe: Describe, image: Tensor, aims: Targets, config: OptimizeConfig
-) -> Iterator[minimizers.Iterate]:
+) -> Iterator[minimizers.Point]:
     def objective(x: Tensor) -> minimizers.Evaluation:
         return objectives.evaluate(describe, x, aims)
 

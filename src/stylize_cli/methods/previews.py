@@ -53,7 +53,7 @@ class Sheet:
         picture = sheets.contact_sheet(rows, height=height)
         if self.before is not None:
             picture = sheets.stacked(self.before, picture)
-        images.write(sheet_file(self.model), images.Picture(picture))
+        images.write(sheet_file(self.model), images.Planes(picture))
         if self.board:
             for name, image in shown.items():
                 self.board.add_image(f"preview {name}".strip(), image[0], step)

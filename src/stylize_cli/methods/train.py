@@ -90,7 +90,7 @@ class Training:
         targets = None
         if self.describe is not None and self.task.styles:
             styles = [image.to(self.machine.device) for _, image in self.task.styles]
-            targets = perceptual.style_targets(self.describe, styles, config)
+            targets = perceptual.style_summary(self.describe, styles, config)
         with closing(self._batches()) as batches:
 
             def losses(step: int) -> Mapping[str, Tensor]:
