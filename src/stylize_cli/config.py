@@ -75,11 +75,11 @@ class OptimizeConfig:
     content_weight: float = 0.6
     style_weight: float = 1.0
     layout_weight: float = 0.3
-    tv_weight: float = 7.0
+    tv_weight: float = 4.0
     content_layers: tuple[str, ...] = ("relu3_3", "relu4_2")
     style_layers: tuple[str, ...] = STYLE_LAYERS
     statistic: StatisticName = "gram"
-    block_weights: BlockWeights = (4.0, 2.0, 1.0, 1.0, 1.0)
+    block_weights: BlockWeights = (32.0, 12.0, 3.0, 2.0, 1.0)
     style_scale: float = 1.4
     pool: Literal["max", "avg"] = "avg"
     edges: Literal["trained", "clean"] = "clean"
