@@ -8,7 +8,5 @@ photo=examples/red-panda.jpg style=examples/cafe-terrace-at-night.jpg gallery=do
 
 stylize optimize $photo $style --preset neighbours --quality 88 -o $gallery/hero.jpg
 stylize optimize $photo $style --quality 88 -o $gallery/default.jpg
-stylize optimize $photo $style --preset paper --size 384 --quality 88 -o $gallery/paper.jpg
-stylize apply classics $photo --style $style --size 640 --quality 88 -o $gallery/any-painting.jpg
 stylize blend classics $photo --grid starry-night,great-wave,winter-moonlit,kiss --quality 85 -o $gallery/blend.jpg
-stylize models show classics --photo $photo -o $gallery/classics.jpg
+stylize models show classics --photo $photo --quality 88 -o $gallery/classics.jpg

@@ -97,7 +97,7 @@ def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     shown = {layer: 1 for layer in config.content_layers} if config.content_weight else {}
     values = 0.0
     for layer, copies in (*kept.items(), *shown.items()):
-        block = int(layer[4])
+        block = block_of(layer)
         values += copies * descriptors.MAPS[block - 1] / 4 ** (block - ("relu" in layer))
     return values * dtype.itemsize
 

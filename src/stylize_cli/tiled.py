@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import descriptors, regions
+from stylize_cli.config import block_of
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.regions import Stretch
 
@@ -245,7 +246,7 @@ def cost(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
     for layer in stage:
         if layer.startswith("pool"):
             area /= 4
-        values = area * descriptors.MAPS[int(layer[4]) - 1]
+        values = area * descriptors.MAPS[block_of(layer) - 1]
         largest = max(largest, values)
         kept += values * dtype.itemsize
         if layer.startswith("pool") and pool == "max":

@@ -27,6 +27,7 @@ from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config import START, TRAIN_PRESETS, Method, TrainConfig, override
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
 from stylize_cli.methods import add_style, previews, tasks, warm_start
 from stylize_cli.methods.course import state_file
 from stylize_cli.methods.tasks import Style, Task
@@ -188,7 +189,7 @@ def _start(config: TrainConfig, options: TrainOptions, notes: list[str]) -> Chec
         StylizeError: the model asked for cannot be read, or cannot start this network.
     """
     asked = options.get("start")
-    usual = options.get("preset", "default") == "default" and config.generator == "conditional"
+    usual = options.get("preset", "default") == "default" and KINDS[config.generator].takes_mix
     if asked == "none" or (asked is None and not usual):
         return None
     start = checkpoints.load(models.find(str(asked or START)))

@@ -8,6 +8,7 @@ from torch import Tensor
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
 from stylize_cli.generators.widening import check_width, widened
 from stylize_cli.methods.add_style import ROWS
 
@@ -41,7 +42,7 @@ def check(start: Checkpoint, config: TrainConfig) -> None:
     Raises:
         StylizeError: it is another network's, or of a width that will not do.
     """
-    if start.generator != "conditional" or config.generator != "conditional":
+    if not (KINDS[start.generator].takes_mix and KINDS[config.generator].takes_mix):
         raise StylizeError(
             f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
             "training: give --from a model of styles, or none"
