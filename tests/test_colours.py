@@ -182,3 +182,26 @@ def test_a_picture_without_colours_is_known_and_made(picture, kind):
     assert colours.is_grey(made)
     expected = color.rgb2yiq(photo[0].permute(1, 2, 0).numpy())[..., 0]
     np.testing.assert_allclose(np.asarray(made)[0, 1], expected, atol=2e-3)
+
+
+def test_of_all_maps_the_one_that_moves_the_colours_least_is_taken(picture):
+    """Where the channels are independent, each keeps its own place: no hue is turned."""
+    image = 0.3 + 0.4 * picture(64, 64, seed=3)
+    factor = torch.tensor([0.9, 0.5, 0.2]).view(1, 3, 1, 1)
+    moved = image * factor + 0.05
+    torch.testing.assert_close(colours.match_covariance(image, moved).mean(), moved.mean())
+    independent = torch.rand((1, 3, 200, 200), generator=torch.Generator().manual_seed(0))
+    wanted = independent * factor
+    result = colours.match_covariance(independent, wanted)
+    torch.testing.assert_close(result, wanted, rtol=0, atol=0.02)
+
+
+def test_the_noise_of_a_nearly_grey_image_does_not_become_colour(picture):
+    noise = 0.004 * (torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(1)) - 0.5)
+    grey = (picture(64, 64, seed=1).mean(1, keepdim=True).expand(1, 3, 64, 64) + noise).clamp(0, 1)
+    colourful = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(2))
+    spread = [
+        colours.match_covariance(grey, colourful, least)[:, 0] for least in (colours.FLOOR, 1e-3)
+    ]
+    smooth = colours.match_covariance(grey - noise, colourful, 1e-3)[:, 0]
+    assert (spread[1] - smooth).std() < 0.02 < (spread[0] - smooth).std()

@@ -32,7 +32,7 @@ def painted(**options):
 @pytest.mark.parametrize(
     ("options", "style", "content"),
     [
-        ({}, 0.45, 0.65),
+        ({}, 0.45, 0.8),
         ({"preset": "paper"}, 0.45, 0.9),
         ({"preset": "notebook"}, 0.4, 1.1),
     ],

@@ -59,9 +59,11 @@ def test_iterations_bound_the_evaluations_of_a_scale(iterations, narrow, picture
     assert iterations <= count <= iterations + MATCHES * (2 * MOST_TRIALS - 1)
 
 
-def test_the_first_picture_of_all_is_the_photo(narrow, pictures):
+def test_the_first_picture_of_all_is_the_photo_in_the_painting_s_colours(narrow, pictures):
     first = run(narrow, pictures, replace(CONFIG, iterations=1))[0]
-    assert first.image.equal(pictures.content)
+    assert first.image.equal(pictures.recoloured(1.0).content)
+    photo = run(narrow, pictures, replace(CONFIG, iterations=1, balance=0.0))[0]
+    assert photo.image.equal(pictures.content)
 
 
 def test_a_photo_in_its_own_style_stays(narrow, pictures):

@@ -25,6 +25,7 @@ CONFIG = OptimizeConfig(  # of what is tuned, nothing is left to the default
     init="content",
     weighting="relative",
     balance=None,
+    recolour=False,
     layout_weight=0.0,
     content_weight=0.3,
     style_weight=1.0,
@@ -308,6 +309,14 @@ def test_restored_colours_fit_a_result_of_another_size(picture):
     torch.testing.assert_close(
         chroma(restored), chroma(images.resize(photo, SIZE)), rtol=0, atol=1e-5
     )
+
+
+def test_a_photo_goes_a_share_of_the_way_to_the_styles_colours(pictures):
+    photo, style = pictures.content, pictures.styles[0][0]
+    assert pictures.recoloured(0.0) is pictures
+    whole, half = pictures.recoloured(1.0).content, pictures.recoloured(0.5).content
+    torch.testing.assert_close(whole.mean((2, 3)), style.mean((2, 3)), rtol=0, atol=0.01)
+    torch.testing.assert_close(half, (photo + whole) / 2)
 
 
 def test_by_covariance_the_styles_take_the_photos_colours(muted):

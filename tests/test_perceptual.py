@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from stylize_cli import losses
+from stylize_cli import colours, losses
 from stylize_cli.config import TrainConfig
 from stylize_cli.descriptors import itself
 from stylize_cli.perceptual import feature_losses, pixel_losses, style_summary
@@ -250,3 +250,33 @@ def test_the_layout_of_light_and_dark_counts_where_there_is_a_photo(batch):
     torch.testing.assert_close(got, 2 * losses.tonal_layout(output, target))
     assert feature_losses(plain, target, target, config)["layout"].abs().max() < 1e-3
     assert "layout" not in feature_losses(plain, output, None, config)
+
+
+def test_the_style_counts_once_more_at_half_the_size(batch):
+    output, target, styles = batch
+
+    def style(config, output):
+        own = style_summary(plain, styles, config)
+        return feature_losses(plain, output, target, config, styles=own)["style"]
+
+    smaller = output.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
+    target = target[..., :12, :16]
+    halved = style(replace(CONFIG, style_size=CONFIG.style_size // 2), smaller)
+    target = batch[1]
+    both = style(replace(CONFIG, halved_weight=0.5), output)
+    torch.testing.assert_close(both, style(CONFIG, output) + 0.5 * halved)
+
+
+def test_the_content_is_that_of_the_photo_in_the_styles_colours(batch):
+    _, target, styles = batch
+    config = replace(CONFIG, recolour=True)
+    own = style_summary(plain, styles, config)
+    wanted = torch.cat(
+        [
+            colours.match_covariance(photo[None], style, colours.SPREAD)
+            for photo, style in zip(target, styles, strict=True)
+        ]
+    )
+    assert feature_losses(plain, wanted, target, config, styles=own)["content"].max() < 1e-8
+    assert feature_losses(plain, target, target, config, styles=own)["content"].min() > 1e-4
+    assert feature_losses(plain, target, target, config)["content"].max() == 0

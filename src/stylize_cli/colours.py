@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TINT = 1.5 / 255  # most by which the channels of a grey picture differ: it may be a JPEG in RGB
+SPREAD = 1e-3  # variance below which a photo's colours are not spread to those of a painting
 QUANTILES = 1025  # that describe the distribution of a channel
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
@@ -95,30 +96,66 @@ def match_luminance(image: "Tensor", target: "Tensor") -> "Tensor":
     return ((y - y.mean()) * scale + wanted.mean()).clamp(0, 1).expand_as(image)
 
 
-def match_covariance(image: "Tensor", target: "Tensor") -> "Tensor":
+def match_covariance(image: "Tensor", target: "Tensor", least: float = FLOOR) -> "Tensor":
     """`image` with the mean and covariance of the target's colours (ibid., sec. 3.1).
 
-    The linear map is Σ_target^½ · Σ_image^-½ (Hertzmann's, ibid.). Variances have a floor, so that
-    grey and flat images work.
-
     Args:
-        image: (1, 3, H, W) RGB in [0, 1].
-        target: (1, 3, H', W').
+        image: (B, 3, H, W) RGB in [0, 1].
+        target: (B, 3, H', W').
+        least: see `in_palette`.
 
     Returns:
-        (1, 3, H, W), clamped to [0, 1].
+        (B, 3, H, W), clamped to [0, 1].
     """
-    pixels, wanted = image.flatten(2)[0].double().cpu(), target.flatten(2)[0].double().cpu()
-    mean, wanted_mean = pixels.mean(dim=1, keepdim=True), wanted.mean(dim=1, keepdim=True)
-    matrix = _power(wanted.cov(correction=0), 0.5) @ _power(pixels.cov(correction=0), -0.5)
-    moved = matrix @ (pixels - mean) + wanted_mean
+    return in_palette(image, palette(target), least)
+
+
+def palette(image: "Tensor") -> "Tensor":
+    """Mean and covariance of a picture's colours.
+
+    Args:
+        image: (B, 3, H, W) RGB in [0, 1].
+
+    Returns:
+        (B, 3, 4) float64 on the CPU: the covariance, and in the last column the mean.
+    """
+    import torch  # noqa: PLC0415 - what runs a compiled model needs the rest, and not torch
+
+    pixels = image.flatten(2).double().cpu()
+    mean = pixels.mean(dim=2, keepdim=True)
+    centred = pixels - mean
+    return torch.cat([centred @ centred.mT / pixels.shape[2], mean], dim=2)
+
+
+def in_palette(image: "Tensor", wanted: "Tensor", least: float) -> "Tensor":
+    """A picture with another mean and covariance of its colours.
+
+    Of all linear maps that do so, the one that moves the colours least (Pitié, Kokaram 2007, "The
+    linear Monge-Kantorovitch colour mapping", sec. 4): light stays light. Grey and flat pictures
+    work, since variances have a floor.
+
+    Args:
+        image: (B, 3, H, W) RGB in [0, 1].
+        wanted: (B, 3, 4), what `palette` returns.
+        least: variance in [0, 1] that the picture's is taken for where it is less, in any direction
+            of RGB; so the noise of a nearly grey one does not become colour.
+
+    Returns:
+        (B, 3, H, W), clamped to [0, 1].
+    """
+    (own, mean), (aim, wanted_mean) = (
+        (colours[..., :3], colours[..., 3:]) for colours in (palette(image), wanted)
+    )
+    root, inverse = _power(own, 0.5, least), _power(own, -0.5, least)
+    matrix = inverse @ _power(root @ aim @ root, 0.5, 0.0) @ inverse
+    moved = matrix @ (image.flatten(2).double().cpu() - mean) + wanted_mean
     return moved.view(image.shape).to(image).clamp(0, 1)
 
 
-def _power(covariance: "Tensor", exponent: float) -> "Tensor":
-    """A power of a symmetric positive semidefinite matrix (3, 3), its eigenvalues floored."""
-    import torch  # noqa: PLC0415 - what runs a compiled model needs the rest, and not torch
+def _power(covariance: "Tensor", exponent: float, least: float) -> "Tensor":
+    """A power of symmetric positive semidefinite matrices (B, 3, 3), their eigenvalues floored."""
+    import torch  # noqa: PLC0415 - as above
 
     values, vectors = torch.linalg.eigh(covariance)
-    power: Tensor = vectors @ torch.diag(values.clamp(min=FLOOR) ** exponent) @ vectors.mT
+    power: Tensor = vectors @ torch.diag_embed(values.clamp(min=least) ** exponent) @ vectors.mT
     return power

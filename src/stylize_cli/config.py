@@ -45,6 +45,9 @@ class OptimizeConfig:
         balance: from 0, all photo, to 1, all painter: how much of the photo's features may be lost,
             which the content weight is steered to from round to round; None leaves it alone. No one
             weight does for every pair.
+        recolour: whether the photo has the painting's palette before it is painted, as far as the
+            balance wants (`palette_share`): what is matched then asks for no colours that the
+            painter has not, and strokes need not fight for them.
         content_weight: of the content layers together; where it is steered, at the start.
         style_weight: of the style layers together.
         layout_weight: of light and dark where the photo has them (`losses.tonal_layout`): what
@@ -66,20 +69,21 @@ class OptimizeConfig:
     """
 
     size: int = 512
-    iterations: int = 48
+    iterations: int = 54
     scales: int | Literal["auto"] = "auto"
     optimizer: Optimizer = "lbfgs"
     init: Init = "content"
     weighting: Weighting = "relative"
     balance: float | None = 0.5
+    recolour: bool = True
     content_weight: float = 0.6
     style_weight: float = 1.0
-    layout_weight: float = 0.3
-    tv_weight: float = 4.0
+    layout_weight: float = 0.2
+    tv_weight: float = 1.5
     content_layers: tuple[str, ...] = ("relu3_3", "relu4_2")
     style_layers: tuple[str, ...] = STYLE_LAYERS
     statistic: StatisticName = "gram"
-    block_weights: BlockWeights = (32.0, 12.0, 3.0, 2.0, 1.0)
+    block_weights: BlockWeights = (8.0, 4.0, 4.0, 4.0, 2.0)
     style_scale: float = 1.4
     pool: Literal["max", "avg"] = "avg"
     edges: Literal["trained", "clean"] = "clean"
@@ -91,10 +95,20 @@ class OptimizeConfig:
         """All layers looked at."""
         return {*self.content_layers, *self.style_layers}
 
+    @property
+    def palette_share(self) -> float:
+        """How far the photo's colours go towards the painting's, before it is painted: [0, 1]."""
+        return _palette_share(self.balance) if self.recolour else 0.0
+
+
+def _palette_share(balance: float | None) -> float:
+    return 1.0 if balance is None else min(1.0, 2 * balance)
+
 
 # What the literature has, as far as it is one: the deepest content layer, plain weights.
 _LITERATURE = OptimizeConfig(
     balance=None,
+    recolour=False,
     layout_weight=0.0,
     tv_weight=0.0,
     content_layers=CONTENT_LAYERS,
@@ -194,6 +208,11 @@ class NeighboursConfig:
         """
         return float(1 - self.balance**1.5)
 
+    @property
+    def palette_share(self) -> float:
+        """As in `OptimizeConfig`."""
+        return _palette_share(self.balance)
+
 
 NEIGHBOURS = NeighboursConfig()
 
@@ -222,7 +241,11 @@ class TrainConfig:
             mean squares on 0-255; "volume": the same with Gram matrices over C·H·W (Johnson's and
             Ulyanov's code).
         content_weight: of the content layer.
+        recolour: whether the photo whose content is matched has the style's palette: mean and
+            covariance of its colours.
         style_weight: of the style layers together where relative; of each where not.
+        halved_weight: how much as many as those the style layers count once more, of result and
+            style at half their size: strokes and planes twice as large.
         tv_weight: of the total variation per value.
         layout_weight: of light and dark where the photo has them (`losses.tonal_layout`): what
             keeps halos, glows and vignettes away.
@@ -258,7 +281,9 @@ class TrainConfig:
     loss: Loss = "feature"
     weighting: Literal["relative", "norm", "mean", "volume"] = "relative"
     content_weight: float = 0.2
+    recolour: bool = False
     style_weight: float = 1.0
+    halved_weight: float = 0.0
     tv_weight: float = 0.0
     layout_weight: float = 0.0
     range_weight: float = 0.0
@@ -291,7 +316,9 @@ _PERCEPTUAL = TrainConfig(
     optimizer="muon",
     lr=1e-2,
     weighting="norm",
-    content_weight=0.25,
+    content_weight=0.22,
+    recolour=True,
+    halved_weight=0.7,
     layout_weight=0.3,
     range_weight=1.0,
     style_size=640,  # strokes as large as in a reproduction of 640 px a side

@@ -236,7 +236,8 @@ def estimate_training(own: Generator, config: TrainConfig, dtype: torch.dtype) -
     if not config.layers:
         return need
     margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
-    area = config.batch_size * (config.size + margin) ** 2
+    sides = [config.size, *([config.size // 2] if config.halved_weight else [])]
+    area = config.batch_size * sum((side + margin) ** 2 for side in sides)
     judged = int(area * maps_per_pixel(config.layers, config.pool, dtype))
     # Before the first step the styles are looked at, one by one and without a backward pass.
     shown = (config.style_size + margin) ** 2 if config.style_layers else 0

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylize_cli import images, losses
+from stylize_cli import colours, images, losses
 from stylize_cli.config import TrainConfig, block_of
 from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.statistics import STATISTICS
 
 RELATIVE = ("relative", "norm")  # weightings that compare each term with its target's own scale
-RANGE = "range"  # among the layers of a style's targets
+RANGE = "range"  # among the layers of a style's targets, and so are the next two
+PALETTE = "palette"
+HALVED = "halved "  # before a layer's name: of pictures at half their size
 ENDS = (0.005, 0.995)  # quantiles of a style's values: a few of them are specks of dust
 LEAST = 1e-12  # a picture that excites nothing is compared as it is
 
@@ -29,23 +31,41 @@ def style_summary(
         config: its style layers, and the area at which it shows them.
 
     Returns:
-        {layer: (N, …) statistics}, and at `RANGE` (N, 2, 3), the darkest and the brightest of its
-        colours by channel, if that counts.
+        {layer: (N, …) statistics}, and where they count: at `HALVED` and a layer the same of the
+        style at half the size; at `RANGE` (N, 2, 3), the darkest and the brightest of its colours
+        by channel; at `PALETTE` (N, 3, 4), its colours' covariance and mean.
     """
-    statistic = STATISTICS[config.statistic]
-    least = least_side(config.style_layers)
-    shown = [
-        images.resize(one, images.same_area(images.size_of(one), config.style_size**2, least=least))
-        for one in styles
-    ]
-    found = [
-        describe(one, config.style_layers, lambda _, maps: statistic.of(maps)) for one in shown
-    ]
-    targets = {layer: torch.cat([one[layer] for one in found]) for layer in config.style_layers}
+    shown = _at_area(styles, config.style_size**2, config)
+    targets = _statistics(describe, shown, config)
+    if config.halved_weight:
+        halved = _statistics(describe, _at_area(styles, config.style_size**2 // 4, config), config)
+        targets |= {HALVED + layer: value for layer, value in halved.items()}
     if config.range_weight:
         ends = torch.tensor(ENDS, device=shown[0].device)
         targets[RANGE] = torch.stack([one[0].flatten(1).quantile(ends, dim=1) for one in shown])
+    if config.recolour:
+        targets[PALETTE] = torch.cat([colours.palette(one) for one in shown])
     return targets
+
+
+def _at_area(styles: Sequence[Tensor], pixels: int, config: TrainConfig) -> list[Tensor]:
+    """Styles at so many pixels, their aspect kept where the layers have a position then."""
+    least = least_side(config.style_layers)
+    return [
+        images.resize(one, images.same_area(images.size_of(one), pixels, least=least))
+        for one in styles
+    ]
+
+
+def _statistics(
+    describe: Describe, styles: Sequence[Tensor], config: TrainConfig
+) -> dict[str, Tensor]:
+    """{layer: (N, …)} of styles (1, 3, H, W) as they are."""
+    statistic = STATISTICS[config.statistic]
+    found = [
+        describe(one, config.style_layers, lambda _, maps: statistic.of(maps)) for one in styles
+    ]
+    return {layer: torch.cat([one[layer] for one in found]) for layer in config.style_layers}
 
 
 def feature_losses(
@@ -69,6 +89,35 @@ def feature_losses(
     Returns:
         {name: (B,)}, float32 or wider.
     """
+    known: Mapping[str, Tensor] = {} if styles is None else styles
+    if target is not None and PALETTE in known:
+        target = colours.in_palette(target, known[PALETTE], colours.SPREAD)
+    total: dict[str, Tensor] = {}
+    for name, value in (
+        *_of_features(describe, output, target, config, known),
+        *_of_halved(describe, output, config, known),
+    ):
+        total[name] = total[name] + value if name in total else value
+    if config.tv_weight:
+        values = output[0].numel()
+        tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
+        total["tv"] = config.tv_weight * tv
+    if config.layout_weight and target is not None:
+        total["layout"] = config.layout_weight * losses.tonal_layout(output, target)
+    if RANGE in known:
+        lowest, highest = known[RANGE].unbind(1)
+        total["range"] = config.range_weight * losses.out_of_range(output, lowest, highest)
+    return total
+
+
+def _of_features(
+    describe: Describe,
+    output: Tensor,
+    target: Tensor | None,
+    config: TrainConfig,
+    styles: Mapping[str, Tensor],
+) -> list[tuple[str, Tensor]]:
+    """("content" or "style", (B,)), layer by layer."""
     layer = config.content_layer
     wanted = None
     if target is not None:
@@ -76,35 +125,37 @@ def feature_losses(
             wanted = describe(target, [layer])[layer]
     relative = config.weighting in RELATIVE
 
-    def compare(name: str, maps: Tensor) -> dict[str, Tensor]:
-        terms = {}
+    def compare(name: str, maps: Tensor) -> list[tuple[str, Tensor]]:
+        terms = []
         if name == layer and wanted is not None:
             distance = _mean_square(maps - wanted)
             scale = _mean_square(wanted).clamp(min=LEAST) if relative else 1.0
-            terms["content"] = config.content_weight * distance / scale
-        if styles is not None and name in styles:
-            style = _style(maps, styles[name], config) * _share(name, config)
-            terms["style"] = config.style_weight * style
+            terms.append(("content", config.content_weight * distance / scale))
+        if name in styles:
+            terms.append(("style", _style(name, maps, styles[name], config)))
         return terms
 
-    total: dict[str, Tensor] = {}
-    for terms in describe(output, config.layers, compare).values():
-        for name, value in terms.items():
-            total[name] = total[name] + value if name in total else value
-    if config.tv_weight:
-        values = output[0].numel()
-        tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
-        total["tv"] = config.tv_weight * tv
-    if config.layout_weight and target is not None:
-        total["layout"] = config.layout_weight * losses.tonal_layout(output, target)
-    if styles is not None and RANGE in styles:
-        lowest, highest = styles[RANGE].unbind(1)
-        total["range"] = config.range_weight * losses.out_of_range(output, lowest, highest)
-    return total
+    return [term for terms in describe(output, config.layers, compare).values() for term in terms]
 
 
-def _style(maps: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
+def _of_halved(
+    describe: Describe, output: Tensor, config: TrainConfig, styles: Mapping[str, Tensor]
+) -> list[tuple[str, Tensor]]:
+    """("style", (B,)), layer by layer, of pictures at half their size; none of too small ones."""
+    layers = [layer for layer in config.style_layers if HALVED + layer in styles]
+    if not layers or min(output.shape[2:]) // 2 < least_side(layers):
+        return []
+
+    def compare(name: str, maps: Tensor) -> Tensor:
+        return config.halved_weight * _style(name, maps, styles[HALVED + name], config)
+
+    found = describe(F.avg_pool2d(output, 2), layers, compare)
+    return [("style", value) for value in found.values()]
+
+
+def _style(layer: str, maps: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
     """How far maps (B, C, H, W) are from statistics (B, …): (B,), as the config weighs it."""
+    weight = config.style_weight * _share(layer, config)
     if config.gradients == "normalised":
         maps = losses.normalised_gradient(maps, config.style_weight)
     statistic = STATISTICS[config.statistic]
@@ -113,8 +164,8 @@ def _style(maps: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
         share = distance / statistic.scale(target).clamp(min=LEAST)
         if config.weighting == "norm":
             share = (share + LEAST).sqrt()  # whose slope at 0 is finite
-        return share
-    return distance / maps.shape[1] ** 2 if config.weighting == "volume" else distance
+        return weight * share
+    return weight * (distance / maps.shape[1] ** 2 if config.weighting == "volume" else distance)
 
 
 def _share(layer: str, config: TrainConfig) -> float:

@@ -18,7 +18,8 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 
 LOSSES = (
-    *("weighting", "content_weight", "style_weight", "tv_weight", "layout_weight", "range_weight"),
+    *("weighting", "content_weight", "style_weight", "halved_weight", "tv_weight"),
+    *("layout_weight", "range_weight", "recolour"),
     *(
         "content_layer",
         "style_layers",

@@ -44,6 +44,7 @@ def paint(
     Raises:
         StylizeError: no photo or painting, too small a picture, a loss that is not a number.
     """
+    pictures = pictures.recoloured(config.palette_share)
     if pictures.content is None or not pictures.styles:
         raise StylizeError("neighbours need a photo and at least one style: name both")
     sizes = scale_sizes(size, config)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -17,9 +17,9 @@ from stylize_cli.objectives import Target, Targets
 KeepColours = Literal["luminance", "covariance"]
 
 COARSEST = 128  # px, about the long side of the first of the automatic scales
-MOST_LOST = 0.56  # of the content's relative mean square, where all is the painter's
+MOST_LOST = 0.8  # of the content's relative mean square, where all is the painter's
 LEAST_LOST = 0.02  # where all is the photo's
-STEERED = (0.4, 2.5)  # least and greatest factor of the content weight that a balance leads to
+STEERED = (0.9, 2.5)  # least and greatest factor of the content weight that a balance leads to
 ROUNDS = 3  # at each scale, after each of which the content weight is steered anew
 LEAST_ROUND = 12  # iterations, of which there is one round more
 POSITIONS = 4  # on the short side of the deepest layer: fewer say nothing about a style
@@ -55,6 +55,17 @@ class Pictures:
             tuple((shrunk(style), share) for style, share in self.styles),
             None if self.start is None else images.resize(self.start, size),
         )
+
+    def recoloured(self, share: float) -> "Pictures":
+        """The same with the photo's colours a share of the way to those of the styles."""
+        photo = self.content
+        if photo is None or not self.styles or not share:
+            return self
+        colourful = [
+            part * colours.match_covariance(photo, style, colours.SPREAD)
+            for style, part in self.styles
+        ]
+        return replace(self, content=torch.lerp(photo, torch.stack(colourful).sum(0), share))
 
     def to(self, device: torch.device) -> "Pictures":
         """The same on a device."""
@@ -126,6 +137,7 @@ def optimize(
     Raises:
         StylizeError: too small a picture, a loss that is not a number, a blank result.
     """
+    pictures = pictures.recoloured(config.palette_share)
     sizes = scale_sizes(size, config)
     work = [height * width for height, width in sizes]
     image, weight = _start(pictures, config, sizes[0], seed), _usual(config)
