@@ -16,6 +16,7 @@ from PIL import Image
 
 import stylize_cli
 from stylize_cli import paths
+from stylize_cli.api import unseen
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward
 
@@ -564,3 +565,33 @@ def test_stdin_and_stdout_of_a_cut_short_picture(refused, tmp_path):
     run = ["apply", "net.pt", "-", "--style", "monet", "-o", "-"]
     assert re.match(r"stdin is damaged or cut short", refused(*run, stdin=data[:100]))
     assert Image.open(io.BytesIO(data)).size == (32, 24)
+
+
+@pytest.fixture
+def taught(monkeypatch, net):
+    """Lists the paintings that were learnt on the spot, as the style "kept" of another network."""
+    calls = []
+
+    def learn(_model, style, photos, **_):
+        calls.append((style, photos))
+        return net(styles=("kept",), name="kept.pt")
+
+    monkeypatch.setattr(unseen, "learn", learn)
+    return calls
+
+
+def test_what_is_there_is_said_before_a_painting_is_learnt(
+    stylize, refused, taught, picture_file, tmp_path
+):
+    picture_file(40, 40, seed=6, name="mine.png")
+    (tmp_path / "photo-mine.png").write_bytes(b"mine")
+    run = ["apply", "net.pt", "photo.png", "--style", "mine.png", *QUICK]
+    assert refused(*run).startswith("photo-mine.png is there already: --skip-existing keeps")
+    ran = stylize(*run, "--skip-existing")
+    assert (ran.code, ran.out, taught) == (0, b"", [])
+    assert "by itself: give --style once" in refused(*run, "--style", "munch")
+    # It is called after its file, whatever the network of an earlier run calls it.
+    ran = stylize(*run, "--overwrite")
+    assert (ran.code, ran.out) == (0, b"photo-mine.png\n")
+    assert taught == [("mine.png", ["photo.png"])]
+    assert (tmp_path / "photo-mine.png").read_bytes() != b"mine"

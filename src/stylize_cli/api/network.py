@@ -113,6 +113,15 @@ class Network:
             return fspath(style) not in self.styles and Path(style).is_file()
         return True
 
+    def called(self, paintings: Sequence[Source]) -> list[str]:
+        """What the styles of pictures are called that are learnt: after their files, each once."""
+        if not paintings:
+            return []
+        from stylize_cli import checkpoints  # noqa: PLC0415 - imports torch
+
+        names = (*self.styles, *(Picture(painting).name for painting in paintings))
+        return list(checkpoints.style_names(names)[len(self.styles) :])
+
     def with_style(
         self, style: Source, photos: Sequence[Source], *, on_step: OnStep = ignore
     ) -> "Network":

@@ -1,14 +1,14 @@
 """`stylize apply`: one feed-forward pass, over one picture or folders of them."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import batches, completion, inputs, options, reports
+from stylize_cli.cli import batches, completion, inputs, options, reports, showing
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
 from stylize_cli.errors import StylizeError, counted
@@ -78,22 +78,23 @@ def apply(
     device: options.DeviceOption = "auto",
     precision: options.PrecisionOption = "auto",
     threads: options.ThreadsOption = None,
+    show: options.ShowOption = False,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
 ) -> None:
     """Run a trained model over pictures: its style, or super-resolution."""
-    console = Console(quiet=quiet, json=json)
     inputs.check_one_stdin(sources)
     if style and all_styles:
         raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
     if skip_existing and overwrite:
         raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
+    console = Console(quiet, json, _screen(output, quiet=quiet) if show else None)
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
 
     from stylize_cli.api import network
-    from stylize_cli.methods import feedforward
     from stylize_cli.methods.apply import Look
+    from stylize_cli.methods.feedforward import Noise
 
     bits = options.bits(depth)
     net = network.load(
@@ -106,30 +107,26 @@ def apply(
         depth=bits,
     )
     net.check_takes_photos()
-    is_learnt = any(net.is_unseen(one) for one in style or ())
-    if style and is_learnt:
-        net, style = _learnt(net, style, sources, console), None
-    about = net.engine.about
-    if all_styles and not about.styles:
-        raise StylizeError("the model has no styles: leave out --all-styles")
-    wanted: Sequence[str | None] = about.styles if all_styles else style or [None]
-    styles = list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
+    unseen = [one for one in style or () if net.is_unseen(one)]
+    if unseen and len(style or ()) > 1:
+        raise StylizeError("a picture is learnt by itself: give --style once")
+    styles: Sequence[str | None]
+    styles = net.called(unseen) or _chosen(net, style or [], all_styles=all_styles)
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
-    several = is_learnt or len(about.styles) > 1
+    several = bool(unseen) or len(net.engine.about.styles) > 1
     planned = batches.plan(sources, output, labels, console, depth=bits, labelled=several)
     # Of all shares: none may overwrite another's input.
     refused = batches.check(planned, depth=bits)
     items = [item for item in planned[first::step] if item.source not in refused]
-    for item in planned[first::step]:
-        if item.source in refused:
-            console.failure(
-                item.source, refused[item.source], str(next(iter(item.outputs.values())))
-            )
+    lost = _failures(planned[first::step], refused, console)
     if not (skip_existing or overwrite):
         batches.check_new(items, keep="--skip-existing keeps what is there, ")
     left = [item for item in items if not (skip_existing and item.is_done)]
     if len(left) < len(items):
         console.say(f"skipped: {len(items) - len(left)} that are there already")
+    if unseen and left:
+        net = _learnt(net, unseen[0], [item.source for item in planned], console)
+        styles = net.styles
     outlets = [
         Outlet(
             item,
@@ -141,24 +138,55 @@ def apply(
         )
         for item in left
     ]
-    look = Look(styles, strength, preserve_color, size, feedforward.Noise(seed, noise_scale))
+    look = Look(styles, strength, preserve_color, size, Noise(seed, noise_scale))
     results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
     failed = _report(results, outlets, net, console, is_batch=is_batch)
-    if failed or any(item.source in refused for item in planned[first::step]):
+    if failed or lost:
         raise typer.Exit(PARTLY_FAILED)
 
 
-def _learnt(net: "Network", styles: list[str], sources: list[str], console: Console) -> "Network":
+def _screen(output: str | None, *, quiet: bool) -> "showing.Screen":
+    """Where results are shown, read from their files.
+
+    Raises:
+        StylizeError: there are none, or the terminal shows no pictures.
+    """
+    if output == inputs.STDIO:
+        raise StylizeError("--show draws what is in files: leave it out, or give -o a file")
+    return showing.opened(quiet=quiet)
+
+
+def _failures(items: Sequence[batches.Item], refused: Mapping[str, str], console: Console) -> bool:
+    """Tells of the pictures that can have no result; whether there are any."""
+    failed = [item for item in items if item.source in refused]
+    for item in failed:
+        console.failure(item.source, refused[item.source], str(next(iter(item.outputs.values()))))
+    return bool(failed)
+
+
+def _chosen(net: "Network", style: list[str], *, all_styles: bool) -> list[str | None]:
+    """The model's styles that are meant, each once; of a model without any, None.
+
+    Raises:
+        StylizeError: there is no such style, or none at all.
+    """
+    from stylize_cli.methods import feedforward
+
+    about = net.engine.about
+    if all_styles and not about.styles:
+        raise StylizeError("the model has no styles: leave out --all-styles")
+    wanted: Sequence[str | None] = about.styles if all_styles else style or [None]
+    return list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
+
+
+def _learnt(net: "Network", style: str, sources: list[str], console: Console) -> "Network":
     """The network that paints as a picture does.
 
     Raises:
-        StylizeError: it is not the only style, or there is no file that it could be learnt on.
+        StylizeError: there is no file that it could be learnt on.
     """
-    style, *others = styles
-    if others:
-        raise StylizeError("a picture is learnt by itself: give --style once")
-    photos = [source for source in inputs.expand(sources, console) if source != "-"]
+    photos = [source for source in sources if source != "-"]
     if not photos:
         raise StylizeError(f"{style} is learnt on photos: name a file in place of -")
     console.say(f"learning {style} on the spot: about a minute, and at once the next time")
@@ -179,6 +207,8 @@ def _report(
     Raises:
         StylizeError: the only picture failed.
     """
+    from stylize_cli.api.picture import Picture
+
     by_name = {outlet.name: outlet for outlet in outlets}
     total = sum(len(outlet.styles) for outlet in outlets)
     # What runs the model is told with its first result: an error is one line, and alone.
@@ -207,6 +237,8 @@ def _report(
                     console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
                 size, seconds = result.size, result.seconds
                 console.result(reports.of_engine(path, size, seconds, net.engine, style))
+                if console.screen:
+                    console.screen.show(Picture(path).floats)
             # Also where the last style failed, of those that did not.
             is_last = style == outlet.styles[-1] and outlet.path(SHEET) not in outlet.made
             if outlet.has_sheet and outlet.small and is_last:

@@ -4,8 +4,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stylize_cli.progress import OnStep, Step
+
+if TYPE_CHECKING:
+    from rich.console import Console as Terminal
 
 WIDTH = 12  # columns of the bar: what is said comes first
 
@@ -39,14 +43,17 @@ def shown(seconds: float | None) -> str:
 
 
 @contextmanager
-def drawn(task: str, *, redirect_stdout: bool) -> Iterator[OnStep]:
+def drawn(
+    task: str, terminal: "Terminal | None" = None, *, redirect_stdout: bool
+) -> Iterator[OnStep]:
     """Draws a bar on stderr while it is entered; gone afterwards.
 
     Args:
         task: what is being done, until it reports itself.
+        terminal: stderr, where something else is drawn on it too.
         redirect_stdout: whether stdout is the same terminal.
     """
-    from rich.console import Console as Terminal
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
     from rich.table import Column
 
@@ -60,7 +67,7 @@ def drawn(task: str, *, redirect_stdout: bool) -> Iterator[OnStep]:
     pace = Pace()
     with Progress(
         *columns,
-        console=Terminal(stderr=True),
+        console=terminal or Console(stderr=True),
         transient=True,
         expand=True,
         redirect_stdout=redirect_stdout,

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stylize_cli.cli import bars
 from stylize_cli.errors import printable
 from stylize_cli.progress import OnStep, ignore
+
+if TYPE_CHECKING:
+    from stylize_cli.cli.showing import Screen
 
 PARTLY_FAILED = 1
 USER_ERROR = 2
@@ -26,14 +29,17 @@ class Console:
     Attributes:
         quiet: print nothing but data and errors.
         json: print results as JSON objects, one a line.
+        screen: where pictures are shown, if they are to be.
     """
 
     quiet: bool = False
     json: bool = False
+    screen: "Screen | None" = None
 
     def say(self, text: str) -> None:
         """A line for a person, on stderr."""
         if not self.quiet:
+            self._leave()
             tell(text)
 
     def result(self, record: Mapping[str, Any]) -> None:
@@ -43,11 +49,13 @@ class Console:
         """
         if record.get("output") == "-":
             return
+        self._leave()
         write_line(json.dumps(record) if self.json else str(record["output"]))
 
     def failure(self, name: str, reason: str, output: str) -> None:
         """One of a batch that failed, while the others go on; `output` is what is not there."""
         text = reason if name in reason else f"{name}: {reason}"
+        self._leave()
         tell(f"error: {text}")
         if self.json:
             write_line(json.dumps({"input": name, "output": output, "error": reason}))
@@ -62,8 +70,14 @@ class Console:
             yield ignore
             return
         # Left alone, rich sends what is printed to stdout to the bar's stream, a pipe's data too.
-        with bars.drawn(task, redirect_stdout=sys.stdout.isatty()) as on_step:
+        terminal = self.screen.terminal if self.screen else None
+        with bars.drawn(task, terminal, redirect_stdout=sys.stdout.isatty()) as on_step:
             yield on_step
+
+    def _leave(self) -> None:
+        """What is shown stays above the line that comes."""
+        if self.screen:
+            self.screen.leave()
 
 
 def tell(text: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stylize_cli.methods.train import Training
     from stylize_cli.training import Update
 
-MEASURED = 4  # steps after which it is known how long a training takes; the first is slower
+MEASURED = 2  # steps after which it is known how long a training takes; the first is slower
 SHORT = 600  # seconds, of a training that may be wanted instead of a long one
 LONG = 2 * SHORT
 NAMED = 10  # skipped files that are named on stderr

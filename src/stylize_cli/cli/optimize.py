@@ -14,6 +14,7 @@ from stylize_cli.cli import (
     options,
     outputs,
     reports,
+    showing,
     trying,
     watching,
 )
@@ -181,6 +182,7 @@ def optimize(
     device: options.DeviceOption = "auto",
     precision: options.PrecisionOption = "auto",
     threads: options.ThreadsOption = None,
+    show: options.ShowOption = False,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
 ) -> None:
@@ -201,7 +203,7 @@ def optimize(
             overwrite,
             outputs.marks_of(size, seed),
         ),
-        Console(quiet=quiet, json=json),
+        Console(quiet, json, showing.opened(quiet=quiet) if show else None),
         pictures or [],
         tried,
         shares=options.parse_shares(style_blend),
@@ -276,7 +278,10 @@ def _paint(
         raise typer.Exit(INTERRUPTED)
     if written.keeps_metadata:
         out = replace(out, exif=job.exif)
-    out.write(job.finished(watched.images[label]))
+    picture = job.finished(watched.images[label])
+    out.write(picture)
+    if console.screen:
+        console.screen.show(picture.floats)
     if written.plot:
         from stylize_cli import plots
 

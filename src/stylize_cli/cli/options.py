@@ -66,6 +66,10 @@ SeedOption = Annotated[
     int,
     typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of all that is random."),
 ]
+ShowOption = Annotated[
+    bool,
+    typer.Option("--show", help="Show pictures in the terminal (kitty, iTerm2 and their like)."),
+]
 KeepMetadataOption = Annotated[
     bool,
     typer.Option("--keep-metadata", help="Write the photo's EXIF: date, camera, also the place."),

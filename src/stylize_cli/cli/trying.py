@@ -90,6 +90,9 @@ def paint(
     if cells:
         drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
         out.save(drawn)
+        if console.screen:
+            console.screen.leave()
+            console.screen.show(drawn)
         size, seconds = (drawn.shape[0], drawn.shape[1]), time.perf_counter() - began
         record = reports.of_machine(out, size, seconds, first.machine, watched.losses)
         console.result(record | {"tried": tried.name, "values": list(tried.values)})

@@ -84,6 +84,8 @@ def watch(
                 watched.history.append(now.losses)
                 height, width = now.image.shape[2:]
                 on_step(Step(f"{label} at {width}x{height}", now.done, 1.0, now.losses))
+                if console.screen and console.screen.is_due:
+                    console.screen.show(now.image[0].permute(1, 2, 0).cpu().numpy())
                 if save and save_every and len(watched.history) % save_every == 0:
                     _try(partial(save, len(watched.history), now), console)
     except KeyboardInterrupt:
