@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -248,7 +248,7 @@ def test_a_passing_refusal_is_tried_again(mirror, item, folder, pauses, code):
     [
         ("7", 7, 7),
         ("99999", downloads.LONGEST_WAIT, downloads.LONGEST_WAIT),
-        (format_datetime(datetime.now(timezone.utc) + timedelta(days=9), usegmt=True), 60, 60),
+        (format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True), 60, 60),
         ("Fri, 31 Dec 1999 23:59:59 GMT", 0, downloads.BACKOFF),
         ("soon", 0, downloads.BACKOFF),
     ],
