@@ -122,6 +122,12 @@ class Network:
         names = (*self.styles, *(Picture(painting).name for painting in paintings))
         return list(checkpoints.style_names(names)[len(self.styles) :])
 
+    def has_learnt(self, style: Source) -> bool:
+        """Whether what `with_style` learns of a picture is in the cache."""
+        from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
+
+        return unseen.cached(self.model, Picture(style)).exists()
+
     def with_style(
         self, style: Source, photos: Sequence[Source], *, on_step: OnStep = ignore
     ) -> "Network":

@@ -189,7 +189,8 @@ def _learnt(net: "Network", style: str, sources: list[str], console: Console) ->
     photos = [source for source in sources if source != "-"]
     if not photos:
         raise StylizeError(f"{style} is learnt on photos: name a file in place of -")
-    console.say(f"learning {style} on the spot: about a minute, and at once the next time")
+    if not net.has_learnt(style):
+        console.say(f"learning {style} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:
         return net.with_style(style, photos, on_step=on_step)
 
