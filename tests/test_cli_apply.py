@@ -585,6 +585,7 @@ def test_what_is_there_is_said_before_a_painting_is_learnt(
 ):
     picture_file(40, 40, seed=6, name="mine.png")
     (tmp_path / "photo-mine.png").write_bytes(b"mine")
+    stylize(*RUN)  # converts the network, which leaves a file in the cache
     run = ["apply", "net.pt", "photo.png", "--style", "mine.png", *QUICK]
     assert refused(*run).startswith("photo-mine.png is there already: --skip-existing keeps")
     ran = stylize(*run, "--skip-existing")
