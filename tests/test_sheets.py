@@ -100,23 +100,3 @@ def test_a_thin_picture_takes_no_more_room_than_its_cell(size, drawn):
     )
     assert sheet.shape[0] < 320
     assert sheet.shape[1] <= 1024 + 2 * sheets.MARGIN
-
-
-def test_a_table_is_labelled_at_its_corners():
-    table = np.full((40, 600, 3), 0.5, np.float32)
-    sheet = sheets.cornered(table, ["top left", "a", "bottom left", "b"])
-    line = sheets.TEXT + sheets.MARGIN // 2
-    assert sheet.shape == (40 + 2 * line, 600, 3)
-    np.testing.assert_allclose(sheet[line:-line], table, atol=1 / 255)
-    inks = [sheet[:line, :300], sheet[:line, 300:], sheet[-line:, :300], sheet[-line:, 300:]]
-    columns = [np.flatnonzero((ink < 0.5).any(axis=(0, 2))) for ink in inks]
-    assert [found.min() < 5 for found in columns[::2]] == [True, True]
-    assert [found.max() > 290 for found in columns[1::2]] == [True, True]
-    assert columns[0].max() > 5 * np.ptp(columns[1])  # the longer label takes more room
-
-
-@pytest.mark.parametrize("width", [1, 20, 60, 150])
-def test_labels_of_a_narrow_table_are_cut_and_do_not_meet(width):
-    sheet = sheets.cornered(np.ones((4, width, 3), np.float32), ["a-long-name-of-a-style"] * 4)
-    inked = (sheet < 0.5).any(axis=(0, 2))
-    assert not inked[width // 2 - 1 : width // 2 + 1].any()

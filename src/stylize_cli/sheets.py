@@ -55,36 +55,6 @@ def draw(rows: "Sequence[Sequence[Cell | tuple[str, Pixels]]]", *, height: int) 
     return np.asarray(sheet, dtype=np.float32) / np.float32(255)
 
 
-def cornered(table: Pixels, labels: Sequence[str]) -> Pixels:
-    """A picture (H, W, 3) in [0, 1] with a label at each corner, on white above and below it.
-
-    Args:
-        table: the picture.
-        labels: of the top left, the top right, the bottom left and the bottom right; what is wider
-            than half of the picture is cut.
-
-    Returns:
-        (H', W, 3) in [0, 1], higher by two lines.
-    """
-    height, width, _ = table.shape
-    line = TEXT + MARGIN // 2
-    sheet = Image.new("RGB", (width, height + 2 * line), "white")
-    sheet.paste(Image.fromarray((table * 255).round().astype(np.uint8)), (0, line))
-    brush, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
-    for corner, label in enumerate(labels):
-        text = _within(label, (width - MARGIN) / 2, font)
-        left = (width - font.getlength(text)) * (corner % 2)
-        brush.text((left, corner // 2 * (height + line)), text, fill="black", font=font)
-    return np.asarray(sheet, dtype=np.float32) / np.float32(255)
-
-
-def _within(text: str, width: float, font: "ImageFont.ImageFont | ImageFont.FreeTypeFont") -> str:
-    """The text, or as much of it as the width takes, px."""
-    while text and font.getlength(text) > width:
-        text = text.removesuffix("…")[:-1] + "…" * (len(text) > 2)
-    return text
-
-
 def stacked(above: "Tensor", below: "Tensor") -> "Tensor":
     """Two sheets (1, 3, H, W) in [0, 1] as one, the narrower filled up with white."""
     import torch  # noqa: PLC0415 - see `contact_sheet`
