@@ -47,6 +47,13 @@ def test_formulas_are_drawn_without_a_script(site):
     assert not any("\\" in formula for formula in drawn)  # a command that was not understood
 
 
+def test_what_readme_and_security_link_to_is_there():
+    for page in ("README.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (ROOT / page).parent.joinpath(link).exists(), f"{page}: {link}"
+
+
 class _Loaded(HTMLParser):
     """Collects what a page loads by itself."""
 
