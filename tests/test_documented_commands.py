@@ -2,7 +2,8 @@
 
 Run are the lines in blocks, in folders that hold what they name, on a narrow VGG and on the bundled
 models. Only parsed, by the command line itself, are those that wait for a browser or ask a network
-(`PARSED`), those of pages whose commands a script runs (`SCRIPTED`), and those within a text.
+(`PARSED`), those of pages whose commands a script runs or a cluster (`UNRUN`), and those within a
+text.
 """
 
 import re
@@ -22,10 +23,23 @@ pytest_plugins = ["commandline", "nets", "films"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SCRIPTED = ("gallery.md", "figures.md")
+UNRUN = ("gallery.md", "figures.md", "scale.md")
 WALKS = ("tutorial.md",)  # whose blocks follow each other in one folder
 PARSED = ("page", "models pull", "models list --refresh", "--install-completion")
-OTHERS = (".", "cd", "curl", "docker", "done", "for", "man", "mkdir", "mkdocs", "pip")
+OTHERS = (
+    ".",
+    "cd",
+    "curl",
+    "docker",
+    "done",
+    "for",
+    "jq",
+    "man",
+    "mkdir",
+    "mkdocs",
+    "ray",
+    "sbatch",
+)
 
 FENCE = re.compile(r"^```(\w*)\n", re.MULTILINE)
 INDENTED = re.compile(r"(?:^ {4}[^\n]+\n)+", re.MULTILINE)
@@ -74,9 +88,14 @@ def commands(block):
 
 
 def tidied(words):
-    """The words of a command without `do`, assignments before it and redirections behind it."""
+    """The words of a command without `do`, assignments before it and redirections behind it.
+
+    What runs the package as a module is `stylize`.
+    """
     while words and (words[0] == "do" or re.match(r"[A-Z_]+=", words[0])):
         words = words[1:]
+    if "stylize_cli" in words:  # python -m, torchrun -m
+        words = ["stylize", *words[words.index("stylize_cli") + 1 :]]
     ends = [at for at, word in enumerate(words) if set(word) <= set("<>")]
     return words[: ends[0]] if ends else words
 
@@ -207,7 +226,7 @@ def test_the_commands_of_a_block_run(page, block, ran, tmp_path, monkeypatch, pi
     for words in commands(block):
         if words[0] != "stylize":
             checked(words)
-        elif page.name in SCRIPTED:
+        elif page.name in UNRUN:
             parse(words[1:])
         else:
             ran(words[1:])
@@ -237,6 +256,7 @@ def test_examples_in_python_are_those_of_the_page_that_is_run():
             [["curl", "-s", "u"], ["stylize", "apply", "m", "-"]],
         ),
         ("stylize a \\\n  --b", [["stylize", "a", "--b"]]),
+        ("torchrun --nnodes 2 -m stylize_cli a", [["stylize", "a"]]),
     ],
 )
 def test_a_block_is_read_as_a_shell_reads_it(line, found):
