@@ -48,6 +48,8 @@ class OptimizeConfig:
         recolour: whether the photo has the painting's palette before it is painted, as far as the
             balance wants (`palette_share`): what is matched then asks for no colours that the
             painter has not, and strokes need not fight for them.
+        details: whether a scale starts with the photo's details in the enlarged result of the one
+            below, which is blurred and would have to find them anew.
         content_weight: of the content layers together; where it is steered, at the start.
         style_weight: of the style layers together.
         layout_weight: of light and dark where the photo has them (`losses.tonal_layout`): what
@@ -76,6 +78,7 @@ class OptimizeConfig:
     weighting: Weighting = "relative"
     balance: float | None = 0.5
     recolour: bool = True
+    details: bool = True
     content_weight: float = 0.6
     style_weight: float = 1.0
     layout_weight: float = 0.2
@@ -109,6 +112,7 @@ def _palette_share(balance: float | None) -> float:
 _LITERATURE = OptimizeConfig(
     balance=None,
     recolour=False,
+    details=False,
     layout_weight=0.0,
     tv_weight=0.0,
     content_layers=CONTENT_LAYERS,

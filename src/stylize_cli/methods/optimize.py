@@ -146,7 +146,7 @@ def optimize(
     for index, scale in enumerate(sizes):
         aims = targets(describe, pictures, config, scale)
         hardware.release_memory()
-        image = images.resize(image, scale)
+        image = _at_scale(image, pictures.content, scale, config)
         for begun, end in zip([0, *ends], ends, strict=False):
             weighed = aims.with_content(weight)
             for best, taken in _descend(describe, image, weighed, config, most=end - begun):
@@ -156,6 +156,30 @@ def optimize(
             image = best.x
             weight = _steered(weight, best.evaluation.parts, config)
     _check_not_blank(image)
+
+
+def _at_scale(
+    image: Tensor, photo: Tensor | None, size: tuple[int, int], config: OptimizeConfig
+) -> Tensor:
+    """What a scale starts from: the result so far, enlarged."""
+    if photo is None or not config.details or images.size_of(image) == size:
+        return images.resize(image, size)
+    return with_details(image, images.resize(photo, size))
+
+
+def with_details(image: Tensor, photo: Tensor) -> Tensor:
+    """A smaller image at the photo's size, with the details that only the larger photo has.
+
+    Args:
+        image: (1, 3, h, w) RGB in [0, 1].
+        photo: (1, 3, H, W) likewise.
+
+    Returns:
+        (1, 3, H, W) in [0, 1].
+    """
+    size, smaller = images.size_of(photo), images.size_of(image)
+    details = photo - images.resize(images.resize(photo, smaller), size)
+    return (images.resize(image, size) + details).clamp(0, 1)
 
 
 def _descend(
