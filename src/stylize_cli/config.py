@@ -164,7 +164,8 @@ RECONSTRUCT_CONTENT = replace(
     pool="max",
     normalise="never",
 )
-# Even block weights leave dots: shallow Gram matrices are the last to be matched.
+# A shallow Gram matrix says how much fine contrast there is, not where: single dots do for it as
+# well as fur does. A little total variation decides against dots.
 RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
 
