@@ -19,7 +19,7 @@ from PIL import Image
 from stylize_cli import models
 
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes of what may be trained on
-SIDES = (768, 640, 512, 448, 384)  # px, long side
+SIDES = (1024, 896, 768, 640, 512, 448, 384)  # px, long side
 PAINTING = 768  # px, likewise
 QUALITY = 88
 MEGA = 1_000_000

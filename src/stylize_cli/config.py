@@ -166,7 +166,7 @@ RECONSTRUCT_CONTENT = replace(
 )
 # A shallow Gram matrix says how much fine contrast there is, not where: single dots do for it as
 # well as fur does. A little total variation decides against dots.
-RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
+RECONSTRUCT_STYLE = replace(TEXTURE, size=256, tv_weight=0.5)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
 
 
