@@ -2,10 +2,10 @@
 
     python scripts/gallery.py [NAME...] [--data ../shared/data] [--force] [--size 0.25]
 
-Without a name: all. `--list` says what they are, `--page` writes docs/gallery.md.
+Without a name: all. `--list` says what they are. docs/gallery.md is written anew in the end.
 """
 
-from pictures import ROOT, Cell, Picture, main, output_of, page
+from pictures import ROOT, Cell, Page, Picture, main, output_of
 
 PHOTO, STYLE = "examples/red-panda.jpg", "examples/cafe-terrace-at-night.jpg"
 PAIR = f"{PHOTO} {STYLE}"
@@ -97,7 +97,7 @@ PICTURES = (
         (f"stylize reconstruct {PHOTO} --figure -o reconstruct.png",),
     ),
     Picture(
-        "texture",
+        "textures",
         "The bundled textures, from noise in one pass.",
         tuple(f"stylize texture {name} -o {name}.png" for name in TEXTURES),
         (tuple(Cell(name, f"{name}.png") for name in TEXTURES),),
@@ -118,12 +118,12 @@ PICTURES = (
         height=384,
     ),
     learnt(
-        "train",
+        "trained",
         "A network of one style, trained on a folder of photos.",
         f"stylize train --style {STYLE} --dataset photos -o cafe.pt",
     ),
     learnt(
-        "train-paper",
+        "trained-paper",
         "The same by Johnson's network and losses; a part of their 40,000 steps.",
         f"stylize train --style {STYLE} --dataset photos --preset paper --steps 8000 "
         "-o cafe-paper.pt",
@@ -149,9 +149,8 @@ INTRODUCTION = """\
 What the commands make, each picture above the lines that made it:
 `python scripts/gallery.py NAME` does so again. `photos` is any folder of photos; the other pictures
 are in the repository."""
-PAGE = ROOT / "docs" / "gallery.md"
+PAGE = Page(ROOT / "docs" / "gallery.md", "Gallery", INTRODUCTION, FOLDER)
 
 
 if __name__ == "__main__":
-    text = page("Gallery", INTRODUCTION, PICTURES, "gallery")
-    main(PICTURES, FOLDER, __doc__, {PAGE: text})
+    main(PICTURES, PAGE, __doc__)

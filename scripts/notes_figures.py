@@ -2,11 +2,11 @@
 
     python scripts/notes_figures.py [NAME...] [--data ../shared/data] [--force] [--size 0.25]
 
-Without a name: all. `--list` says what they are, `--page` writes docs/figures.md.
+Without a name: all. `--list` says what they are. docs/figures.md is written anew in the end.
 """
 
 from gallery import EYES, GIVEN, PAIR, PHOTO, STYLE
-from pictures import ROOT, Cell, Picture, main, output_of, page
+from pictures import ROOT, Cell, Page, Picture, main, output_of
 
 from stylize_cli.config import FIGURE_CONTENT, STYLE_LAYERS
 
@@ -171,8 +171,8 @@ INTRODUCTION = """\
 The figures of the papers and of the course notes, each above the lines that made it:
 `python scripts/notes_figures.py NAME` does so again. `photos` is any folder of photos, `textures`
 one of pictures of textures."""
-PAGE = ROOT / "docs" / "figures.md"
+PAGE = Page(ROOT / "docs" / "figures.md", "Figures", INTRODUCTION, FOLDER)
 
 
 if __name__ == "__main__":
-    main(PICTURES, FOLDER, __doc__, {PAGE: page("Figures", INTRODUCTION, PICTURES, "figures")})
+    main(PICTURES, PAGE, __doc__)

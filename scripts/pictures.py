@@ -14,7 +14,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,68 +188,78 @@ def prepare(work: Path, data: Path | None) -> None:
             link.symlink_to(target.resolve())
 
 
-def page(title: str, introduction: str, pictures: Sequence[Picture], folder: str) -> str:
-    """Markdown that shows every picture under its name, with its commands."""
-    parts = [f"# {title}\n\n{introduction}"]
-    for one in pictures:
-        lines = "\n".join(one.commands)
-        image = f"![{one.caption}]({folder}/{one.name}.jpg)"
-        parts.append(f"## {one.name}\n\n{one.caption}\n\n{image}\n\n```sh\n{lines}\n```")
-    return "\n\n".join(parts) + "\n"
+@dataclass(frozen=True)
+class Page:
+    """The page of the documentation that shows a table's pictures.
+
+    Attributes:
+        file: of Markdown.
+        title: its heading.
+        introduction: what it says first.
+        folder: of the pictures, beside it.
+    """
+
+    file: Path
+    title: str
+    introduction: str
+    folder: Path
+
+    def text(self, pictures: Sequence[Picture]) -> str:
+        """Every picture that is there under its name, with the commands that make it."""
+        parts = [f"# {self.title}\n\n{self.introduction}"]
+        for one in pictures:
+            file = self.folder / f"{one.name}.jpg"
+            if file.exists():
+                image = f"![{one.caption}]({self.folder.name}/{file.name})"
+                lines = "\n".join(one.commands)
+                parts.append(f"## {one.name}\n\n{one.caption}\n\n{image}\n\n```sh\n{lines}\n```")
+        return "\n\n".join(parts) + "\n"
 
 
-def main(
-    pictures: Sequence[Picture], folder: Path, description: str, texts: Mapping[Path, str]
-) -> None:
+def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
     """Parses the command line, makes the pictures that are named, and says which failed.
 
     Args:
         pictures: the table.
-        folder: where they go.
+        page: that shows them.
         description: for --help.
-        texts: pages, written by --page.
     """
     table = {one.name: one for one in pictures}
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(table)}")
     parser.add_argument("--list", action="store_true", help="say the commands, run nothing")
-    parser.add_argument("--page", action="store_true", help="write the page, run nothing")
     parser.add_argument("--force", action="store_true", help="make what is there, too")
-    parser.add_argument(
-        "--size", type=float, default=1.0, metavar="X", help="times sizes and steps"
-    )
+    parser.add_argument("--size", type=float, default=1.0, metavar="X", help="to try: smaller")
     parser.add_argument("--data", type=Path, help="folder of photos/, styles/ and textures/")
     parser.add_argument("--work", type=Path, default=ROOT / "build", metavar="FOLDER")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="of the pictures")
     args = parser.parse_args()
     unknown = [name for name in args.names if name not in table]
     if unknown:
         parser.error(f"no picture {', '.join(unknown)}; there are {', '.join(table)}")
-    if args.page:
-        for path, text in texts.items():
-            path.write_text(text, encoding="utf-8")
-        return
     chosen = [table[name] for name in args.names or table]
     if args.list:
         print("\n".join(line for one in chosen for line in (f"# {one.name}", *one.commands)))
         return
-    # What is only tried is kept apart: it would else replace trained models.
-    args.work /= folder.name if args.size == 1 else f"{folder.name}-{args.size}"
-    args.output = args.output or (folder if args.size == 1 else args.work / "pictures")
-    prepare(args.work, args.data)
-    args.output.mkdir(parents=True, exist_ok=True)
-    failed = [one.name for one in chosen if not _make(one, args)]
+    # What is only tried is kept apart: it would else replace trained models and the pictures.
+    is_tried = args.size != 1
+    work = args.work / (f"{page.folder.name}-{args.size:g}" if is_tried else page.folder.name)
+    out = work / "pictures" if is_tried else page.folder
+    out.mkdir(parents=True, exist_ok=True)
+    prepare(work, args.data)
+    failed = [one.name for one in chosen if not _make(one, work, out, args.size, force=args.force)]
+    if not is_tried:
+        page.file.write_text(page.text(pictures), encoding="utf-8")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def _make(picture: Picture, args: argparse.Namespace) -> bool:
+def _make(picture: Picture, work: Path, out: Path, factor: float, *, force: bool) -> bool:
     """Makes one picture; whether that succeeded. The next are made all the same."""
+    path = out / f"{picture.name}.jpg"
     try:
         for command in picture.commands:
-            produce(scaled(command, args.size), args.work, force=args.force)
-        path = args.output / f"{picture.name}.jpg"
-        draw(picture, args.work).save(path, quality=QUALITY)
+            produce(scaled(command, factor), work, force=force)
+        draw(picture, work).save(path, quality=QUALITY)
     except (subprocess.CalledProcessError, OSError) as error:
         print(f"{picture.name}: {error}", file=sys.stderr, flush=True)
         return False
