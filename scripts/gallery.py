@@ -110,9 +110,9 @@ PICTURES = (
         (
             (Cell("bicubic", PHOTO, reduced=4), Cell("sr4", "sr4.png"), Cell("photo", PHOTO)),
             (
-                Cell("200 %", PHOTO, zoom=2, reduced=4, at=EYES),
-                Cell("200 %", "sr4.png", zoom=2, at=EYES),
-                Cell("200 %", PHOTO, zoom=2, at=EYES),
+                Cell("bicubic, 200 %", PHOTO, zoom=2, reduced=4, at=EYES),
+                Cell("sr4, 200 %", "sr4.png", zoom=2, at=EYES),
+                Cell("photo, 200 %", PHOTO, zoom=2, at=EYES),
             ),
         ),
         height=384,
