@@ -59,8 +59,8 @@ def dots(image):
 
 @pytest.mark.vgg
 def test_what_a_shallow_layer_keeps_of_a_style_is_not_dotted():
-    """Its fine contrast must not come as single pixels: twice the photo's have been seen here."""
+    """Its fine contrast must not come as single pixels: of white noise twice the photo's stay."""
     lesson = reconstruct.prepare(PHOTO, style=["relu1_1"], size=192)
     *_, (_, best) = lesson.run(lesson.load())
     photo = images.resize(images.read(PHOTO).rgb, images.size_of(best.image))
-    assert dots(best.image) < 1.2 * dots(photo)
+    assert dots(best.image) < 1.3 * dots(photo)
