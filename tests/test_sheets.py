@@ -100,3 +100,27 @@ def test_a_thin_picture_takes_no_more_room_than_its_cell(size, drawn):
     )
     assert sheet.shape[0] < 320
     assert sheet.shape[1] <= 1024 + 2 * sheets.MARGIN
+
+
+@pytest.mark.parametrize("corner", range(4))
+def test_a_table_s_corners_have_their_names_beside_them(corner):
+    """Ink where the name is, and nowhere else; the table itself is as it was."""
+    table = np.full((30, 301, 3), 0.25, np.float32)
+    names = ["name" if index == corner else "" for index in range(4)]
+    sheet = sheets.cornered(table, names)
+    assert np.array_equal(sheet[sheets.BAND : -sheets.BAND], table)
+    bands = sheet[: sheets.BAND], sheet[-sheets.BAND :]
+    ink = [(band.min(axis=(0, 2)) < 0.5).nonzero()[0] for band in bands]
+    written = [
+        half for columns in ink for half in (columns[columns < 150], columns[columns >= 150])
+    ]
+    assert [len(half) > 0 for half in written] == [bool(name) for name in names]
+    assert written[corner].min() < 10 if corner % 2 == 0 else written[corner].max() > 290
+
+
+def test_a_name_that_is_too_long_does_not_reach_the_next():
+    table = np.ones((8, 80, 3), np.float32)
+    (alone, beside) = (
+        sheets.cornered(table, ["much too long a name", other, "", ""]) for other in ("", "x")
+    )
+    assert np.array_equal(alone[:, :40], beside[:, :40])

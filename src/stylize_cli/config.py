@@ -37,7 +37,8 @@ class OptimizeConfig:
         scales: sizes optimised one after the other, each half of the next; "auto" starts from about
             128 px.
         optimizer: bounded L-BFGS, or Adam.
-        init: what the first scale starts from.
+        init: what the first scale starts from. Noise is white; without a photo it is faint, in
+            the style's mean colour.
         weighting: what the weights multiply. "relative": each term over its own scale, so that one
             setting serves every pair (docs/optimize.md); "mean": mean squares, each style layer
             over N² (Gatys' notebook); "paper": mean squares, each style layer by w_l = 1/L, as the
@@ -168,7 +169,6 @@ RECONSTRUCT_CONTENT = replace(
     pool="max",
     normalise="never",
 )
-# Even block weights leave dots: shallow Gram matrices are the last to be matched.
 RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
 

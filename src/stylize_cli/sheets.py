@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MARGIN = 8  # px around every picture
 WIDEST = 4  # times the height of a picture, its width at most
 TEXT = 16  # px, height of the labels
+BAND = TEXT + MARGIN // 2  # px, of a line of them
 
 Pixels = NDArray[np.float32]
 Cell: TypeAlias = "tuple[str, Tensor]"  # label, (1, 3, H, W) RGB in [0, 1]
@@ -55,6 +56,31 @@ def draw(rows: "Sequence[Sequence[Cell | tuple[str, Pixels]]]", *, height: int) 
     return np.asarray(sheet, dtype=np.float32) / np.float32(255)
 
 
+def cornered(table: Pixels, names: Sequence[str]) -> Pixels:
+    """A table of pictures with a name at each of its corners, on white above and below.
+
+    Args:
+        table: (H, W, 3) RGB in [0, 1].
+        names: of the corners, row by row; one that is longer than half the table is cut off.
+
+    Returns:
+        (H + 2 · `BAND`, W, 3) likewise.
+    """
+    upper, lower = (_band(pair, table.shape[1]) for pair in (names[:2], names[2:]))
+    return np.concatenate([upper, table, lower])
+
+
+def _band(names: Sequence[str], width: int) -> Pixels:
+    """Two names on a line of white, the second at its right end."""
+    font, band = ImageFont.load_default(TEXT), Image.new("L", (width, BAND), "white")
+    for name, left, right in zip(names, (0, width // 2), (0, width), strict=True):
+        half = Image.new("L", (width // 2, BAND), "white")
+        at = max(0, right - left - math.ceil(font.getlength(name))) if right else 0
+        ImageDraw.Draw(half).text((at, 0), name, fill="black", font=font)
+        band.paste(half, (left, 0))
+    return np.repeat(np.asarray(band, np.float32)[..., None], 3, axis=2) / np.float32(255)
+
+
 def stacked(above: "Tensor", below: "Tensor") -> "Tensor":
     """Two sheets (1, 3, H, W) in [0, 1] as one, the narrower filled up with white."""
     import torch  # noqa: PLC0415 - see `contact_sheet`
@@ -69,11 +95,10 @@ def _cell(label: str, picture: "Tensor | Pixels", height: int) -> Image.Image:
     """One picture under its label on white, as wide as the wider of them."""
     font = ImageFont.load_default(TEXT)
     image = _scaled(picture, height)
-    top = TEXT + MARGIN // 2
     width = max(image.width, math.ceil(font.getlength(label)))
-    cell = Image.new("RGB", (width, top + height), "white")
+    cell = Image.new("RGB", (width, BAND + height), "white")
     ImageDraw.Draw(cell).text((0, 0), label, fill="black", font=font)
-    cell.paste(image, (0, top))
+    cell.paste(image, (0, BAND))
     return cell
 
 

@@ -39,11 +39,13 @@ if TYPE_CHECKING:
 SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al. 2017, sec. 3.3)
 FACTORS = (2, 4, 8)  # of super-resolution
 PREVIEW = 512  # px, long side
+LEAST_MINUTES = 0.01
 RANGES: Ranges = {
     **dict.fromkeys(("steps", "batch_size", "width", "levels"), (1, ANY)),
     **dict.fromkeys(("save_every", "preview_every", "threads"), (1, ANY)),
     **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, ANY)),
     **dict.fromkeys(("lr", "content_weight", "style_weight", "tv_weight"), (0, ANY)),
+    "minutes": (LEAST_MINUTES, ANY),
     "seed": SEED,
 }
 
@@ -97,6 +99,7 @@ def prepare(
     """
     check("train", options, TrainOptions.__annotations__)
     check_ranges(options, RANGES)
+    _check_minutes(options)
     factor, to, paintings = options.get("upscale"), _base_file(styles, options), _named(styles)
     if factor not in (None, *FACTORS):
         raise StylizeError(f"--upscale {factor} will not do: use 2, 4 or 8")
@@ -144,6 +147,16 @@ def prepare(
     logs, first = options.get("tensorboard"), state.step if state else 0
     board = None if logs is None else boards.open_board(Path(logs), first=first)
     return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes), given)
+
+
+def _check_minutes(options: TrainOptions) -> None:
+    """Refuses a time where steps are what counts."""
+    if options.get("minutes") is None:
+        return
+    if options.get("steps") is not None:
+        raise StylizeError("--minutes takes as many steps as there is time for: leave out --steps")
+    if options.get("resume"):
+        raise StylizeError("--minutes is for a whole training: with --resume give --steps")
 
 
 def _base_file(

@@ -51,6 +51,14 @@ def apply(
             help="Long side of what the model is given. [default: as it is]",
         ),
     ] = None,
+    stroke_size: Annotated[
+        float,
+        typer.Option(
+            "--stroke-size",
+            metavar="X",
+            help="Strokes so many times as large, from 0.25 to 4; the result's size stays.",
+        ),
+    ] = 1.0,
     noise_scale: Annotated[
         float,
         typer.Option(
@@ -109,6 +117,7 @@ def apply(
     is_learnt = any(net.is_unseen(one) for one in style or ())
     if style and is_learnt:
         net, style = _learnt(net, style, sources, console), None
+    net = net.with_strokes(stroke_size)
     about = net.engine.about
     if all_styles and not about.styles:
         raise StylizeError("the model has no styles: leave out --all-styles")

@@ -52,7 +52,8 @@ def draw(pictures: Iterable[Pixels], mixture: Mixture, size: tuple[int, int], ro
         raise too_little_memory(f"the {mixture.kind}", need, room, fix)
     cells = (feedforward.resized(_on_white(picture), size) for picture in pictures)
     if mixture.kind == "grid":
-        return blend.tiled(cells, size, columns=mixture.steps)
+        table = blend.tiled(cells, size, columns=mixture.steps)
+        return sheets.cornered(table, mixture.styles)
     labels = [f"{first:.2f} : {second:.2f}" for first, second in mixture.weights]
     labels[0], labels[-1] = mixture.styles
     row = [

@@ -22,6 +22,7 @@ LEAST_LOST = 0.02  # where all is the photo's
 STEERED = (0.9, 2.5)  # least and greatest factor of the content weight that a balance leads to
 ROUNDS = 3  # at each scale, after each of which the content weight is steered anew
 LEAST_ROUND = 12  # iterations, of which there is one round more
+FAINT = 0.1  # range of the noise that a texture starts from, around its source's mean colour
 POSITIONS = 4  # on the short side of the deepest layer: fewer say nothing about a style
 
 
@@ -228,8 +229,11 @@ def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], se
         return pictures.content
     # Drawn on the CPU, so that a seed means the same noise on every device.
     noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(seed))
-    example = pictures.styles[0][0] if pictures.content is None else pictures.content
-    return noise.to(example.device)
+    if pictures.content is not None:
+        return noise.to(pictures.content.device)
+    # Of white noise, which the papers start from, dots of odd colours stay in a texture to the end.
+    mean = sum(share * style.mean((2, 3), keepdim=True) for style, share in pictures.styles)
+    return (mean + FAINT * (noise.to(pictures.styles[0][0].device) - 0.5)).clamp(0, 1)
 
 
 def targets(
