@@ -2,7 +2,7 @@
 
 Given one JSON object, `folder`, `commands` (command lines by name) and `streams` (by name what each
 stream is: {"1": "full", "2": "closed"}), it writes another: by name of both the exit code, what was
-said on stdout and stderr, and the files that were made.
+said on stdout and stderr, and the digests of the files that were made.
 """
 
 import json
@@ -41,7 +41,8 @@ def main():
         for kind, streams in {"usual": {}, **asked["streams"]}.items():
             folder = forks.copied(prepared, f"{name}-{kind}".replace(" ", "-"))
             code = forks.started(folder, command, lambda streams=streams: become(streams))
-            made = sorted(forks.files(folder).keys() - forks.files(prepared).keys())
+            before = forks.files(prepared)
+            made = {name: of for name, of in forks.files(folder).items() if name not in before}
             out, err = forks.said(folder)
             report[f"{name}, {kind}"] = {"code": code, "out": out, "err": err, "made": made}
             forks.warmed(prepared, folder)

@@ -1,38 +1,22 @@
 """Killed at any moment: what is there is whole, and the next run ends as if nothing had been."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-import stylize_cli
-
-pytest_plugins = ["nets", "releases"]
+pytest_plugins = ["releases", "workshop"]
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
-SCRIPT = Path(__file__).with_name("killed.py")
 HIDDEN = (".part", ".lock")  # of what is being written
 
 
 @pytest.fixture
-def killed():
+def killed(told):
     """killed(folder, run, again) -> what killed.py reports."""
-
-    def run(folder, run, again):
-        source = [str(Path(stylize_cli.__file__).parents[1]), str(SCRIPT.parent)]
-        env = os.environ | {"PYTHONPATH": os.pathsep.join(source), "OMP_NUM_THREADS": "1"}
-        asked = {"folder": str(folder), "run": run, "again": again}
-        ran = subprocess.run(
-            [sys.executable, SCRIPT, json.dumps(asked)], env=env, capture_output=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr.decode()
-        return json.loads(ran.stdout)
-
-    return run
+    return lambda folder, run, again: told(
+        "killed.py", {"folder": str(folder), "run": run, "again": again}
+    )
 
 
 @pytest.fixture
