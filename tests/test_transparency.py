@@ -113,6 +113,8 @@ def test_a_training_s_targets_are_those_of_the_opaque_part(narrow, painting, alp
     plain = perceptual.style_summary(narrow, [own], config)
     assert all(found[name].shape == plain[name].shape for name in plain)
     assert found[perceptual.RANGE].max() < 0.76
+    mean = own[0][:, alpha[0, 0] > 0].mean(1)
+    torch.testing.assert_close(found[perceptual.PALETTE][0, :, 3].float(), mean, atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("by", ["luminance", "covariance"])
@@ -124,6 +126,16 @@ def test_colours_are_matched_by_the_opaque_ones(painting, alpha, picture, by):
     ((expected, _share),) = optimize.keep_colours(Pictures(photo, ((vectors, 1.0),)), by).styles
     shown = changed[:, :3, alpha[0, 0] > 0][..., None]
     torch.testing.assert_close(shown, expected)
+
+
+def test_a_photo_takes_the_palette_of_the_opaque_part(painting, alpha, picture):
+    photo = picture(40, 50, seed=9)
+    image = torch.cat([painting.where(alpha > 0, torch.ones(())), alpha], 1)
+    vectors = painting[..., alpha[0, 0] > 0][..., None]
+    found, expected = (
+        Pictures(photo, ((one, 1.0),)).recoloured(0.8).content for one in (image, vectors)
+    )
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_texture_s_histogram_is_that_of_the_opaque_part(painting, alpha, picture):
