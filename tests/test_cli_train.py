@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import checkpoints, devices, images, perceptual, sheets
+from stylize_cli import checkpoints, devices, images, paths, perceptual, sheets
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
 from stylize_cli.config import TRAIN_PRESETS
@@ -90,6 +90,14 @@ def assert_same(one, other, *, within=0.0):
     assert one.keys() == other.keys()
     for name in one:
         torch.testing.assert_close(one[name], other[name], rtol=0, atol=within, msg=name)
+
+
+def test_what_of_the_dataset_is_left_out_is_said(stylize, dataset, monkeypatch):
+    monkeypatch.setattr(paths, "reads_heif", lambda: False)
+    (dataset / "x.heic").write_bytes(b"x")
+    ran = stylize(*ONE)
+    assert ran.code == 0
+    assert "photos: 1 HEIC file is left out: pip install pillow-heif" in ran.err
 
 
 @pytest.mark.parametrize(

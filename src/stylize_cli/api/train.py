@@ -20,6 +20,7 @@ from stylize_cli import (
     limits,
     models,
     plots,
+    transparency,
 )
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
@@ -125,10 +126,10 @@ def prepare(
     descriptor = options.get("descriptor", "vgg19")
     tasks.check(config, factor, descriptors.SOURCES[descriptor])
     own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
-    found = () if method == "texture" else _photos(photos, own)
+    notes = [] if base is None else _other_descriptor(base, descriptor)
+    found = () if method == "texture" else _photos(photos, own, notes)
     sheet = [] if preview is None else [previews.sheet_file(model)]
     state = _state(model, sheet, resume=options.get("resume", False))
-    notes = [] if base is None else _other_descriptor(base, descriptor)
     digests: list[str] = []
     learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
     listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in found)
@@ -274,14 +275,17 @@ def _files(sources: Sequence[object]) -> list[Path]:
     return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
 
 
-def _photos(folder: "str | PathLike[str] | None", own: set[Path]) -> tuple[Path, ...]:
+def _photos(
+    folder: "str | PathLike[str] | None", own: set[Path], notes: list[str]
+) -> tuple[Path, ...]:
     """The photos to train on, without pictures that the training itself leaves among them."""
     if folder is None:
         raise StylizeError("there are no photos to train on: give --dataset FOLDER")
     places = {path.resolve() for path in own}
     found = datasets.find(Path(folder))
+    notes += [f"{folder}: {found.note}"] if found.note else []
     names = {path.name for path in places}
-    kept = tuple(f for f in found if f.name not in names or f.resolve() not in places)
+    kept = tuple(f for f in found.files if f.name not in names or f.resolve() not in places)
     if not kept:
         raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
     return kept
@@ -321,7 +325,7 @@ def _style(
     picture = _read(source, notes)
     digests.append(digest(np.ascontiguousarray(picture.pixels).tobytes()))
     # On a transparent canvas the painting alone.
-    style = images.visible(picture.planes()).rgb
+    style = transparency.style_of(picture.planes())
     most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
     return name, images.resize(style, min(most, images.size_of(style)))
 

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from stylize_cli import colours, hardware, images, minimizers, objectives
+from stylize_cli import colours, hardware, images, minimizers, objectives, transparency
 from stylize_cli.config import NeighboursConfig, OptimizeConfig
 from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.errors import StylizeError
@@ -32,7 +33,8 @@ class Pictures:
 
     Attributes:
         content: (1, 3, H, W), or None for a texture.
-        styles: ((1, 3, H, W), share); the shares sum to 1. Empty for a reconstruction.
+        styles: ((1, 3, H, W), share); the shares sum to 1. Empty for a reconstruction. Or
+            (1, 4, H, W) with alpha: what is transparent does not count.
         start: (1, 3, H, W) to start from, in place of what the config says.
     """
 
@@ -63,7 +65,7 @@ class Pictures:
         if photo is None or not self.styles or not share:
             return self
         colourful = [
-            part * colours.match_covariance(photo, style, colours.SPREAD)
+            part * colours.match_covariance(photo, transparency.colours(style), colours.SPREAD)
             for style, part in self.styles
         ]
         return replace(self, content=torch.lerp(photo, torch.stack(colourful).sum(0), share))
@@ -307,7 +309,10 @@ def keep_colours(pictures: Pictures, by: KeepColours | None) -> Pictures:
     if by is None or content is None:
         return pictures
     change = colours.match_luminance if by == "luminance" else colours.match_covariance
-    styles = tuple((change(style, content), share) for style, share in pictures.styles)
+    styles = tuple(
+        (transparency.changed(style, partial(change, target=content)), share)
+        for style, share in pictures.styles
+    )
     if by == "luminance":
         content = colours.match_luminance(content, content)
     return Pictures(content, styles, pictures.start)
@@ -331,12 +336,14 @@ def with_colours_of(style: Tensor, image: Tensor) -> Tensor:
     """A texture with the histogram of its source in every channel (Gatys et al. 2015, code).
 
     Args:
-        style: (1, 3, H', W') RGB in [0, 1].
-        image: (1, 3, H, W) likewise.
+        style: (1, 3, H', W') RGB in [0, 1], or with alpha.
+        image: (1, 3, H, W) likewise, without.
 
     Returns:
         (1, 3, H, W).
     """
-    pixels, wanted = (one[0].permute(1, 2, 0).numpy() for one in (image, style))
+    pixels, wanted = (
+        one[0].permute(1, 2, 0).numpy() for one in (image, transparency.colours(style))
+    )
     matched = colours.match_histogram(pixels, wanted)
     return torch.from_numpy(matched).permute(2, 0, 1)[None]
