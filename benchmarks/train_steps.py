@@ -154,9 +154,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--width", type=int, default=PRESET.width, help="of stylize's network")
     args = parser.parse_args()
-    files = datasets.find(args.data / "photos")
+    files = datasets.find(args.data / "photos").files
     crops = Crops(files, args.size, PRESET.zoom, PRESET.flip, seed=0)
-    style = images.read(datasets.find(args.data / "styles")[0]).rgb
+    style = images.read(datasets.find(args.data / "styles").files[0]).rgb
     steps = WARM_UP + args.steps
     if args.contender == "example":
         updates = example(crops, style, batch=args.batch, steps=steps)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import stylize_cli
 from stylize_cli import encoders, engines, sheets
@@ -43,6 +44,18 @@ def clear(tmp_path):
     path = tmp_path / "clear.png"
     path.write_bytes(encoders.encode(pixels, "PNG"))
     return path
+
+
+def test_the_photo_s_metadata_are_kept_on_request_alone(stylize, model, tmp_path):
+    photo = Image.new("RGB", (24, 20), "teal")
+    exif = photo.getexif()
+    exif[0x0132] = "2024:01:02 03:04:05"
+    photo.save(tmp_path / "photo.jpg", exif=exif)
+    run = ["blend", model, "photo.jpg", "--style", "monet", "-o", "out.jpg", "--threads", 1]
+    for options, date in (([], None), (["--keep-metadata"], "2024:01:02 03:04:05")):
+        assert stylize(*run, *options).code == 0
+        with Image.open(tmp_path / "out.jpg") as made:
+            assert made.getexif().get(0x0132) == date
 
 
 @pytest.mark.parametrize(

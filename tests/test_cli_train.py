@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import checkpoints, devices, images, perceptual, sheets
+from stylize_cli import checkpoints, devices, images, paths, perceptual, sheets
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
 from stylize_cli.config import TRAIN_PRESETS
@@ -92,6 +92,14 @@ def assert_same(one, other, *, within=0.0):
         torch.testing.assert_close(one[name], other[name], rtol=0, atol=within, msg=name)
 
 
+def test_what_of_the_dataset_is_left_out_is_said(stylize, dataset, monkeypatch):
+    monkeypatch.setattr(paths, "reads_heif", lambda: False)
+    (dataset / "x.heic").write_bytes(b"x")
+    ran = stylize(*ONE)
+    assert ran.code == 0
+    assert "photos: 1 HEIC file is left out: pip install pillow-heif" in ran.err
+
+
 @pytest.mark.parametrize(
     ("options", "name", "kind", "styles"),
     [
@@ -154,11 +162,42 @@ def test_a_long_training_is_told_of_by_its_first_steps(stylize, monkeypatch, cap
     )
 
 
+def test_by_the_clock_it_takes_the_steps_that_there_is_time_for(stylize, tmp_path):
+    began = time.monotonic()
+    ran = stylize(*PIXEL[:-4], "--minutes", 0.02, "--precision", "float32")
+    assert (ran.code, ran.line) == (0, "sr2.pt")
+    assert "3 photos, 0.02 minutes of 1 crop of 32 px" in ran.err
+    assert time.monotonic() - began < 30
+    steps = checkpoints.load(tmp_path / "sr2.pt").provenance["steps"]
+    assert steps > 3
+    state = checkpoints.load_state(tmp_path / "sr2.state.pt")
+    (group,) = state.optimizer["param_groups"]
+    assert group["lr"] < 0.5 * TRAIN_PRESETS["super-resolution", "default"].lr
+    # By steps it goes on from there.
+    more = stylize(*PIXEL[:-4], "--resume", "--steps", steps + 2, "--precision", "float32")
+    assert more.code == 0, more.err
+    assert checkpoints.load(tmp_path / "sr2.pt").provenance["steps"] == steps + 2
+
+
 def test_without_photos_it_says_that_it_learns_a_texture(stylize):
     said = "without --dataset this learns a texture, for stylize texture"
     run = ["train", "--style", "style.png", "--steps", 1, "--size", 32, "--levels", 2]
     assert said in stylize(*run).err
     assert said not in stylize(*run, "--method", "texture", "-o", "b.pt").err
+
+
+def test_it_starts_from_the_network_that_is_named(stylize, tasks, picture_file, tmp_path):
+    """With its kernels, and its row of a style of the same name."""
+    picture_file(32, 32, seed=3, name="other.png")
+    assert stylize(*ONE, "--style", "other.png", "-o", "pair.pt", "--from", "none").code == 0
+    assert stylize(*ONE, "--from", "pair.pt", "-o", "more.pt").code == 0
+    first, second = (call.task for call in tasks)
+    assert first.start is None
+    start = checkpoints.load(tmp_path / "pair.pt")
+    row = start.styles.index("style")
+    for key, value in second.network().state_dict().items():
+        is_row = key.endswith(add_style.ROWS)
+        assert torch.equal(value, start.weights[key][[row]] if is_row else start.weights[key])
 
 
 def test_several_styles_are_reported_each(stylize, picture_file):
@@ -655,6 +694,12 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
         ("--style style.png --plot a.gif", r"cannot plot to a\.gif: .*"),
         ("--style style.png --plot style.png", r"style\.png is an input and would be .*"),
         ("--style style.png --preview style-preview.jpg", r"style-preview\.jpg is an input and .*"),
+        (
+            "--style style.png --minutes 1 --steps 9",
+            r"--minutes takes as many .*: leave out --steps",
+        ),
+        ("--style style.png --minutes 1 --resume", r"--minutes is for a whole .* give --steps"),
+        ("--style style.png --minutes 0", r"minutes 0.0 will not do: it must be at least 0.01"),
         ("--style style.png --resume", r"there is no style\.state\.pt to go on from: leave out .*"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize_cli import datasets, decoders
+from stylize_cli import datasets, decoders, paths
 from stylize_cli.datasets import Crops
 from stylize_cli.errors import StylizeError
 
@@ -164,7 +164,7 @@ def test_photos_are_found_at_any_depth_whatever_the_case_of_their_suffix(save, t
     names = ("a.png", "deep/er/b.JPG", "deep/c.webp", "z.tif")
     want = [save(name, np.zeros((4, 4, 3))) for name in names]
     (tmp_path / "photos" / "notes.txt").write_text("no photo")
-    assert datasets.find(tmp_path / "photos") == tuple(sorted(want))
+    assert datasets.find(tmp_path / "photos").files == tuple(sorted(want))
 
 
 def test_a_folder_that_is_missing_or_without_photos_is_refused(tmp_path):
@@ -173,6 +173,13 @@ def test_a_folder_that_is_missing_or_without_photos_is_refused(tmp_path):
     for name, said in (("none", "no folder"), ("notes.txt", "no folder"), ("empty", "no photos")):
         with pytest.raises(StylizeError, match=f"there (is|are) {said} .*--dataset"):
             datasets.find(tmp_path / name)
+
+
+def test_a_folder_of_nothing_but_heic_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "reads_heif", lambda: False)
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(StylizeError, match=r"no photos in .*1 HEIC file is left out: pip install"):
+        datasets.find(tmp_path)
 
 
 @pytest.fixture

@@ -256,39 +256,6 @@ def test_importing_does_not_load_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# Canvases.
-
-
-@pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 5), (9, 13)])
-def test_a_painting_on_a_transparent_canvas_is_the_painting(tmp_path, top, left):
-    painting = random_picture(size=(7, 11)).rgb
-    rgb, alpha = torch.zeros(1, 3, 16, 24), torch.zeros(1, 1, 16, 24)
-    rgb[..., top : top + 7, left : left + 11] = painting
-    alpha[..., top : top + 7, left : left + 11] = 1
-    images.write(tmp_path / "canvas.png", Planes(rgb, alpha))
-    images.write(tmp_path / "alone.png", Planes(painting))
-    found, expected = (
-        images.visible(images.read(tmp_path / f"{n}.png")) for n in ("canvas", "alone")
-    )
-    assert found.alpha is None
-    assert torch.equal(found.rgb, expected.rgb)
-
-
-@pytest.mark.parametrize("at", [(0, 0), (7, 7), (3, 0)])
-def test_a_dot_on_a_canvas_is_a_picture_still(at):
-    alpha = torch.zeros(1, 1, 8, 8)
-    alpha[(0, 0, *at)] = 0.5
-    found = images.visible(Planes(torch.zeros(1, 3, 8, 8), alpha))
-    assert min(found.rgb.shape[2:]) >= 2
-    assert found.alpha.max() == 0.5
-
-
-def test_a_picture_that_is_all_transparent_or_opaque_stays():
-    for alpha in (None, torch.zeros(1, 1, 8, 8)):
-        picture = Planes(torch.zeros(1, 3, 8, 8), alpha)
-        assert images.visible(picture) is picture
-
-
 # Metadata.
 
 

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 import stylize_cli as stylize
 from stylize_cli import images, metrics
+from stylize_cli.api import reconstruct
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PHOTO, STYLE = EXAMPLES / "red-panda.jpg", EXAMPLES / "cafe-terrace-at-night.jpg"
@@ -44,3 +47,20 @@ def test_a_preset_shows_the_painter_and_the_photo(options, style, content, error
     after = errors(image)
     assert after[0] < style < before[0]
     assert after[1] < content
+
+
+def dots(image):
+    """RMS of what a median of 3x3 px takes away: single pixels that stand out, in 0-255."""
+    pixels = Image.fromarray((image[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8))
+    smooth = pixels.filter(ImageFilter.MedianFilter(3))
+    away = np.asarray(pixels, np.float64) - np.asarray(smooth, np.float64)
+    return np.sqrt((away**2).mean())
+
+
+@pytest.mark.vgg
+def test_what_a_shallow_layer_keeps_of_a_style_is_not_dotted():
+    """Its fine contrast must not come as single pixels: of white noise twice the photo's stay."""
+    lesson = reconstruct.prepare(PHOTO, style=["relu1_1"], size=192)
+    *_, (_, best) = lesson.run(lesson.load())
+    photo = images.resize(images.read(PHOTO).rgb, images.size_of(best.image))
+    assert dots(best.image) < 1.3 * dots(photo)

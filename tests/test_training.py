@@ -1,3 +1,4 @@
+import itertools
 import math
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from torch import nn
 from stylize_cli import training
 from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
-from stylize_cli.training import SETTLED, fit, learning_rate
+from stylize_cli.training import SETTLED, Pace, fit, learning_rate
 
 CONFIG = TrainConfig(generator="conditional", width=1, steps=300, lr=0.1, decay="cosine")
 
@@ -67,13 +68,23 @@ def test_step_sizes_follow_the_decay(decay):
 
 def test_the_papers_steps_come_after_1000_updates_and_then_every_200():
     config = replace(CONFIG, lr=0.1, decay="steps")
-    rates = [learning_rate(step, config) for step in (0, 999, 1000, 1199, 1200, 1400, 1999)]
+    rates = [learning_rate(step, config, 0.5) for step in (0, 999, 1000, 1199, 1200, 1400, 1999)]
     assert rates == pytest.approx([0.1, 0.1, 0.07, 0.07, 0.049, 0.0343, 0.1 * 0.7**5])
 
 
 def test_the_cosine_ends_at_nothing():
-    assert learning_rate(CONFIG.steps, CONFIG) == pytest.approx(0, abs=1e-12)
-    assert learning_rate(0, CONFIG) == CONFIG.lr
+    assert learning_rate(CONFIG.steps, CONFIG, 1.0) == pytest.approx(0, abs=1e-12)
+    assert learning_rate(0, CONFIG, 0.0) == CONFIG.lr
+
+
+def test_by_the_clock_it_ends_when_its_time_is_over(monkeypatch):
+    """A look at the clock takes a second: ten seconds are ten steps, whatever the config says."""
+    ticks, point, rates = itertools.count(100.0), Point(1.0), []
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(ticks))
+    optimizer = training.optimizer(point, CONFIG)
+    for _ in fit(lambda _: {"a": point.place.square()}, optimizer, CONFIG, pace=Pace(3, 10.0)):
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.1 * math.cos(math.pi * k / 20) ** 2 for k in range(10)])
 
 
 def test_what_is_frozen_is_neither_trained_nor_remembered():

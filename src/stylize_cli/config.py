@@ -37,7 +37,8 @@ class OptimizeConfig:
         scales: sizes optimised one after the other, each half of the next; "auto" starts from about
             128 px.
         optimizer: bounded L-BFGS, or Adam.
-        init: what the first scale starts from.
+        init: what the first scale starts from. Noise is white; without a photo it is faint, in
+            the style's mean colour.
         weighting: what the weights multiply. "relative": each term over its own scale, so that one
             setting serves every pair (docs/optimize.md); "mean": mean squares, each style layer
             over N² (Gatys' notebook); "paper": mean squares, each style layer by w_l = 1/L, as the
@@ -48,6 +49,8 @@ class OptimizeConfig:
         recolour: whether the photo has the painting's palette before it is painted, as far as the
             balance wants (`palette_share`): what is matched then asks for no colours that the
             painter has not, and strokes need not fight for them.
+        details: whether a scale starts with the photo's details in the enlarged result of the one
+            below, which is blurred and would have to find them anew.
         content_weight: of the content layers together; where it is steered, at the start.
         style_weight: of the style layers together.
         layout_weight: of light and dark where the photo has them (`losses.tonal_layout`): what
@@ -76,6 +79,7 @@ class OptimizeConfig:
     weighting: Weighting = "relative"
     balance: float | None = 0.5
     recolour: bool = True
+    details: bool = True
     content_weight: float = 0.6
     style_weight: float = 1.0
     layout_weight: float = 0.2
@@ -109,6 +113,7 @@ def _palette_share(balance: float | None) -> float:
 _LITERATURE = OptimizeConfig(
     balance=None,
     recolour=False,
+    details=False,
     layout_weight=0.0,
     tv_weight=0.0,
     content_layers=CONTENT_LAYERS,
@@ -164,7 +169,6 @@ RECONSTRUCT_CONTENT = replace(
     pool="max",
     normalise="never",
 )
-# Even block weights leave dots: shallow Gram matrices are the last to be matched.
 RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
 

@@ -105,17 +105,20 @@ def _order(count: int, seed: int, epoch: int) -> np.ndarray[tuple[int], np.dtype
     return np.random.default_rng((seed, epoch, count)).permutation(count)
 
 
-def find(folder: Path) -> tuple[Path, ...]:
-    """The image files in a folder, at any depth, in the order of their names.
+def find(folder: Path) -> paths.FolderContent:
+    """The image files in a folder, at any depth, and what of it is left out.
 
     Raises:
         StylizeError: there is no such folder, or no image in it.
     """
     if not folder.is_dir():
         raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
-    found = tuple(paths.pictures_in(folder))
-    if not found:
-        raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
+    found = paths.look_into(folder)
+    if not found.files:
+        left_out = f" ({found.note})" if found.note else ""
+        raise StylizeError(
+            f"there are no photos in {folder}{left_out}: give --dataset a folder of photos"
+        )
     return found
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylize_cli import archives, downloads
+from stylize_cli import archives, downloads, transparency
 from stylize_cli.config import Normalise, block_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import OnStep, ignore
@@ -172,7 +172,8 @@ class Descriptor(nn.Module):
         """Feature maps of the asked-for layers, or what is made of them.
 
         Args:
-            image: (B, 3, H, W) RGB in [0, 1], float32.
+            image: (B, 3, H, W) RGB in [0, 1], float32. Or (1, 4, H, W) with alpha: `use` is then
+                given the maps at the opaque positions alone, as (1, C, N, 1).
             layers: names from `layer_names`; nothing above the last of them is computed.
             use: called with a layer's name and its maps (B, C, H', W'), in the type of the weights
                 and channels-last, before the next layer is computed. What is made of them there is
@@ -183,6 +184,7 @@ class Descriptor(nn.Module):
             {name: what `use` returned}; by default the maps themselves.
         """
         size = (image.shape[2], image.shape[3])
+        image, alpha = image[:, :3], image[:, 3:]
         x = self.normalised(self.framed(image))
         found: dict[str, T] = {}
         for layer in layer_names(self.source):
@@ -190,7 +192,10 @@ class Descriptor(nn.Module):
                 break
             x = self.layer(x, layer)
             if layer in layers:
-                found[layer] = use(layer, part(x, self.inside(layer, size)))
+                maps = part(x, self.inside(layer, size))
+                if alpha.shape[1]:
+                    maps = transparency.opaque_part(maps, alpha)
+                found[layer] = use(layer, maps)
         return found
 
     def framed(self, image: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,24 +82,6 @@ def read_bytes(
     planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
     alpha = planes[:, 3:] if planes.shape[1] == 4 else None
     return Planes(planes[:, :3], alpha, note, headers.metadata(data))
-
-
-def visible(picture: Planes) -> Planes:
-    """The picture without the margins in which all is transparent.
-
-    A canvas says nothing of the painting on it: with its margins a style would be learnt as partly
-    blank.
-    """
-    if picture.alpha is None or not bool(picture.alpha.any()):
-        return picture
-    seen = picture.alpha[0, 0] > 0
-    spans = []
-    for axis, length in ((1, seen.shape[0]), (0, seen.shape[1])):
-        at = seen.any(axis).nonzero()
-        start = min(int(at[0]), length - decoders.MIN_SIDE)  # never thinner than a picture may be
-        spans.append(slice(start, max(int(at[-1]) + 1, start + decoders.MIN_SIDE)))
-    rgb, alpha = (planes[:, :, spans[0], spans[1]] for planes in (picture.rgb, picture.alpha))
-    return replace(picture, rgb=rgb, alpha=None if bool((alpha == 1).all()) else alpha)
 
 
 def size_of(image: Tensor) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stylize_cli import transparency
 from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation, Objective
 
@@ -63,14 +64,19 @@ def columns(describe: Describe, image: Tensor, layers: Sequence[str]) -> Columns
 
     Args:
         describe: a `Descriptor` with clean edges.
-        image: (1, 3, H, W) RGB in [0, 1].
+        image: (1, 3, H, W) RGB in [0, 1]; or (1, 4, H, W) with alpha, of which only the opaque
+            cells are told of.
         layers: names from the image up.
     """
     size = (image.shape[2], image.shape[3])
+    image, alpha = image[:, :3], image[:, 3:]
     found = describe(image, layers, lambda _layer, maps: _rows(_in_cells(maps, size)))
     parts = [found[layer] for layer in layers]
     widths = tuple(part.shape[1] for part in parts)
-    return Columns(torch.cat(parts, 1), _rows(_means(image)), widths)
+    made = Columns(torch.cat(parts, 1), _rows(_means(image)), widths)
+    if not alpha.shape[1]:
+        return made
+    return made.at(transparency.opaque(alpha, grid_of(size)).flatten().nonzero()[:, 0])
 
 
 def _rows(cells: Tensor) -> Tensor:

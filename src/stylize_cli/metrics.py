@@ -36,7 +36,7 @@ def judge(
     Args:
         describe: VGG-19 with max pooling in float32, for figures that compare with others'.
         image: (1, 3, H, W) RGB in [0, 1].
-        style: likewise, of any size.
+        style: likewise, of any size; or (1, 4, H, W), of which what is transparent does not count.
         content: likewise.
         room: bytes that VGG's maps may take.
 

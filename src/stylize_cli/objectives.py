@@ -142,7 +142,8 @@ def style_targets(
 
     Args:
         describe: a `Descriptor`.
-        images: ((1, 3, H, W) style image, its share); the shares sum to 1.
+        images: ((1, 3, H, W) style image, or with alpha (1, 4, H, W), its share); the shares sum
+            to 1.
         layers: names of the style layers.
         weight: of the style in all.
         weighting: see above.

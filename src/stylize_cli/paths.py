@@ -12,7 +12,8 @@ from platformdirs import user_cache_path, user_data_path
 APP = "stylize"
 # fmt: off
 SUFFIXES = (
-    ".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp",
+    ".avif", ".bmp", ".dib", ".gif", ".jfif", ".jpeg", ".jpg", ".mpo", ".pbm", ".pgm", ".png",
+    ".pnm", ".ppm", ".tif", ".tiff", ".webp",
 )
 # fmt: on
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # read where pillow-heif is installed

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylize_cli import colours, images, losses
+from stylize_cli import colours, images, losses, transparency
 from stylize_cli.config import TrainConfig, block_of
 from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.statistics import STATISTICS
@@ -27,7 +27,8 @@ def style_summary(
 
     Args:
         describe: a `Descriptor`.
-        styles: (1, 3, H, W) RGB in [0, 1] each, of any size.
+        styles: (1, 3, H, W) RGB in [0, 1] each, of any size; or (1, 4, H, W) with alpha, of which
+            the opaque part counts.
         config: its style layers, and the area at which it shows them.
 
     Returns:
@@ -40,11 +41,12 @@ def style_summary(
     if config.halved_weight:
         halved = _statistics(describe, _at_area(styles, config.style_size**2 // 4, config), config)
         targets |= {HALVED + layer: value for layer, value in halved.items()}
+    opaque = [transparency.colours(one) for one in shown]
     if config.range_weight:
         ends = torch.tensor(ENDS, device=shown[0].device)
-        targets[RANGE] = torch.stack([one[0].flatten(1).quantile(ends, dim=1) for one in shown])
+        targets[RANGE] = torch.stack([one[0].flatten(1).quantile(ends, dim=1) for one in opaque])
     if config.recolour:
-        targets[PALETTE] = torch.cat([colours.palette(one) for one in shown])
+        targets[PALETTE] = torch.cat([colours.palette(one) for one in opaque])
     return targets
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, regions
+from stylize_cli import descriptors, regions, transparency
 from stylize_cli.config import block_of
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.regions import Stretch
@@ -65,13 +65,14 @@ class Tiled:
         """As `Descriptor.forward`, without gradients.
 
         Args:
-            image: (1, 3, H, W) RGB in [0, 1].
+            image: (1, 3, H, W) RGB in [0, 1]; or (1, 4, H, W) with alpha, for means.
             layers: to return.
             use: what to make of a layer's maps: a mean over positions, or the maps themselves.
         """
         if not self.is_cut(image):
             return dict(self.describe(image, layers, use))
         found: dict[str, Any] = {}
+        image, alpha = image[:, :3], image[:, 3:]
 
         def keep(layer: str, maps: Tensor, part: Part) -> None:
             if layer not in found:
@@ -80,7 +81,15 @@ class Tiled:
             found[layer][..., part.place[0], part.place[1]] = maps
 
         def add(layer: str, maps: Tensor, part: Part) -> None:
-            found[layer] = found.get(layer, 0) + part.share * use(layer, maps)
+            share = part.share
+            if alpha.shape[1]:
+                rows, columns = self._inside(image, layer)
+                chosen = transparency.opaque(alpha, (_length(rows), _length(columns)))
+                here = chosen[part.place]
+                if not here.any():
+                    return
+                maps, share = transparency.at(maps, here), float(here.sum() / chosen.sum())
+            found[layer] = found.get(layer, 0) + share * use(layer, maps)
 
         self.look([image], layers, keep if use is itself else add)
         return found

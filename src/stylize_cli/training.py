@@ -1,6 +1,7 @@
 """fit(): the only training loop."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,27 @@ LEAST = 1e-12  # a mean below it is nothing to measure by: that of pictures met 
 STEP_DECAY, FIRST_DECAY, NEXT_DECAY = 0.7, 1000, 200  # Ulyanov et al. 2016, sec. 4
 
 Losses = Callable[[int], Mapping[str, Tensor]]  # of the batch of that number
+
+
+class Pace:
+    """How far a training is: by its steps or by the clock, which starts with the first of them.
+
+    Args:
+        steps: of the whole training.
+        seconds: after which it ends instead, however many steps that are.
+    """
+
+    def __init__(self, steps: int, seconds: float | None = None) -> None:
+        self.steps, self.seconds = steps, seconds
+        self._began: float | None = None
+
+    def share(self, step: int) -> float:
+        """What is done after so many steps: 0 at the start, 1 or more at the end."""
+        if self.seconds is None:
+            return step / self.steps
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        return (now - self._began) / self.seconds
 
 
 @dataclass(frozen=True)
@@ -44,19 +66,24 @@ def optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     return kind(trained, lr=config.lr)
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """The step size before the update of that number (from 0)."""
+def learning_rate(step: int, config: TrainConfig, done: float) -> float:
+    """The step size before the update of that number (from 0), a share of all being done."""
     if config.decay == "constant":
         return config.lr
     if config.decay == "steps":
         return config.lr * STEP_DECAY ** max(0, 1 + (step - FIRST_DECAY) // NEXT_DECAY)
-    return config.lr * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    return config.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 def fit(
-    losses: Losses, optimizer: torch.optim.Optimizer, config: TrainConfig, *, first: int = 0
+    losses: Losses,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    *,
+    first: int = 0,
+    pace: Pace | None = None,
 ) -> Iterator[Update]:
-    """Trains until the config's steps are done, or whoever iterates has enough.
+    """Trains until its pace says the end, or whoever iterates has enough.
 
     Args:
         losses: given the number of a step, from 0: the losses of its batch by name, each a tensor
@@ -64,6 +91,7 @@ def fit(
         optimizer: of the generator's parameters.
         config: steps, step size and its decay.
         first: steps that were done before.
+        pace: when it ends; None is after the config's steps.
 
     Yields:
         After every update; the weights are consistent then.
@@ -71,10 +99,12 @@ def fit(
     Raises:
         StylizeError: the loss is not a number or explodes; the weights are those before the update.
     """
+    pace = pace or Pace(config.steps)
     settled: list[float] = []
-    for step in range(first, config.steps):
+    step = first
+    while (done := pace.share(step)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+            group["lr"] = learning_rate(step, config, done)
         terms = {name: values.mean() for name, values in losses(step).items()}
         total = torch.stack(list(terms.values())).sum()
         value = total.item()
@@ -89,4 +119,5 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(total)
         optimizer.step()
-        yield Update(step + 1, {**{k: v.item() for k, v in terms.items()}, "total": value})
+        step += 1
+        yield Update(step, {**{k: v.item() for k, v in terms.items()}, "total": value})

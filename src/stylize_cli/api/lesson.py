@@ -45,6 +45,7 @@ class TrainOptions(TypedDict, total=False):
     preset: TrainPreset
     loss: Loss | None
     steps: int | None
+    minutes: float | None  # in place of steps: as many as there is time for
     batch_size: int | None
     size: int | None  # side of the crops, px
     width: int | None  # maps of the first convolution
@@ -126,6 +127,7 @@ class Lesson:
             self.board,
         )
         describe, source = self._descriptor(on_step)
+        minutes = options.get("minutes")
         crops = Crops(self.photos, config.size, config.zoom, config.flip, task.seed)
         training = Training(
             task,
@@ -134,6 +136,7 @@ class Lesson:
             self.machine,
             state=self.state,
             provenance={**source, **self.given},
+            seconds=None if minutes is None else 60 * minutes,
         )
         return Course(training, plan)
 

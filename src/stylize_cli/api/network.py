@@ -11,10 +11,11 @@ from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.engines import Engine, EngineName, Precision
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import apply, blend, feedforward, figures, texture
+from stylize_cli.methods import apply, blend, feedforward, figures, strokes, texture
 from stylize_cli.methods.apply import Look, Photo, Result
 from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
+from stylize_cli.methods.strokes import Stroked
 from stylize_cli.methods.texture import Size
 from stylize_cli.progress import OnStep, Step, ignore
 
@@ -23,6 +24,7 @@ RANGES: Ranges = {
     "size": (2, ANY),
     "cell": (16, ANY),
     "noise_scale": (0, ANY),
+    "stroke_size": (strokes.LEAST, strokes.MOST),
     "seed": SEED,
 }
 
@@ -152,7 +154,24 @@ class Network:
             self.model, style, photos, device=device, threads=threads, on_step=on_step
         )
         engine = engines.open_model(file, **self.opening)
-        return Network(Picture(style).name, engine, self.memory, file, self.opening)
+        learnt = Network(Picture(style).name, engine, self.memory, file, self.opening)
+        return learnt.with_strokes(self.engine.scale if isinstance(self.engine, Stroked) else 1)
+
+    def with_strokes(self, scale: float) -> "Network":
+        """A network whose strokes are so many times as large, in results of the same size.
+
+        Args:
+            scale: from 0.25 to 4; below 1 they become finer.
+
+        Raises:
+            StylizeError: the scale is another, or the network has no strokes.
+        """
+        check_ranges({"stroke_size": scale}, RANGES)
+        engine = self.engine.engine if isinstance(self.engine, Stroked) else self.engine
+        if scale != 1:
+            upscaler = engines.open_model(models.find(strokes.UPSCALER), **self.opening)
+            engine = Stroked(engine, upscaler, scale)
+        return Network(self.name, engine, self.memory, self.model, self.opening)
 
     def apply(self, photos: Iterable[Photo], look: Look) -> Generator[Result, None, None]:
         """Paints many photos, while the next are decoded and the last are encoded.

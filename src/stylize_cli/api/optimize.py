@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from stylize_cli import descriptors, devices, images, limits
+from stylize_cli import descriptors, devices, images, limits, transparency
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
@@ -127,7 +127,7 @@ def prepare(
     plan = check_fits(config, name, size, machine, memory)
     config = replace(config, history=plan.history)
     # Of a style on a transparent canvas the painting alone.
-    shown = [images.visible(one.planes()).rgb for one in paintings]
+    shown = [transparency.style_of(one.planes()) for one in paintings]
     given = Pictures(
         planes.rgb if planes else None,
         tuple(zip(shown, shares, strict=True)),

@@ -20,6 +20,7 @@ from stylize_cli import (
     limits,
     models,
     plots,
+    transparency,
 )
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
@@ -39,11 +40,13 @@ if TYPE_CHECKING:
 SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al. 2017, sec. 3.3)
 FACTORS = (2, 4, 8)  # of super-resolution
 PREVIEW = 512  # px, long side
+LEAST_MINUTES = 0.01
 RANGES: Ranges = {
     **dict.fromkeys(("steps", "batch_size", "width", "levels"), (1, ANY)),
     **dict.fromkeys(("save_every", "preview_every", "threads"), (1, ANY)),
     **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, ANY)),
     **dict.fromkeys(("lr", "content_weight", "style_weight", "tv_weight"), (0, ANY)),
+    "minutes": (LEAST_MINUTES, ANY),
     "seed": SEED,
 }
 
@@ -97,6 +100,7 @@ def prepare(
     """
     check("train", options, TrainOptions.__annotations__)
     check_ranges(options, RANGES)
+    _check_minutes(options)
     factor, to, paintings = options.get("upscale"), _base_file(styles, options), _named(styles)
     if factor not in (None, *FACTORS):
         raise StylizeError(f"--upscale {factor} will not do: use 2, 4 or 8")
@@ -122,10 +126,10 @@ def prepare(
     descriptor = options.get("descriptor", "vgg19")
     tasks.check(config, factor, descriptors.SOURCES[descriptor])
     own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
-    found = () if method == "texture" else _photos(photos, own)
+    notes = [] if base is None else _other_descriptor(base, descriptor)
+    found = () if method == "texture" else _photos(photos, own, notes)
     sheet = [] if preview is None else [previews.sheet_file(model)]
     state = _state(model, sheet, resume=options.get("resume", False))
-    notes = [] if base is None else _other_descriptor(base, descriptor)
     digests: list[str] = []
     learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
     listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in found)
@@ -144,6 +148,16 @@ def prepare(
     logs, first = options.get("tensorboard"), state.step if state else 0
     board = None if logs is None else boards.open_board(Path(logs), first=first)
     return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes), given)
+
+
+def _check_minutes(options: TrainOptions) -> None:
+    """Refuses a time where steps are what counts."""
+    if options.get("minutes") is None:
+        return
+    if options.get("steps") is not None:
+        raise StylizeError("--minutes takes as many steps as there is time for: leave out --steps")
+    if options.get("resume"):
+        raise StylizeError("--minutes is for a whole training: with --resume give --steps")
 
 
 def _base_file(
@@ -261,14 +275,17 @@ def _files(sources: Sequence[object]) -> list[Path]:
     return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
 
 
-def _photos(folder: "str | PathLike[str] | None", own: set[Path]) -> tuple[Path, ...]:
+def _photos(
+    folder: "str | PathLike[str] | None", own: set[Path], notes: list[str]
+) -> tuple[Path, ...]:
     """The photos to train on, without pictures that the training itself leaves among them."""
     if folder is None:
         raise StylizeError("there are no photos to train on: give --dataset FOLDER")
     places = {path.resolve() for path in own}
     found = datasets.find(Path(folder))
+    notes += [f"{folder}: {found.note}"] if found.note else []
     names = {path.name for path in places}
-    kept = tuple(f for f in found if f.name not in names or f.resolve() not in places)
+    kept = tuple(f for f in found.files if f.name not in names or f.resolve() not in places)
     if not kept:
         raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
     return kept
@@ -308,7 +325,7 @@ def _style(
     picture = _read(source, notes)
     digests.append(digest(np.ascontiguousarray(picture.pixels).tobytes()))
     # On a transparent canvas the painting alone.
-    style = images.visible(picture.planes()).rgb
+    style = transparency.style_of(picture.planes())
     most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
     return name, images.resize(style, min(most, images.size_of(style)))
 

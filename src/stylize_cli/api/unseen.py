@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from stylize_cli import checkpoints, devices, files, images, paths
+from stylize_cli import checkpoints, devices, files, paths, transparency
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.config import QUICK_STYLE
@@ -66,7 +66,7 @@ def learn(
     name = checkpoints.style_names((*base.styles, painting.name))[-1]
     config = quick_style.settings(base)
     describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=on_step)
-    shown = images.visible(painting.planes()).rgb
+    shown = transparency.style_of(painting.planes())
     with _as_files(photos[:MOST_PHOTOS]) as found:
         course = quick_style.learn(base, name, shown, found, describe, machine, config)
         for now in devices.on_threads(course, threads):

@@ -99,6 +99,10 @@ def main() -> None:
         code = _refuse(mistakes.told(error))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except OSError as error:  # of --help and --version, which do not write by `write_line`
+        if console.takes_more():
+            raise
+        code = _refuse(f"cannot write to stdout ({error.strerror}): send it elsewhere")
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise

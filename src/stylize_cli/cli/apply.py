@@ -51,6 +51,14 @@ def apply(
             help="Long side of what the model is given. [default: as it is]",
         ),
     ] = None,
+    stroke_size: Annotated[
+        float,
+        typer.Option(
+            "--stroke-size",
+            metavar="X",
+            help="Strokes so many times as large, from 0.25 to 4; the result's size stays.",
+        ),
+    ] = 1.0,
     noise_scale: Annotated[
         float,
         typer.Option(
@@ -127,6 +135,7 @@ def apply(
     if unseen and left:
         net = _learnt(net, unseen[0], [item.source for item in planned], console)
         styles = net.styles
+    net = net.with_strokes(stroke_size)
     outlets = [
         Outlet(
             item,

@@ -79,6 +79,7 @@ def blend(
     ] = None,
     engine: options.EngineOption = "auto",
     memory: options.MemoryOption = None,
+    keep_metadata: options.KeepMetadataOption = False,
     quality: options.QualityOption = 95,
     depth: options.DepthOption = "8",
     device: options.DeviceOption = "auto",
@@ -117,6 +118,7 @@ def blend(
     reports.announce(net.engine, console)
     began = time.perf_counter()
     photo = Picture(inputs.opened(outlet.item.source))
+    outlet.exif = photo.exif if keep_metadata else b""
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")
     with console.progress("Blending") as on_step:

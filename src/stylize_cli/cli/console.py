@@ -100,6 +100,15 @@ def write_line(text: str) -> None:
         _LOST.append(error.strerror or str(error))
 
 
+def takes_more() -> bool:
+    """Whether stdout has room for what was printed."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
 def lost() -> str:
     """Why lines of data could not be written, or ""; asked once."""
     reason = _LOST[0] if _LOST else ""

@@ -39,14 +39,16 @@ def evaluate(
     sources = [source for source in (*batch, content, style) if source is not None]
     inputs.check_one_stdin(sources)
     # In float32 always: the figures are to compare with others'.
-    from stylize_cli import descriptors, devices, metrics
+    from stylize_cli import descriptors, devices, metrics, transparency
 
     machine = devices.machine(device, "float32")
 
     def read(source: str) -> "Tensor":
         return inputs.read_picture(source, console).rgb.to(machine.device)
 
-    painting = None if style is None else read(style)
+    painting = None
+    if style is not None:
+        painting = transparency.style_of(inputs.read_picture(style, console)).to(machine.device)
     photo = None if content is None else read(content)
     describe = descriptors.load("vgg19", file=weights).to(machine.device)
 

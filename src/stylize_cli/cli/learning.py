@@ -82,7 +82,7 @@ def learn(lesson: "Lesson", console: Console) -> None:
     ):
         for update in updates:
             on_step(_step(update, course))
-            if len(course.history) == MEASURED:
+            if len(course.history) == MEASURED and course.training.pace.seconds is None:
                 _forecast(course, console)
             if not sys.stderr.isatty() and update.step % course.plan.save_every == 0:
                 console.say(_line(update, course))
@@ -101,18 +101,22 @@ def _announce(training: "Training", console: Console) -> None:
     if left <= 0:
         console.say(f"all {training.step} steps are done: give --steps for more")
         return
+    minutes = training.pace.seconds and training.pace.seconds / 60
+    amount = counted(left, "step") if minutes is None else f"{minutes:g} minutes"
     source = "noise" if crops is None else counted(len(crops.files), "photo")
     batch = counted(config.batch_size, "sample" if crops is None else "crop")
-    console.say(f"{source}, {counted(left, 'step')} of {batch} of {config.size} px")
+    console.say(f"{source}, {amount} of {batch} of {config.size} px")
 
 
 def _step(update: "Update", course: "Course") -> Step:
     """A step, for the bar: its losses and its speed, means of the last ones."""
-    steps, losses = course.training.task.config.steps, course.losses
+    training, losses = course.training, course.losses
+    by_clock, steps = training.pace.seconds is not None, training.task.config.steps
     known = [f"{course.speed:.3g} images/s"] if course.speed else []
     known += [f"loss {losses.pop('total'):.4g}"]
     known += [f"{name} {value:.3g}" for name, value in losses.items() if len(losses) > 1]
-    return Step(", ".join([f"step {update.step}/{steps}", *known]), update.step, steps)
+    name = f"step {update.step}" if by_clock else f"step {update.step}/{steps}"
+    return Step(", ".join([name, *known]), training.pace.share(update.step), 1)
 
 
 def _line(update: "Update", course: "Course") -> str:

@@ -87,6 +87,10 @@ def train(
         typer.Option("--loss", help="feature, or super-resolution's baseline. [default: feature]"),
     ] = None,
     steps: Annotated[int | None, _number("--steps", f"Updates of the weights. {STEPS}")] = None,
+    minutes: Annotated[
+        float | None,
+        _number("--minutes", "In place of --steps: as many as fit.", metavar="X", least=0),
+    ] = None,
     batch_size: Annotated[int | None, _number("--batch-size", "Photos a step.")] = None,
     size: Annotated[
         int | None, _number("--size", "Side of the crops.", metavar="PX", least=LEAST_SIZE)
@@ -168,6 +172,7 @@ def train(
         preset=preset,
         loss=loss,
         steps=steps,
+        minutes=minutes,
         batch_size=batch_size,
         size=size,
         width=width,

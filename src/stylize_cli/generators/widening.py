@@ -17,7 +17,8 @@ def widened(
     """Weights of a network of other widths that computes what the given one does, but for noise.
 
     Every further map is a copy of one that is there, and whatever reads them gives each copy its
-    share. Instance normalisation and ReLU look at every map by itself, so nothing else changes.
+    share. Instance normalisation and ReLU look at every map by itself, so nothing else changes. At
+    the same width all is as it was.
 
     Args:
         weights: of a network whose maps are multiples of its width: kernels (out, in, k, k), and γ
@@ -30,6 +31,7 @@ def widened(
         StylizeError: the width wanted is narrower, or more than twice as wide.
     """
     check_width(old, new)
+    disturbance = DISTURBANCE if new > old else 0.0
     copies = {
         factor * old: torch.cat(
             [
@@ -53,7 +55,7 @@ def widened(
         shares = 1 / torch.bincount(into)[into]
         kernel = weight[out][:, into] * shares[:, None, None]
         noise = torch.randn(kernel.shape, generator=random)
-        wider[name] = kernel * (1 + DISTURBANCE * noise)
+        wider[name] = kernel * (1 + disturbance * noise)
     return wider
 
 

@@ -87,8 +87,10 @@ class Course:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time to the end, by the last steps; None before the second."""
-        config = self.training.task.config
+        """Time to the end, by the clock or by the last steps; None before the second of these."""
+        config, pace = self.training.task.config, self.training.pace
+        if pace.seconds is not None:
+            return pace.seconds * max(0.0, 1 - pace.share(self.training.step))
         left = (config.steps - self.training.step) * config.batch_size
         return left / self.speed if self.speed else None
 

@@ -10,7 +10,7 @@ from stylize_cli.config import NeighboursConfig
 from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
 from stylize_cli.matching import Columns
-from stylize_cli.methods.optimize import Best, Pictures, check_finite, scale_sizes
+from stylize_cli.methods.optimize import Best, Pictures, check_finite, scale_sizes, with_details
 
 TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
 MATCHES = 2  # at each scale: strokes that the first has laid are continued by the second
@@ -52,7 +52,7 @@ def paint(
     image: Tensor | None = None
     for index, scale in enumerate(sizes):
         photo = images.resize(pictures.content, scale)
-        image = photo if image is None else _detailed(image, photo)
+        image = photo if image is None else with_details(image, photo)
         for now, spent in _at_one_scale(describe, image, photo, pictures, config):
             check_finite(now.evaluation.loss)
             image = now.x
@@ -86,13 +86,6 @@ def _at_one_scale(
             yield now, min(last, first + now.evaluations)
             if first + now.evaluations >= last:
                 break
-
-
-def _detailed(image: Tensor, photo: Tensor) -> Tensor:
-    """A smaller image at the photo's size, with the details that only the larger photo has."""
-    size, smaller = images.size_of(photo), images.size_of(image)
-    details = photo - images.resize(images.resize(photo, smaller), size)
-    return (images.resize(image, size) + details).clamp(0, 1)
 
 
 def _target(

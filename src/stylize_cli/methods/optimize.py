@@ -3,12 +3,13 @@
 import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from stylize_cli import colours, hardware, images, minimizers, objectives
+from stylize_cli import colours, hardware, images, minimizers, objectives, transparency
 from stylize_cli.config import NeighboursConfig, OptimizeConfig
 from stylize_cli.descriptors import Describe, least_side
 from stylize_cli.errors import StylizeError
@@ -22,6 +23,7 @@ LEAST_LOST = 0.02  # where all is the photo's
 STEERED = (0.9, 2.5)  # least and greatest factor of the content weight that a balance leads to
 ROUNDS = 3  # at each scale, after each of which the content weight is steered anew
 LEAST_ROUND = 12  # iterations, of which there is one round more
+FAINT = 0.1  # range of the noise that a texture starts from, around its source's mean colour
 POSITIONS = 4  # on the short side of the deepest layer: fewer say nothing about a style
 
 
@@ -31,7 +33,8 @@ class Pictures:
 
     Attributes:
         content: (1, 3, H, W), or None for a texture.
-        styles: ((1, 3, H, W), share); the shares sum to 1. Empty for a reconstruction.
+        styles: ((1, 3, H, W), share); the shares sum to 1. Empty for a reconstruction. Or
+            (1, 4, H, W) with alpha: what is transparent does not count.
         start: (1, 3, H, W) to start from, in place of what the config says.
     """
 
@@ -62,7 +65,7 @@ class Pictures:
         if photo is None or not self.styles or not share:
             return self
         colourful = [
-            part * colours.match_covariance(photo, style, colours.SPREAD)
+            part * colours.match_covariance(photo, transparency.colours(style), colours.SPREAD)
             for style, part in self.styles
         ]
         return replace(self, content=torch.lerp(photo, torch.stack(colourful).sum(0), share))
@@ -146,7 +149,7 @@ def optimize(
     for index, scale in enumerate(sizes):
         aims = targets(describe, pictures, config, scale)
         hardware.release_memory()
-        image = images.resize(image, scale)
+        image = _at_scale(image, pictures.content, scale, config)
         for begun, end in zip([0, *ends], ends, strict=False):
             weighed = aims.with_content(weight)
             for best, taken in _descend(describe, image, weighed, config, most=end - begun):
@@ -156,6 +159,30 @@ def optimize(
             image = best.x
             weight = _steered(weight, best.evaluation.parts, config)
     _check_not_blank(image)
+
+
+def _at_scale(
+    image: Tensor, photo: Tensor | None, size: tuple[int, int], config: OptimizeConfig
+) -> Tensor:
+    """What a scale starts from: the result so far, enlarged."""
+    if photo is None or not config.details or images.size_of(image) == size:
+        return images.resize(image, size)
+    return with_details(image, images.resize(photo, size))
+
+
+def with_details(image: Tensor, photo: Tensor) -> Tensor:
+    """A smaller image at the photo's size, with the details that only the larger photo has.
+
+    Args:
+        image: (1, 3, h, w) RGB in [0, 1].
+        photo: (1, 3, H, W) likewise.
+
+    Returns:
+        (1, 3, H, W) in [0, 1].
+    """
+    size, smaller = images.size_of(photo), images.size_of(image)
+    details = photo - images.resize(images.resize(photo, smaller), size)
+    return (images.resize(image, size) + details).clamp(0, 1)
 
 
 def _descend(
@@ -204,8 +231,11 @@ def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], se
         return pictures.content
     # Drawn on the CPU, so that a seed means the same noise on every device.
     noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(seed))
-    example = pictures.styles[0][0] if pictures.content is None else pictures.content
-    return noise.to(example.device)
+    if pictures.content is not None:
+        return noise.to(pictures.content.device)
+    # Of white noise, which the papers start from, dots of odd colours stay in a texture to the end.
+    mean = sum(share * style.mean((2, 3), keepdim=True) for style, share in pictures.styles)
+    return (mean + FAINT * (noise.to(pictures.styles[0][0].device) - 0.5)).clamp(0, 1)
 
 
 def targets(
@@ -279,7 +309,10 @@ def keep_colours(pictures: Pictures, by: KeepColours | None) -> Pictures:
     if by is None or content is None:
         return pictures
     change = colours.match_luminance if by == "luminance" else colours.match_covariance
-    styles = tuple((change(style, content), share) for style, share in pictures.styles)
+    styles = tuple(
+        (transparency.changed(style, partial(change, target=content)), share)
+        for style, share in pictures.styles
+    )
     if by == "luminance":
         content = colours.match_luminance(content, content)
     return Pictures(content, styles, pictures.start)
@@ -303,12 +336,14 @@ def with_colours_of(style: Tensor, image: Tensor) -> Tensor:
     """A texture with the histogram of its source in every channel (Gatys et al. 2015, code).
 
     Args:
-        style: (1, 3, H', W') RGB in [0, 1].
-        image: (1, 3, H, W) likewise.
+        style: (1, 3, H', W') RGB in [0, 1], or with alpha.
+        image: (1, 3, H, W) likewise, without.
 
     Returns:
         (1, 3, H, W).
     """
-    pixels, wanted = (one[0].permute(1, 2, 0).numpy() for one in (image, style))
+    pixels, wanted = (
+        one[0].permute(1, 2, 0).numpy() for one in (image, transparency.colours(style))
+    )
     matched = colours.match_histogram(pixels, wanted)
     return torch.from_numpy(matched).permute(2, 0, 1)[None]

@@ -20,7 +20,7 @@ from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import add_style
 from stylize_cli.methods.tasks import Task
-from stylize_cli.training import Update
+from stylize_cli.training import Pace, Update
 
 MEMORY_OF_STYLES = 0.95  # share of a style's mean loss that one more sample leaves
 RATED = 50  # updates from one look at a pyramid's fixed noise to the next
@@ -42,6 +42,7 @@ class Training:
         state: to go on from; None starts anew.
         provenance: to be noted in the model beside what is known here: its descriptor, digests of
             the styles and photos. One that goes on must have the same.
+        seconds: of training, after which it ends; None is after the config's steps.
 
     Raises:
         StylizeError: the state is of another task.
@@ -56,8 +57,10 @@ class Training:
         *,
         state: TrainingState | None = None,
         provenance: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
     ) -> None:
         self.task, self.crops, self.describe, self.machine = task, crops, describe, machine
+        self.pace = Pace(task.config.steps, seconds)
         self.step = 0
         self.style_losses: dict[str, float] = {}
         self.provenance = dict(provenance or {})
@@ -81,7 +84,7 @@ class Training:
         return [] if self.crops is None else list(self.crops.skipped)
 
     def run(self) -> Iterator[Update]:
-        """Trains to the end of the config's steps; yields after every one.
+        """Trains to the end; yields after every step.
 
         Raises:
             StylizeError: the loss explodes, or the generator's output is blank.
@@ -96,9 +99,10 @@ class Training:
             def losses(step: int) -> Mapping[str, Tensor]:
                 return self._losses(step, next(batches).to(self.machine.device), targets)
 
-            for update in training.fit(losses, self.optimizer, config, first=self.step):
+            course = training.fit(losses, self.optimizer, config, first=self.step, pace=self.pace)
+            for update in course:
                 self.step = update.step
-                due = update.step % RATED == 0 or update.step == config.steps
+                due = update.step % RATED == 0 or self.pace.share(update.step) >= 1
                 if self.task.kind.takes_noise and due:
                     self._rate(targets or {})
                 yield update
@@ -115,7 +119,7 @@ class Training:
     ) -> Mapping[str, Tensor]:
         config, count = self.task.config, len(batch)
         chosen, photos = self._chosen(step, count), None if self.crops is None else batch
-        self.network.train(step < (1 - config.frozen) * config.steps)
+        self.network.train(self.pace.share(step) < 1 - config.frozen)
         output = self._generate(self.task.inputs(batch, chosen, step))
         _check_not_blank(output, photos, step)
         if self.describe is None:

@@ -1,0 +1,156 @@
+"""Makes the pictures of README and docs/gallery, by the very commands shown beside them.
+
+    python scripts/gallery.py [NAME...] [--data ../shared/data] [--force] [--size 0.25]
+
+Without a name: all. `--list` says what they are. docs/gallery.md is written anew in the end.
+"""
+
+from pictures import ROOT, Cell, Page, Picture, main, output_of
+
+PHOTO, STYLE = "examples/red-panda.jpg", "examples/cafe-terrace-at-night.jpg"
+PAIR = f"{PHOTO} {STYLE}"
+FOLDER = ROOT / "docs" / "gallery"
+GIVEN = (Cell("photo", PHOTO), Cell("Café Terrace at Night", STYLE))
+TEXTURES = ("rusty-metal", "bark", "onyx")
+EYES = (0.44, 0.55)  # of the photo, what is shown pixel by pixel
+
+
+def beside(name: str, caption: str, results: dict[str, str]) -> Picture:
+    """Photo and painting, and beside them what commands make of both: {label: command}."""
+    cells = (Cell(label, output_of(command)) for label, command in results.items())
+    return Picture(name, caption, tuple(results.values()), ((*GIVEN, *cells),))
+
+
+def learnt(name: str, caption: str, train: str, *, label: str = "photo") -> Picture:
+    """The photo by a network that a command trains."""
+    model = output_of(train)
+    apply = f"stylize apply {model} {PHOTO} -o {name}.png"
+    return Picture(name, caption, (train, apply), ((*GIVEN, Cell(label, f"{name}.png")),))
+
+
+def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[str, ...]) -> Picture:
+    """Large results, each whole and pixel by pixel."""
+    cells = tuple(
+        (Cell(label, output_of(command)), Cell("100 %", output_of(command), zoom=1, at=EYES))
+        for label, command in zip(labels, commands, strict=True)
+    )
+    return Picture(name, caption, commands, cells, height=384)
+
+
+PICTURES = (
+    Picture(
+        "hero",
+        "A red panda in the strokes of Van Gogh's Café Terrace at Night.",
+        (f"stylize optimize {PAIR} --preset neighbours -o hero.png",),
+    ),
+    Picture(
+        "default",
+        "The same pair by Gatys' method, the default.",
+        (f"stylize optimize {PAIR} -o default.png",),
+    ),
+    beside(
+        "presets",
+        "The presets of `stylize optimize`, beside their inputs.",
+        {
+            "default": f"stylize optimize {PAIR} -o default.png",
+            "neighbours": f"stylize optimize {PAIR} --preset neighbours -o hero.png",
+            "notebook": f"stylize optimize {PAIR} --preset notebook -o notebook.png",
+        },
+    ),
+    beside(
+        "paper",
+        "Gatys et al. 2016 as the course notes have it, from the photo and from white noise.",
+        {
+            "from the photo": f"stylize optimize {PAIR} --preset paper --size 384 -o paper.png",
+            "from noise": f"stylize optimize {PAIR} --preset paper --init noise --iterations 400 "
+            "--size 384 -o paper-noise.png",
+        },
+    ),
+    Picture(
+        "balance",
+        "The knob from photo to painter.",
+        (
+            f"stylize optimize {PAIR} --try balance=0.1,0.3,0.5,0.7,0.9 --size 384 -o balance.png",
+        ),
+    ),
+    Picture(
+        "classics",
+        "The bundled network's twenty-four paintings.",
+        (f"stylize models show classics --photo {PHOTO} -o classics.png",),
+    ),
+    Picture(
+        "blend",
+        "One photo between four paintings.",
+        (
+            f"stylize blend classics {PHOTO} --grid starry-night,great-wave,winter-moonlit,kiss "
+            "-o blend.png",
+        ),
+    ),
+    beside(
+        "any-painting",
+        "A painting that the bundled network has never seen, learnt in a minute.",
+        {"apply": f"stylize apply classics {PHOTO} --style {STYLE} -o any-painting.png"},
+    ),
+    Picture(
+        "reconstruct",
+        "What VGG-19 keeps of a picture: content by layer, style by ever more layers.",
+        (f"stylize reconstruct {PHOTO} --figure -o reconstruct.png",),
+    ),
+    Picture(
+        "textures",
+        "The bundled textures, from noise in one pass.",
+        tuple(f"stylize texture {name} -o {name}.png" for name in TEXTURES),
+        (tuple(Cell(name, f"{name}.png") for name in TEXTURES),),
+        height=384,
+    ),
+    Picture(
+        "sr4",
+        "Four times as large: the whole, and its middle at 200 %.",
+        (f"stylize apply sr4 {PHOTO} --size 256 -o sr4.png",),
+        (
+            (Cell("bicubic", PHOTO, reduced=4), Cell("sr4", "sr4.png"), Cell("photo", PHOTO)),
+            (
+                Cell("bicubic, 200 %", PHOTO, zoom=2, reduced=4, at=EYES),
+                Cell("sr4, 200 %", "sr4.png", zoom=2, at=EYES),
+                Cell("photo, 200 %", PHOTO, zoom=2, at=EYES),
+            ),
+        ),
+        height=384,
+    ),
+    learnt(
+        "trained",
+        "A network of one style, trained on a folder of photos.",
+        f"stylize train --style {STYLE} --dataset photos -o cafe.pt",
+    ),
+    learnt(
+        "trained-paper",
+        "The same by Johnson's network and losses; a part of their 40,000 steps.",
+        f"stylize train --style {STYLE} --dataset photos --preset paper --steps 8000 "
+        "-o cafe-paper.pt",
+    ),
+    learnt(
+        "texture-style",
+        "Ulyanov's network, which is given the photo beside noise.",
+        f"stylize train --style {STYLE} --dataset photos --method texture-style "
+        "-o cafe-texture-style.pt",
+    ),
+    closely(
+        "large",
+        "Large results, whole and pixel by pixel.",
+        (
+            f"stylize optimize {PAIR} --size 2048 -o large-optimize.png",
+            f"stylize apply classics {PHOTO} --style starry-night --size 2048 -o large-apply.png",
+            "stylize texture bark --size 4096 -o large-texture.png",
+        ),
+        ("optimize, 2048 px", "apply, 2048 px", "texture, 4096 px"),
+    ),
+)  # fmt: skip
+INTRODUCTION = """\
+What the commands make, each picture above the lines that made it:
+`python scripts/gallery.py NAME` does so again. `photos` is any folder of photos; the other pictures
+are in the repository."""
+PAGE = Page(ROOT / "docs" / "gallery.md", "Gallery", INTRODUCTION, FOLDER)
+
+
+if __name__ == "__main__":
+    main(PICTURES, PAGE, __doc__)

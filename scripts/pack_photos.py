@@ -1,0 +1,83 @@
+"""Packs photos and paintings to train on into one small archive, for a machine without them.
+
+    python scripts/pack_photos.py ../shared/data -o build/photos.zip [--megabytes 40]
+
+Those photos are taken that models which ship may be trained on (manifest.tsv), and the paintings of
+the bundled `classics`, all as JPEGs, the larger the more room there is.
+"""
+
+import argparse
+import csv
+import io
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from stylize_cli import models
+
+FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes of what may be trained on
+SIDES = (1024, 896, 768, 640, 512, 448, 384)  # px, long side
+PAINTING = 768  # px, likewise
+QUALITY = 88
+MEGA = 1_000_000
+
+
+def chosen(data: Path) -> list[Path]:
+    """The photos that models which ship may be trained on."""
+    with (data / "manifest.tsv").open(encoding="utf-8") as lines:
+        listed = list(csv.DictReader(lines, delimiter="\t"))
+    allowed = [one["file"] for one in listed if one["licence_class"] in FREE]
+    return [data / name for name in allowed if name.startswith("photos/")]
+
+
+def jpeg(path: Path, side: int) -> bytes:
+    """A picture as a JPEG, no longer than that."""
+    with Image.open(path) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def packed(data: Path, most: int) -> Mapping[str, bytes]:
+    """The archive's files by name, as large as fits into so many bytes.
+
+    Raises:
+        ValueError: not even the smallest fit.
+    """
+    styles = models.bundled()["classics"].styles
+    paintings = {
+        f"styles/{name}.jpg": jpeg(data / "styles" / f"{name}.jpg", PAINTING) for name in styles
+    }
+    for side in SIDES:
+        photos = {f"photos/{path.name}": jpeg(path, side) for path in chosen(data)}
+        files = {**paintings, **photos}
+        if sum(map(len, files.values())) < most:
+            return files
+    raise ValueError(f"photos of {SIDES[-1]} px take more than {most / MEGA:g} MB")
+
+
+def main() -> None:
+    """Parses the command line, and writes the archive."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=Path("build/photos.zip"))
+    parser.add_argument("--megabytes", type=float, default=40.0)
+    args = parser.parse_args()
+    try:
+        files = packed(args.data, round(0.99 * args.megabytes * MEGA))
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(args.output, "w") as archive:  # JPEGs do not shrink any more
+        for name, content in files.items():
+            archive.writestr(name, content)
+    print(f"{args.output}: {len(files)} pictures, {args.output.stat().st_size / MEGA:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Strokes larger or smaller than a network's own, in results of the same size."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.errors import StylizeError
+from stylize_cli.methods import feedforward
+
+UPSCALER = "sr4"  # the bundled network that brings results back to their size
+LEAST, MOST = 0.25, 4.0  # times the network's own strokes
+
+
+class Stroked:
+    """An engine that is given photos at another size than its results have.
+
+    A network's strokes have a size in pixels. So it paints the photo smaller, and the strokes grow
+    as super-resolution brings the result back to its size; interpolation would blur them. Finer
+    strokes come from a larger photo.
+
+    Args:
+        engine: runs a network that paints photos.
+        upscaler: runs one of super-resolution.
+        scale: how many times as large the strokes become.
+
+    Raises:
+        StylizeError: the network's size of strokes cannot be chosen.
+    """
+
+    def __init__(self, engine: Engine, upscaler: Engine, scale: float) -> None:
+        about = engine.about
+        if about.factor > 1 or about.noise_levels:
+            raise StylizeError(
+                f"a model of method '{about.method}' has no strokes whose size could be chosen: "
+                "leave out --stroke-size"
+            )
+        self.engine, self.upscaler, self.scale = engine, upscaler, scale
+        self.name, self.device, self.precision = engine.name, engine.device, engine.precision
+        self.about: About = about
+        self.note = engine.note
+
+    def run(self, *arrays: Pixels) -> Pixels:
+        """Runs a batch; see `Engine.run`."""
+        photos, *mixes = arrays
+        size = photos.shape[2], photos.shape[3]
+        small = [feedforward.resized(one.transpose(1, 2, 0), self._seen(size)) for one in photos]
+        painted = feedforward.forward(self.engine, small, list(mixes[0]) if mixes else [])
+        results = [feedforward.resized(self._enlarged(one), size) for one in painted]
+        return np.stack(results).transpose(0, 3, 1, 2)
+
+    def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
+        """See `Engine.bytes_needed`."""
+        seen = self._seen(size)
+        painting = self.engine.bytes_needed(seen, batch)
+        return max(painting, self.upscaler.bytes_needed(seen)) if self.scale > 1 else painting
+
+    def _seen(self, size: Sequence[int]) -> tuple[int, int]:
+        """The (height, width) at which the network is given a photo."""
+        height, width = (max(1, round(side / self.scale)) for side in size)
+        return height, width
+
+    def _enlarged(self, painted: Pixels) -> Pixels:
+        if self.scale <= 1:
+            return painted
+        (large,) = feedforward.forward(self.upscaler, [painted], [])
+        about = self.upscaler.about
+        return feedforward.finish(large, painted, about, strength=1.0, preserve_color=False)
