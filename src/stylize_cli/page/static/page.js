@@ -10,6 +10,7 @@ import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } fr
 
 const SIZES = { paint: [null, 512, 768, 1024, 1536, 2048], optimize: [256, 384, 512, 768, 1024, 1536] };
 const VERBS = { paint: "Paint", optimize: "Optimise", texture: "Make", enlarge: "Enlarge" };
+const UNLEARNT = "Paint learns this painting first, about a minute; then it paints at once";
 let received = 0; // when the last snapshot was
 let shown = { what: "glimpse" }; // or photo, job or made, with its id
 
@@ -27,10 +28,8 @@ function draw() {
   drawPictures($("photos"), photos(), {
     role: "photo", chosen: new Set([choice.photo]), onChoose: choosePhoto, onRemove: remove, onAdd: () => pick("photo"),
   });
-  drawPictures($("paintings"), server.pictures.filter((one) => one.role === "style"), {
-    role: "style", chosen: new Set(paintings.keys()), onChoose: (id) => change(paintings, id, true), onRemove: remove, onAdd: () => pick("style"),
-  });
   drawNetworks();
+  drawPaintings();
   drawStyleGroup();
   drawSizes();
   for (const output of document.querySelectorAll("output[for]")) output.value = `${Math.round(100 * $(output.htmlFor.value).value)} %`;
@@ -49,6 +48,15 @@ function drawNetworks() {
   $("network").value = network()?.name ?? "";
 }
 
+function drawPaintings() {
+  const learns = choice.kind === "paint";
+  $("paintings-group").hidden = learns ? !network()?.mixes : choice.kind !== "optimize";
+  $("paintings-title").textContent = learns ? "Or any painting, learnt in a minute" : "Style, one to four pictures";
+  drawPictures($("paintings"), server.pictures.filter((one) => one.role === "style"), {
+    role: "style", chosen: new Set(learns ? [choice.painting] : paintings.keys()), onChoose: choosePainting, onRemove: remove, onAdd: () => pick("style"),
+  });
+}
+
 function drawStyleGroup() {
   const net = network();
   const painting = choice.kind === "paint" && net;
@@ -56,8 +64,9 @@ function drawStyleGroup() {
   $("mix-label").hidden = !net?.mixes;
   if (painting) {
     const cells = styleCells(net, choice.photo);
-    drawStyles(cells, new Set(styles.keys()), (name) => change(styles, name, $("mix").checked && net.mixes));
-    drawMixture(styles, cells, mixed);
+    const chosen = choice.painting ? new Map() : styles;
+    drawStyles(cells, new Set(chosen.keys()), chooseStyle);
+    drawMixture(chosen, cells, mixed);
   } else if (choice.kind === "optimize") {
     drawMixture(paintings, new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
   } else $("mixture").hidden = true;
@@ -91,11 +100,13 @@ function drawStage() {
   else if (job) showJob(job);
   else if (shown.what === "glimpse" && shown.blob) showGlimpseOnce();
   else if (choice.kind === "texture") showNothing("A texture made of noise will stand here.");
-  else if (photo) showPhoto(photo.id, `${photo.name} · ${photo.width} × ${photo.height} px`);
+  else if (photo) showPhoto(photo.id, shown.unlearnt ? UNLEARNT : `${photo.name} · ${photo.width} × ${photo.height} px`);
 }
 
 function showGlimpseOnce() {
-  const caption = [...styles].map(([name]) => words(name)).join(" + ") || words(network()?.name ?? "");
+  const painting = server.pictures.find((one) => one.id === choice.painting);
+  const names = painting ? [painting.name] : [...styles.keys()];
+  const caption = names.map(words).join(" + ") || words(network()?.name ?? "");
   showGlimpse(shown.blob, choice.photo, caption);
 }
 
@@ -120,8 +131,9 @@ async function glimpse(fine) {
   if (asking) { next = fine; return; }
   asking = true;
   try {
-    const blob = await (await post(`/api/glimpse${fine ? "?fine" : ""}`, wish())).blob();
-    if (choice.kind === "paint" && shown.what === "glimpse") show({ what: "glimpse", blob });
+    const answer = await post(`/api/glimpse${fine ? "?fine" : ""}`, wish());
+    const look = answer.status === 204 ? { unlearnt: true } : { blob: await answer.blob() };
+    if (choice.kind === "paint" && shown.what === "glimpse") show({ what: "glimpse", ...look });
     say("");
   } catch (error) { say(error.message); }
   asking = false;
@@ -161,6 +173,18 @@ function change(map, name, several) {
   changed();
 }
 
+function chooseStyle(name) {
+  if (choice.painting && styles.has(name)) styles.delete(name); // it is not to be taken out
+  choice.painting = "";
+  change(styles, name, $("mix").checked && network().mixes);
+}
+
+function choosePainting(id) {
+  if (choice.kind === "optimize") return change(paintings, id, true);
+  choice.painting = choice.painting === id ? "" : id;
+  changed();
+}
+
 function choosePhoto(id) {
   choice.photo = id;
   changed();
@@ -183,7 +207,7 @@ async function take(files, role) {
     const given = await attempt(() => give(file, role));
     if (!given) return;
     if (!server.pictures.some((one) => one.id === given.id)) server.pictures.push(given);
-    if (role === "style") change(paintings, given.id, true);
+    if (role === "style") choosePainting(given.id);
     else choosePhoto(given.id);
   }
 }
@@ -204,7 +228,7 @@ function startDrops() {
     event.preventDefault();
     inside = 0;
     $("drop").hidden = true;
-    const onStyles = choice.kind === "optimize" && $("paintings").contains(event.target);
+    const onStyles = $("paintings-group").contains(event.target);
     take(files(event), onStyles ? "style" : "photo");
   });
   addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])], "photo"));
@@ -220,6 +244,7 @@ function startControls() {
     $(id).onchange = () => changed({ look: id === "strength" });
   }
   for (const id of ["iterations", "width", "height", "seed"]) $(id).oninput = () => changed({ look: false });
+  $("preset").onchange = () => changed({ look: false });
   $("colors").onchange = () => changed({ look: choice.kind === "paint" });
   $("mix").onchange = () => { while (!$("mix").checked && styles.size > 1) styles.delete([...styles.keys()].pop()); changed(); };
   $("network").onchange = () => { choice.networks[choice.kind] = $("network").value; changed(); };
