@@ -17,8 +17,9 @@ LONG_SIDE, SHORT_SIDE = 384, 32  # px: of the frames that are compared, at most 
 SHARE, SLACK = 0.01, 0.5
 LIGHT = 0.06  # difference of brightness at which a pixel is believed to e^-1 to be the same
 ALIKE, REGION = 2, 31  # levels of 255; px of a region that is judged as one
-# px: a flow is sought a patch at a time, so that what moves takes this much of its surroundings along.
-REACH, SHARP = 8, 3  # and of the patch by which the edge is then found
+# A flow is sought a patch at a time: what moves takes as many px of its surroundings along. And px
+# of the patch by which its edge is found.
+REACH, SHARP = 8, 3
 BETTER = 1  # level of 255 by which a flow of the neighbourhood must be
 LEAST_SEEN = 0.35  # share of a frame that was there before; less is a cut
 
@@ -97,7 +98,7 @@ def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa:
     sharp, least = back.copy(), _unlike(cv2, one, two, back) - BETTER
     for other in (np.zeros_like(back), *beside):
         unlike = _unlike(cv2, one, two, other)
-        np.copyto(sharp, other, where=(unlike < least)[..., None])
+        cv2.copyTo(other, (unlike < least).astype(np.uint8), sharp)
         np.minimum(least, unlike, out=least)
     return sharp
 
@@ -168,7 +169,8 @@ def _looked_up(cv2: Any, image: Any, back: Map, *, cubic: bool = False) -> Any: 
 @lru_cache(maxsize=2)
 def _places(size: "Size") -> Map:
     """Every pixel's own (column, row), (H, W, 2)."""
-    return np.stack(np.indices(size, np.float32)[::-1], 2)
+    rows, columns = np.indices(size, np.float32)
+    return np.stack([columns, rows], 2)
 
 
 def _opencv() -> Any:  # noqa: ANN401 - a module

@@ -131,9 +131,7 @@ class Network:
         """
         return run(self.learning(style, photos), on_step)
 
-    def learning(
-        self, style: Source, photos: Sequence[Source]
-    ) -> Generator[Step, None, "Network"]:
+    def learning(self, style: Source, photos: Sequence[Source]) -> Generator[Step, None, "Network"]:
         """The same, update by update: a generator of how far it is, which returns the network.
 
         Args:

@@ -12,7 +12,7 @@ from stylize_cli.api.picture import Picture, Source
 from stylize_cli.config import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
-from stylize_cli.progress import Step
+from stylize_cli.progress import Step, ignore
 
 MOST_PHOTOS = 8  # that a style is learnt on
 TASK = "Learning the style"
@@ -66,7 +66,7 @@ def learn(
     base, machine = checkpoints.load(model), devices.machine(device)
     name = checkpoints.style_names((*base.styles, painting.name))[-1]
     config = quick_style.settings(base)
-    describe = describing.load(config, config.layers, "vgg19", None, machine)
+    describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=ignore)
     shown = images.visible(painting.planes()).rgb
     found = [_file(photo) for photo in photos[:MOST_PHOTOS]]
     course = quick_style.learn(base, name, shown, found, describe, machine, config)

@@ -70,7 +70,9 @@ def make(wish: Wish, shelf: Shelf, networks: Networks, stopped: Callable[[], boo
                 return
             yield Now(LEARNT * step.done / (step.total or 1), step.task)
     net = networks.of(wish.model, wish.painting)
-    yield Now(LEARNT if wish.painting else 0, "Making a texture" if wish.kind == "texture" else "Painting")
+    yield Now(
+        LEARNT if wish.painting else 0, "Making a texture" if wish.kind == "texture" else "Painting"
+    )
     if wish.kind == "texture":
         result = net.texture((wish.width, wish.height), seed=wish.seed)
     elif wish.kind == "enlarge":
