@@ -10,3 +10,5 @@ stylize optimize $photo $style --preset neighbours --quality 88 -o $gallery/hero
 stylize optimize $photo $style --quality 88 -o $gallery/default.jpg
 stylize blend classics $photo --grid starry-night,great-wave,winter-moonlit,kiss --quality 85 -o $gallery/blend.jpg
 stylize models show classics --photo $photo --quality 88 -o $gallery/classics.jpg
+python scripts/make_clip.py
+python scripts/show_page.py  # needs playwright and a Chromium

@@ -3,7 +3,7 @@
 
 import { call, give, post, urls, watch } from "./api.js";
 import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
-import { $, about, arrows, words } from "./dom.js";
+import { $, about, arrows, words, wrapping } from "./dom.js";
 import { drawJobs, drawMade, drawPictures, drawStyles, styleCells } from "./lists.js";
 import { drawMixture, startPad } from "./mixing.js";
 import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
@@ -156,7 +156,7 @@ function plan() {
   planned = setTimeout(async () => {
     try {
       const { command, seconds, missing } = await (await post("/api/plan", wish())).json();
-      $("command").textContent = command;
+      $("command").replaceChildren(...wrapping(command));
       $("plan").textContent = missing || (seconds === null ? "How long it takes shows once it runs" : `Takes ${about(seconds)}`);
       $("go").disabled = Boolean(missing);
     } catch (error) { say(error.message); }
