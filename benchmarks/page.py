@@ -46,6 +46,21 @@ class Line:
         return time.perf_counter() - began, len(data)
 
 
+def looks(address: str, model: str, styles: int, times: int) -> tuple[list[float], int]:
+    """Milliseconds of every look, the first one too, and the bytes of the last."""
+    line = Line(address)
+    seen = line.snapshot()
+    names = next(one["styles"] for one in seen["networks"] if one["name"] == model)
+    photo = next(one["id"] for one in seen["pictures"] if one["role"] == "photo")
+    took, size = [], 0
+    for look in range(times + 1):
+        weights = {name: 1 + look * at for at, name in enumerate(names[:styles])}
+        wish = {"kind": "paint", "photo": photo, "model": model, "styles": weights}
+        seconds, size = line.glimpse(wish)
+        took.append(1000 * seconds)
+    return took, size
+
+
 def main() -> None:
     """Prints the milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -55,24 +70,15 @@ def main() -> None:
     args = parser.parse_args()
     command = [sys.executable, "-m", "stylize_cli", "page", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
-        line = Line(page.stdout.readline().strip())
-        seen = line.snapshot()
-        names = next(one["styles"] for one in seen["networks"] if one["name"] == args.model)
-        photo = next(one["id"] for one in seen["pictures"] if one["role"] == "photo")
-        took, size = [], 0
-        for look in range(args.times + 1):
-            weights = {name: 1 + look * at for at, name in enumerate(names[: args.styles])}
-            wish = {"kind": "paint", "photo": photo, "model": args.model, "styles": weights}
-            seconds, size = line.glimpse(wish)
-            took.append(1000 * seconds)
-        page.terminate()
-    ordered = sorted(took[1:])
-    print(
-        "| styles | median, ms | 95 of 100 within, ms | first, ms | bytes |\n|---|---|---|---|---|"
-    )
-    slow = ordered[int(0.95 * (len(ordered) - 1))]
-    middle = statistics.median(ordered)
-    print(f"| {args.styles} | {middle:.0f} | {slow:.0f} | {took[0]:.0f} | {size} |")
+        try:
+            address = page.stdout.readline().strip()
+            (first, *took), size = looks(address, args.model, args.styles, args.times)
+        finally:
+            page.terminate()
+    middle, slow = statistics.median(took), sorted(took)[int(0.95 * (len(took) - 1))]
+    columns = "styles", "median, ms", "95 of 100 within, ms", "first, ms", "bytes"
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
+    print(f"| {args.styles} | {middle:.0f} | {slow:.0f} | {first:.0f} | {size} |")
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ def served() -> Iterator[str]:
     """The address of a page of its own."""
     command = [sys.executable, "-m", "stylize_cli", "page", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip()
-        process.terminate()
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 @contextlib.contextmanager
@@ -62,7 +64,7 @@ def painted(page: Page) -> None:
     """A picture that is made, half of it as it was before."""
     page.locator("#go").click()
     expect(page.locator("#made .tile").first).to_be_visible()
-    page.get_by_label("Before and after").check()
+    page.locator("#compare").check()
 
 
 def learns(page: Page) -> None:
