@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}  # px
 MIXED = ("hokusai great wave", "kirchner winter moonlit", "klimt kiss")
-MINUTES = 60_000  # milliseconds
+MINUTES, SETTLES = 60_000, 2000  # milliseconds
 expect.set_options(timeout=5 * MINUTES)
 
 
@@ -56,8 +56,7 @@ def mixed(page: Page) -> None:
     for name in MIXED:
         page.locator("#styles").get_by_role("button", name=name, exact=True).click()
     page.locator("#pad").press("ArrowLeft")
-    with page.expect_response(lambda answer: "glimpse?fine" in answer.url):
-        page.locator("#pad").press("ArrowUp")
+    page.locator("#pad").press("ArrowUp")
 
 
 def painted(page: Page) -> None:
@@ -107,8 +106,9 @@ STATES = (mixed, painted, learns, optimised, stopped, textured, refused)
 
 
 def taken(page: Page, *, whole: bool = False) -> Image.Image:
-    """A picture of the window, or of the whole page, when all of it is painted."""
-    page.wait_for_timeout(1500)
+    """A picture of the window, or of the whole page, when no further preview comes."""
+    expect(page.locator("#frame")).not_to_have_attribute("aria-busy", "true")
+    page.wait_for_timeout(SETTLES)
     return Image.open(io.BytesIO(page.screenshot(full_page=whole)))
 
 

@@ -130,6 +130,7 @@ async function glimpse(fine) {
   if (choice.kind !== "paint" || !net || !choice.photo) return;
   if (asking) { next = fine; return; }
   asking = true;
+  $("frame").setAttribute("aria-busy", "true");
   try {
     const answer = await post(`/api/glimpse${fine ? "?fine" : ""}`, wish());
     const look = answer.status === 204 ? { unlearnt: true } : { blob: await answer.blob() };
@@ -137,7 +138,8 @@ async function glimpse(fine) {
     say("");
   } catch (error) { say(error.message); }
   asking = false;
-  if (next !== null) { const wanted = next; next = null; glimpse(wanted); }
+  if (next === null) $("frame").removeAttribute("aria-busy");
+  else { const wanted = next; next = null; glimpse(wanted); }
 }
 
 // ---- what happens ----
