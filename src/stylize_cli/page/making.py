@@ -63,16 +63,14 @@ def make(wish: Wish, shelf: Shelf, networks: Networks, stopped: Callable[[], boo
         yield from _optimize(wish, shelf, stopped)
         return
     yield Now(0, "Opening the network")
-    networks[wish.model]
     if wish.painting:
         for step in networks.learning(wish.model, shelf[wish.painting], shelf[wish.photo]):
             if stopped():
                 return
             yield Now(LEARNT * step.done / (step.total or 1), step.task)
     net = networks.of(wish.model, wish.painting)
-    yield Now(
-        LEARNT if wish.painting else 0, "Making a texture" if wish.kind == "texture" else "Painting"
-    )
+    task = "Making a texture" if wish.kind == "texture" else "Painting"
+    yield Now(LEARNT if wish.painting else 0, task)
     if wish.kind == "texture":
         result = net.texture((wish.width, wish.height), seed=wish.seed)
     elif wish.kind == "enlarge":

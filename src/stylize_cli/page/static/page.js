@@ -4,7 +4,8 @@
 import { call, give, post, urls, watch } from "./api.js";
 import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
 import { $, about, arrows, words, wrapping } from "./dom.js";
-import { drawJobs, drawMade, drawPictures, drawStyles, styleCells } from "./lists.js";
+import { startDrops } from "./drops.js";
+import { drawJobs, drawMade, drawPictures, drawStyles, pictureCell, styleCells } from "./lists.js";
 import { drawMixture, startPad } from "./mixing.js";
 import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
 
@@ -70,12 +71,6 @@ function drawStyleGroup() {
   } else if (choice.kind === "optimize") {
     drawMixture(paintings, new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
   } else $("mixture").hidden = true;
-}
-
-function pictureCell(one) {
-  const image = `url("${urls.thumbnail(one.id)}")`;
-  const paint = ({ style }) => Object.assign(style, { backgroundImage: image, backgroundSize: "cover" });
-  return { label: one.name, image, paint };
 }
 
 function drawSizes() {
@@ -219,23 +214,6 @@ function pick(role) {
   $("upload").click();
 }
 
-function startDrops() {
-  const files = (event) => [...(event.dataTransfer?.files ?? [])];
-  let inside = 0;
-  const has = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => { if (has(event)) { inside += 1; $("drop").hidden = false; } });
-  addEventListener("dragleave", () => { inside = Math.max(0, inside - 1); $("drop").hidden = inside === 0; });
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    inside = 0;
-    $("drop").hidden = true;
-    const onStyles = $("paintings-group").contains(event.target);
-    take(files(event), onStyles ? "style" : "photo");
-  });
-  addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])], "photo"));
-}
-
 function startControls() {
   for (const [id, value] of Object.entries(choice.fields)) {
     if ($(id).type === "checkbox") $(id).checked = value; else $(id).value = value;
@@ -309,7 +287,7 @@ function announce(before, first) {
 
 history.replaceState(null, "", "/"); // the token stays out of sight
 startControls();
-startDrops();
+startDrops((files, target) => take(files, $("paintings-group").contains(target) ? "style" : "photo"));
 startStage(() => drawStage());
 startPad(() => [...weights().keys()], mixed);
 arrows($("photos"), { choose: true });
