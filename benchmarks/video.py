@@ -7,8 +7,8 @@ The clips are made of a photo: one over which the camera pans, one where it stan
 plate moves over the scene, and every frame has noise of its own, as a sensor's. All movement is in
 whole pixels and known, so that the warping error is exact: the root of the mean squared difference,
 in levels of 255, between a result and the one before moved to where its pixels are now, over what
-was not hidden. Every command is a whole process, encoding included; frames a second are those of
-the pan. The first run of ours, which converts the model, is not counted.
+was not hidden. Every command is a whole process, encoding included; frames a second, and the most
+memory, are those of the pan. The first run of ours, which converts the model, is not counted.
 """
 
 import argparse
@@ -148,15 +148,16 @@ def main() -> None:
             if pans:
                 measure(next(iter(listed.values())))
             for label, command in listed.items():
-                took = measure(command).seconds
+                took = measure(command)
                 results = read(Path(command[-1]))
                 row = rows.setdefault(label, [])
                 row.append(f"{warping_error(results, pans=pans):.2f}")
                 if pans:
-                    row.append(f"{args.frames / took:.2f}")
+                    row.append(f"{args.frames / took.seconds:.2f} | {took.megabytes:.0f}")
                 elif args.painting and label.startswith("stylize"):
                     row.append(f"{style_error(results, args.painting):.4g}")
-    print("| run | error, pan | frames/s | error, still | style error |\n|---|---|---|---|---|")
+    columns = "run", "error, pan", "frames/s", "MB", "error, still", "style error"
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for label, row in rows.items():
         print(f"| {label} | {' | '.join([*row, *['-'] * (4 - len(row))])} |")
 

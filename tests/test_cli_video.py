@@ -1,8 +1,12 @@
 """`stylize video`: times, turns, sound, what it writes where, and what it refuses."""
 
+import resource
+import signal
+import subprocess
 import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,8 +14,9 @@ import pytest
 from PIL import Image
 from shapes import NTSC, shape, tone
 
+import stylize_cli
 from stylize_cli import flow
-from stylize_cli.methods import feedforward
+from stylize_cli.methods import apply, feedforward
 
 pytest_plugins = ["commandline", "nets", "films"]
 
@@ -223,6 +228,103 @@ def test_an_interrupted_clip_plays_and_is_gone_on_with(
     assert (again.code, "other options" in again.err) == (2, True)
 
 
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize(
+    ("name", "codec", "after"),
+    [
+        *(("out.mp4", codec, 9) for codec in ("hevc", "vp9")),
+        *(("out.mov", codec, 9) for codec in ("h264", "hevc")),
+        *(("out.mkv", codec, 9) for codec in ("h264", "hevc", "vp9")),
+        ("out.mov", "h264", 2),
+        ("out.mkv", "h264", 3),
+        ("out.webm", "vp9", 9),
+    ],
+)
+def test_every_codec_is_gone_on_with(video, film, seen, heard, monkeypatch, name, codec, after):
+    film(frames=20)
+    options = ("-o", name, "--codec", codec, "--crf", 8, "--smooth", 0)
+    forward, calls = feedforward.forward, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == after:
+            raise KeyboardInterrupt
+        return forward(*arguments)
+
+    monkeypatch.setattr(apply, "batch_size", lambda *_: 1)
+    monkeypatch.setattr(feedforward, "forward", interrupted)
+    assert video("clip.mp4", *options).code == 130
+    part = len(seen(name)[0])
+    assert 0 < part < 20
+    monkeypatch.setattr(feedforward, "forward", forward)
+    ran = video("clip.mp4", *options, "--resume")
+    assert ran.code == 0, ran.err
+    pictures, times = seen(name)
+    millisecond = Fraction(1, 1000) if name.endswith(("mkv", "webm")) else 0
+    assert len(times) == 20
+    assert max(abs(time - index / NTSC) for index, time in enumerate(times)) <= millisecond
+    assert max(difference(made, shape(index)) for index, made in enumerate(pictures)) < 9
+    if not name.endswith("webm"):  # which holds no AAC
+        assert [packet for _, packet in heard(name)] == [packet for _, packet in heard("clip.mp4")]
+
+
+SAYS_EACH = """
+import sys
+from itertools import count
+from stylize_cli.__main__ import run
+from stylize_cli.methods import feedforward
+
+forward, number = feedforward.forward, count(1)
+
+def told(*arguments):
+    print("network", next(number), file=sys.stderr, flush=True)
+    return forward(*arguments)
+
+feedforward.forward = told
+run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process")
+def test_ctrl_c_leaves_a_clip_that_plays(film, model, seen, tmp_path):
+    film(frames=300)
+    command = [sys.executable, "-c", SAYS_EACH, "video", model, "clip.mp4", "-o", "out.mp4"]
+    command += ["--style", "munch", "--size", "640", "--smooth", "0", *map(str, QUICK)]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for line in running.stderr:
+        if line == "network 3\n":
+            running.send_signal(signal.SIGINT)
+            break
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "Traceback" not in said
+    pictures, times = seen("out.mp4")
+    assert 0 < len(pictures) < 300
+    assert times == [index / NTSC for index in range(len(times))]
+    assert list(tmp_path.glob(".stylize*")) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="says nothing of its memory")
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_memory_does_not_grow_with_the_length(film, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(flow, "LONG_SIDE", 64)
+    size, count, taken = (192, 256), 240, []
+    film(frames=count, size=size, sound=False)
+
+    def look(step):
+        if step.done in (count // 5, count * 9 // 10):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            taken.append(pages * resource.getpagesize())
+
+    net = stylize_cli.load(tmp_path / model, engine="torch", threads=1)
+    made = stylize_cli.video(
+        net, tmp_path / "clip.mp4", tmp_path / "out.mp4", style="munch", on_step=look
+    )
+    assert made.frames == count
+    frames = 0.7 * count * size[0] * size[1] * 3  # bytes of what came between both looks
+    assert taken[1] - taken[0] < frames / 3
+
+
 @pytest.fixture
 def refused_video(refused, model):
     def run(clip, *options):
@@ -271,7 +373,7 @@ def test_a_clip_without_frames(refused_video, tmp_path):
 
 
 def test_a_clip_that_is_damaged_in_the_middle(refused_video, film, monkeypatch):
-    from stylize_cli.containers import Film
+    from stylize_cli.films import Film
 
     film(sound=False)
     decoded = Film._decoded

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from PIL import Image
 
 from stylize_cli import models
 from stylize_cli.api import optimize
+from stylize_cli.methods import quick_style
 from stylize_cli.page import making, server, shelf, studio, wishes
 from stylize_cli.page.gate import Gate
 from stylize_cli.page.studio import Studio
@@ -274,6 +276,45 @@ class TestPainting:
 
 
 @pytest.mark.usefixtures("loaded")
+class TestLearning:
+    @pytest.fixture(autouse=True)
+    def _quick(self, monkeypatch):
+        monkeypatch.setattr(quick_style, "QUICK_STYLE", {"steps": 3, "batch_size": 1, "size": 32})
+
+    def wish(self, give, offer):
+        painting = give(32, 32, seed=1, role="style", name="new.png")
+        return {"kind": "paint", "photo": give(48, 64), "model": offer, "painting": painting}
+
+    def test_the_command_line_makes_the_same_picture(
+        self, client, rooms, give, offer, stylize, tmp_path, home
+    ):
+        wish = self.wish(give, offer) | {"styles": {"munch": 1}, "strength": 0.8}
+        before = sorted(tmp_path.rglob("*"))
+        assert client.post("/api/glimpse", json=wish).status_code == 204  # not before it is asked
+        id = client.post("/api/jobs", json=wish).json()["id"]
+        finished(rooms)
+        assert not rooms.jobs, rooms.jobs[0].error
+        fresh = [file for file in tmp_path.rglob("*") if file not in before and file.is_file()]
+        assert not {file.suffix for file in fresh} & {".png", ".jpg"}  # what is learnt alone
+        shutil.rmtree(home)  # the command line is to learn it anew
+        ran = stylize(*shlex.split(client.post("/api/plan", json=wish).json()["command"])[1:])
+        assert (ran.code, ran.line) == (0, "photo-new.png"), ran.err
+        made = Image.open(io.BytesIO(client.get(f"/api/made/{id}.png").content))
+        with Image.open(tmp_path / ran.line) as want:
+            assert np.array_equal(np.asarray(want), np.asarray(made))
+        glimpse = client.post("/api/glimpse", json=wish)
+        assert Image.open(io.BytesIO(glimpse.content)).size == (64, 48)
+
+    def test_stop_ends_it_without_a_picture(self, client, rooms, give, offer, monkeypatch):
+        monkeypatch.setitem(quick_style.QUICK_STYLE, "steps", 500)
+        id = client.post("/api/jobs", json=self.wish(give, offer)).json()["id"]
+        until(lambda: rooms.jobs[0].now.share > 0)
+        client.delete(f"/api/jobs/{id}")
+        finished(rooms)
+        assert (rooms.jobs, list(rooms.made)) == ([], [])
+
+
+@pytest.mark.usefixtures("loaded")
 class TestOptimising:
     def wish(self, give, **more):
         style = give(32, 32, seed=1, role="style", name="style.png")
@@ -286,6 +327,18 @@ class TestOptimising:
         finished(rooms)
         command = client.post("/api/plan", json=wish).json()["command"]
         assert command.startswith("stylize optimize photo.png style.png --balance 0.25")
+        ran = stylize(*shlex.split(command)[1:])
+        assert ran.code == 0, ran.err
+        made = Image.open(io.BytesIO(client.get(f"/api/made/{id}.png").content))
+        with Image.open(tmp_path / "photo-style.png") as want:
+            assert np.array_equal(np.asarray(want), np.asarray(made))
+
+    def test_of_neighbours_too(self, client, rooms, give, stylize, tmp_path):
+        wish = self.wish(give, preset="neighbours", balance=0.25)
+        id = client.post("/api/jobs", json=wish).json()["id"]
+        finished(rooms)
+        command = client.post("/api/plan", json=wish).json()["command"]
+        assert "--preset neighbours" in command
         ran = stylize(*shlex.split(command)[1:])
         assert ran.code == 0, ran.err
         made = Image.open(io.BytesIO(client.get(f"/api/made/{id}.png").content))
@@ -383,6 +436,8 @@ class TestWishes:
             [],
             {"kind": "format"},
             {"kind": "paint", "photo": 3},
+            {"kind": "paint", "painting": 3},
+            {"kind": "optimize", "preset": "paper"},
             {"kind": "paint", "size": "512"},
             {"kind": "texture", "width": 2**32},
             {"kind": "texture", "seed": -1},

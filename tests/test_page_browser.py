@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from stylize_cli import models
+from stylize_cli.methods import quick_style
 from stylize_cli.page import server
 from stylize_cli.page.gate import Gate
 from stylize_cli.page.networks import Networks
@@ -59,8 +60,10 @@ def rooms(monkeypatch, net):
 
 
 def _only(file):
+    whole = Networks.__init__
+
     def start(self):
-        self._open, self.offers = {}, {}
+        whole(self)
         self.add(str(file))
 
     return start
@@ -170,7 +173,7 @@ def test_a_blend_by_sliders_and_in_the_square(tab, photo):
     drop(tab, photo)
     tab.get_by_label("Mix up to four").check()
     for name in STYLES[1:]:
-        tab.get_by_role("button", name=name).click()
+        tab.get_by_role("button", name=name, exact=True).click()
     expect(tab.locator("#weights .weight")).to_have_count(4)
     slider = tab.get_by_role("slider", name="hokusai")
     slider.focus()
@@ -186,6 +189,29 @@ def test_a_blend_by_sliders_and_in_the_square(tab, photo):
     assert len(weights) == 4
     tab.locator("#pad").press("ArrowRight")
     expect(tab.locator("#command")).to_contain_text("munch:0.0")
+
+
+def test_a_painting_is_learnt_and_then_paints_at_once(tab, photo, monkeypatch):
+    monkeypatch.setattr(quick_style, "QUICK_STYLE", {"steps": 3, "batch_size": 1, "size": 32})
+    drop(tab, photo, "#paintings")
+    expect(tab.locator("#caption")).to_contain_text("learns this painting")
+    expect(tab.locator("#command")).to_contain_text("--style ./photo.png")
+    expect(tab.locator("#styles [aria-pressed=true]")).to_have_count(0)
+    tab.locator("#go").click()
+    expect(tab.locator("#made .tile")).to_have_count(1)
+    with tab.expect_response(lambda answer: "glimpse" in answer.url) as seen:
+        tab.get_by_role("slider", name="Strength").press("ArrowLeft")
+    assert seen.value.status == 200
+    tab.get_by_role("button", name="munch").click()
+    expect(tab.locator("#command")).to_contain_text("--style munch")
+    expect(tab.locator("#paintings [aria-pressed=true]")).to_have_count(0)
+
+
+def test_neighbours(tab):
+    tab.get_by_role("tab", name="Optimise").click()
+    tab.locator("#paintings button").first.click()
+    tab.get_by_label("Built from").select_option("neighbours")
+    expect(tab.locator("#command")).to_contain_text("--preset neighbours")
 
 
 def test_optimise_and_stop(tab, rooms):

@@ -12,6 +12,7 @@ from stylize_cli.methods import quick_style
 from stylize_cli.methods.add_style import ROWS
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
+from stylize_cli.progress import ignore, run
 
 CONFIG = TrainConfig(
     generator="conditional",
@@ -63,7 +64,8 @@ def test_a_painting_is_learnt_once_and_kept(model, loaded, home, picture_file):
 @pytest.mark.usefixtures("loaded")
 def test_its_convolutions_are_the_networks_own_and_its_rows_are_not(model, home, picture):
     base = checkpoints.load(model)
-    file = unseen.learn(model, of(picture(40, 40, seed=6)), [of(picture(40, 48, seed=5))])
+    photos = [of(picture(40, 48, seed=5))]
+    file = run(unseen.learn(model, of(picture(40, 40, seed=6)), photos), ignore)
     learnt = checkpoints.load(file)
     assert home in file.parents
     for name, value in learnt.weights.items():

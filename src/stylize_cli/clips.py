@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stylize_cli import animations, containers, images, paths
+from stylize_cli import animations, films, images, paths
 from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
-from stylize_cli.containers import CONTAINERS, CRF, SIDES, Codec, Film, FilmWriter
 from stylize_cli.errors import StylizeError
+from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
+from stylize_cli.films import Film
 from stylize_cli.frames import Clip, Kept, Size, Span, Writer
 
 USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
@@ -87,7 +88,7 @@ class Target:
         if self.kind != "film" and (self.codec or self.crf is not None):
             raise StylizeError("--codec and --crf are for films: leave them out, or name an .mp4")
         if self.kind == "film":
-            containers.library()
+            films.library()
             self._check_codec()
         if self.kind == "frames":
             self._check_frames(clip)
@@ -133,11 +134,11 @@ class Target:
             return animations.kept(self.names(clip))
         if self.kind == "animation":
             raise StylizeError("--resume goes on with films and frames: leave it out")
-        if self.path.exists() and containers.label_of(self.path) != label:
+        if self.path.exists() and films.label_of(self.path) != label:
             raise StylizeError(
                 f"{self.path} was made with other options: leave out --resume, or name another -o"
             )
-        return containers.kept(self.path)
+        return films.kept(self.path)
 
     def writer(self, clip: Clip, span: Span, size: Size, label: str, kept: Kept | None) -> Writer:
         """What takes frames of (height, width); a context."""
@@ -168,4 +169,4 @@ def behind(kept: Kept | None, span: Span) -> Span:
     """What is left of a span, from the last frame on that an earlier run wrote."""
     if kept is None:
         return span
-    return Span(max(Fraction(0), span.start + kept.time - containers.NEARLY), span.end)
+    return Span(max(Fraction(0), span.start + kept.time - NEARLY), span.end)

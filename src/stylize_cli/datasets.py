@@ -30,7 +30,7 @@ class Crops:
     """Square crops of photos.
 
     Attributes:
-        files: the photos.
+        files: the photos, or the bytes of their files.
         size: side of a crop, px.
         zoom: least and most that a photo's short side may be of the crop's, drawn anew for every
             crop (never beyond the photo's own, but for photos smaller than the crop); None crops
@@ -40,12 +40,12 @@ class Crops:
         skipped: files that could not be read, with the reason; grows as they are met.
     """
 
-    files: tuple[Path, ...]
+    files: tuple[Path | bytes, ...]
     size: int
     zoom: tuple[float, float] | None
     flip: bool
     seed: int
-    skipped: dict[Path, str] = field(default_factory=dict)
+    skipped: dict[Path | bytes, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def crop(self, number: int) -> Tensor:
@@ -62,8 +62,9 @@ class Crops:
             if file in self.skipped:
                 continue
             try:
-                data = files.contents(file)
-                pixels, _note = decoders.decode(data, name=str(file), least=self._least)
+                data = file if isinstance(file, bytes) else files.contents(file)
+                name = "a photo" if isinstance(file, bytes) else str(file)
+                pixels, _note = decoders.decode(data, name=name, least=self._least)
             except StylizeError as error:
                 with self._lock:
                     self.skipped[file] = str(error)

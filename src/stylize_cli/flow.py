@@ -1,6 +1,7 @@
 """Where every pixel of a frame was in the frame before (DIS, Kroeger et al. 2016)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,10 @@ LONG_SIDE, SHORT_SIDE = 384, 32  # px: of the frames that are compared, at most 
 SHARE, SLACK = 0.01, 0.5
 LIGHT = 0.06  # difference of brightness at which a pixel is believed to e^-1 to be the same
 ALIKE, REGION = 2, 31  # levels of 255; px of a region that is judged as one
+# A flow is sought a patch at a time: what moves takes as many px of its surroundings along. And px
+# of the patch by which its edge is found.
+REACH, SHARP = 8, 3
+BETTER = 1  # level of 255 by which a flow of the neighbourhood must be
 LEAST_SEEN = 0.35  # share of a frame that was there before; less is a cut
 
 Map = NDArray[np.float32]
@@ -64,14 +69,17 @@ def between(before: "Samples", now: "Samples") -> Flow:
     small = _reduced(size)
     one, two = (_grey(cv2, frame, small) for frame in (before, now))
     seeker = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    back, forth = seeker.calc(two, one, None), seeker.calc(one, two, None)
+    seeker.setFinestScale(1)  # half of that size, so that small things have a flow of their own
+    seeker.setGradientDescentIterations(12)
+    back = _sharp(cv2, one, two, seeker.calc(two, one, None))
+    forth = _sharp(cv2, two, one, seeker.calc(one, two, None))
     back *= 1 - _still(cv2, one, two, back)
     returned = back + _looked_up(cv2, forth, back)
     most = SHARE * ((back**2).sum(2) + (forth**2).sum(2)) + SLACK
     seen = (returned**2).sum(2) < most
     moved = _looked_up(cv2, one, back).astype(np.float32)
     change = cv2.GaussianBlur(moved - two, (0, 0), 1.5) / 255
-    trust = np.exp(-((change / LIGHT) ** 2)) * cv2.erode(seen.astype(np.float32), np.ones((3, 3)))
+    trust = np.exp(-((change / LIGHT) ** 2)) * seen
     if trust.mean() < LEAST_SEEN:
         trust = np.zeros_like(trust)
     scale = np.array([size[1] / small[1], size[0] / small[0]], np.float32)
@@ -79,6 +87,27 @@ def between(before: "Samples", now: "Samples") -> Flow:
         cv2.resize(back, size[::-1], interpolation=cv2.INTER_LINEAR) * scale,
         cv2.resize(trust.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR),
     )
+
+
+def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
+    """The flow from `two` back to `one`, with its edges where the pictures have them.
+
+    Every pixel takes the flow of its neighbourhood, or none at all, that explains it best.
+    """
+    beside = [np.roll(back, step, axis) for axis in (0, 1) for step in (-REACH, REACH)]
+    sharp, least = back.copy(), _unlike(cv2, one, two, back) - BETTER
+    for other in (np.zeros_like(back), *beside):
+        unlike = _unlike(cv2, one, two, other)
+        cv2.copyTo(other, (unlike < least).astype(np.uint8), sharp)
+        np.minimum(least, unlike, out=least)
+    return sharp
+
+
+def _unlike(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
+    """How little a flow explains every pixel, levels of 255."""
+    apart = cv2.absdiff(_looked_up(cv2, one, back), two)
+    unlike: Map = cv2.blur(apart.astype(np.float32), (SHARP, SHARP))
+    return unlike
 
 
 def _still(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Any:  # noqa: ANN401 - OpenCV's
@@ -132,10 +161,16 @@ def _grey(cv2: Any, frame: "Samples", size: "Size") -> "Samples":  # noqa: ANN40
 
 def _looked_up(cv2: Any, image: Any, back: Map, *, cubic: bool = False) -> Any:  # noqa: ANN401
     """What lies where every pixel was; of what lay outside, the nearest."""
-    rows, columns = np.indices(back.shape[:2], dtype=np.float32)
     kind = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    where = columns + back[..., 0], rows + back[..., 1]
-    return cv2.remap(image, *where, kind, borderMode=cv2.BORDER_REPLICATE)
+    where = _places(back.shape[:2]) + back
+    return cv2.remap(image, where, None, kind, borderMode=cv2.BORDER_REPLICATE)
+
+
+@lru_cache(maxsize=2)
+def _places(size: "Size") -> Map:
+    """Every pixel's own (column, row), (H, W, 2)."""
+    rows, columns = np.indices(size, np.float32)
+    return np.stack([columns, rows], 2)
 
 
 def _opencv() -> Any:  # noqa: ANN401 - a module

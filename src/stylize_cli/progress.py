@@ -1,7 +1,10 @@
 """What a running method tells whoever started it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -26,3 +29,13 @@ OnStep = Callable[[Step], None]
 
 def ignore(_step: Step) -> None:
     """An `OnStep` that drops every report."""
+
+
+def run(work: Generator[Step, None, T], on_step: OnStep) -> T:
+    """Runs a work that reports its steps to its end, and returns what it made."""
+    while True:
+        try:
+            on_step(next(work))
+        except StopIteration as end:
+            made: T = end.value
+            return made

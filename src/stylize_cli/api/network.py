@@ -17,7 +17,7 @@ from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.strokes import Stroked
 from stylize_cli.methods.texture import Size
-from stylize_cli.progress import OnStep, Step, ignore
+from stylize_cli.progress import OnStep, Step, ignore, run
 
 RANGES: Ranges = {
     "strength": (0, 1),
@@ -146,13 +146,23 @@ class Network:
         Raises:
             StylizeError: the network has no styles, or a picture cannot be read.
         """
+        return run(self.learning(style, photos), on_step)
+
+    def learning(self, style: Source, photos: Sequence[Source]) -> Generator[Step, None, "Network"]:
+        """The same, update by update: a generator of how far it is, which returns the network.
+
+        Args:
+            style: see `with_style`.
+            photos: see there.
+
+        Raises:
+            StylizeError: see there.
+        """
         from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
 
         self.check_takes_mixtures()
         device, threads = self.opening["device"], self.opening["threads"]
-        file = unseen.learn(
-            self.model, style, photos, device=device, threads=threads, on_step=on_step
-        )
+        file = yield from unseen.learn(self.model, style, photos, device=device, threads=threads)
         engine = engines.open_model(file, **self.opening)
         learnt = Network(Picture(style).name, engine, self.memory, file, self.opening)
         return learnt.with_strokes(self.engine.scale if isinstance(self.engine, Stroked) else 1)

@@ -1,10 +1,8 @@
 """A painting that a network has never seen: its γ and β, learnt once and kept in the cache."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -14,7 +12,7 @@ from stylize_cli.api.picture import Picture, Source
 from stylize_cli.config import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
-from stylize_cli.progress import OnStep, Step, ignore
+from stylize_cli.progress import Step, ignore
 
 MOST_PHOTOS = 8  # that a style is learnt on
 TASK = "Learning the style"
@@ -43,8 +41,7 @@ def learn(
     *,
     device: str = "auto",
     threads: int | None = None,
-    on_step: OnStep = ignore,
-) -> Path:
+) -> Generator[Step, None, Path]:
     """The file of a network of one style, learnt on the spot where it is not in the cache.
 
     Args:
@@ -53,7 +50,9 @@ def learn(
         photos: that it is to paint, the first eight of which it learns on.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: of the CPU; None leaves torch's number alone.
-        on_step: told of every update.
+
+    Yields:
+        How far it is, after every update; nothing where it is in the cache.
 
     Raises:
         StylizeError: the model takes no further style, or a picture cannot be read.
@@ -62,33 +61,26 @@ def learn(
     place = cached(model, painting)
     if place.exists():
         return place
+    if not photos:
+        raise StylizeError("a style is learnt on photos: give one at least")
     base, machine = checkpoints.load(model), devices.machine(device)
     name = checkpoints.style_names((*base.styles, painting.name))[-1]
     config = quick_style.settings(base)
-    describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=on_step)
+    describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=ignore)
     shown = transparency.style_of(painting.planes())
-    with _as_files(photos[:MOST_PHOTOS]) as found:
-        course = quick_style.learn(base, name, shown, found, describe, machine, config)
-        for now in devices.on_threads(course, threads):
-            if isinstance(now, float):
-                on_step(Step(TASK, round(now * config.steps), config.steps))
-            else:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                checkpoints.save(place, now)
+    found = [_file(photo) for photo in photos[:MOST_PHOTOS]]
+    course = quick_style.learn(base, name, shown, found, describe, machine, config)
+    for now in devices.on_threads(course, threads):
+        if isinstance(now, float):
+            yield Step(TASK, round(now * config.steps), config.steps)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            checkpoints.save(place, now)
     return place
 
 
-@contextmanager
-def _as_files(photos: Sequence[Source]) -> Iterator[list[Path]]:
-    """The photos as files, which training decodes as it needs them."""
-    if not photos:
-        raise StylizeError("a style is learnt on photos: give one at least")
-    with TemporaryDirectory(prefix="stylize-") as folder:
-        found = []
-        for number, photo in enumerate(photos):
-            if isinstance(photo, (str, Path)):
-                found.append(Path(photo))
-                continue
-            found.append(Path(folder) / f"{number}.png")
-            Picture(photo).save(found[-1])
-        yield found
+def _file(photo: Source) -> Path | bytes:
+    """A photo as a file or the bytes of one, which training decodes as it needs them."""
+    if isinstance(photo, bytes):
+        return photo
+    return Path(photo) if isinstance(photo, (str, Path)) else Picture(photo).encoded("PNG")

@@ -13,8 +13,8 @@ from stylize_cli import clips, flow, images
 from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
 from stylize_cli.clips import Target
-from stylize_cli.containers import Codec
 from stylize_cli.errors import StylizeError
+from stylize_cli.film_writer import Codec
 from stylize_cli.frames import Clip, Frame, Size, Span
 from stylize_cli.methods import feedforward
 from stylize_cli.methods import video as method

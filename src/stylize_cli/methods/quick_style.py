@@ -31,7 +31,7 @@ def learn(
     base: Checkpoint,
     name: str,
     style: Tensor,
-    photos: Sequence[Path],
+    photos: Sequence[Path | bytes],
     describe: Descriptor,
     machine: Machine,
     config: TrainConfig,
@@ -42,7 +42,7 @@ def learn(
         base: a network of styles.
         name: of the new one.
         style: (1, 3, H, W) RGB in [0, 1].
-        photos: files, of which it learns; the ones that it is to paint will do.
+        photos: files or their bytes, of which it learns; those that it is to paint will do.
         describe: a `Descriptor` with the config's layers.
         machine: device and precision.
         config: from `settings`.

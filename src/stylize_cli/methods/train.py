@@ -81,7 +81,8 @@ class Training:
     @property
     def skipped(self) -> list[Path]:
         """Files of the dataset that could not be read so far."""
-        return [] if self.crops is None else list(self.crops.skipped)
+        skipped = [] if self.crops is None else self.crops.skipped
+        return [file for file in skipped if isinstance(file, Path)]
 
     def run(self) -> Iterator[Update]:
         """Trains to the end; yields after every step.

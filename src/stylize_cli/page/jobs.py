@@ -19,7 +19,8 @@ class Job:
         title: of it, for a person.
         command: the command line that makes the same.
         filename: of the result, without suffix.
-        work: pixels that are computed for it, by which its time is estimated.
+        like: what its pace is that of.
+        work: how much it is, by which its time is estimated.
         state: where it is.
         began: when the work on it began, by the clock `time.monotonic`.
         now: how far it is.
@@ -34,6 +35,7 @@ class Job:
     title: str
     command: str
     filename: str
+    like: str
     work: float
     state: Literal["waiting", "running", "failed"] = "waiting"
     began: float = 0

@@ -13,6 +13,7 @@ from stylize_cli.page.shelf import Shelf, Shelved
 from stylize_cli.page.wishes import Wish
 
 CELL = 112  # px, both sides of a style's thumbnail
+LEARNT = 0.98  # share of the work when a painting is learnt
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def check(wish: Wish, shelf: Shelf) -> None:
     if wish.kind == "texture":
         return
     shelf[wish.photo]
+    if wish.painting:
+        shelf[wish.painting]
     if wish.kind == "optimize" and not wish.styles:
         raise StylizeError("choose at least one picture for the style")
 
@@ -60,8 +63,14 @@ def make(wish: Wish, shelf: Shelf, networks: Networks, stopped: Callable[[], boo
         yield from _optimize(wish, shelf, stopped)
         return
     yield Now(0, "Opening the network")
-    net = networks[wish.model]
-    yield Now(0, "Making a texture" if wish.kind == "texture" else "Painting")
+    if wish.painting:
+        for step in networks.learning(wish.model, shelf[wish.painting], shelf[wish.photo]):
+            if stopped():
+                return
+            yield Now(LEARNT * step.done / (step.total or 1), step.task)
+    net = networks.of(wish.model, wish.painting)
+    task = "Making a texture" if wish.kind == "texture" else "Painting"
+    yield Now(LEARNT if wish.painting else 0, task)
     if wish.kind == "texture":
         result = net.texture((wish.width, wish.height), seed=wish.seed)
     elif wish.kind == "enlarge":
@@ -75,7 +84,7 @@ def paint(net: Network, photo: Picture, wish: Wish, size: int | None) -> Picture
     """One pass: a style, or a mixture of several.
 
     Args:
-        net: the network.
+        net: the network; of a painting the one that has learnt it.
         photo: to paint.
         wish: says how.
         size: long side that the network is given, px; None is the photo's own.
@@ -83,17 +92,18 @@ def paint(net: Network, photo: Picture, wish: Wish, size: int | None) -> Picture
     Raises:
         StylizeError: as the command line does.
     """
-    if len(wish.styles) > 1:
+    styles = () if wish.painting else wish.styles
+    if len(styles) > 1:
         return net.blend(
             photo,
-            dict(wish.styles),
+            dict(styles),
             strength=wish.strength,
             preserve_color=wish.keep_colors,
             size=size,
         )
     return net(
         photo,
-        wish.styles[0][0] if wish.styles else None,
+        styles[0][0] if styles else None,
         strength=wish.strength,
         preserve_color=wish.keep_colors,
         size=size,
@@ -126,6 +136,7 @@ def _optimize(wish: Wish, shelf: Shelf, stopped: Callable[[], bool]) -> Making:
         [shelf[id].picture() for id, _ in wish.styles],
         size=wish.size,
         iterations=wish.iterations,
+        preset=wish.preset,
         balance=wish.balance,
         shares=[share for _, share in wish.styles],
         preserve_color=wish.keep_colors,

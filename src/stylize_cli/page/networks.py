@@ -1,12 +1,14 @@
 """The trained networks that the page offers, opened when they are first used."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 from stylize_cli import models
 from stylize_cli.api import network
 from stylize_cli.api.network import Network
+from stylize_cli.page.shelf import Shelved
+from stylize_cli.progress import Step
 
 KINDS = {"texture": "texture", "super-resolution": "enlarge"}  # all other methods paint
 
@@ -33,6 +35,7 @@ class Networks:
 
     def __init__(self) -> None:
         self._open: dict[str, Network] = {}
+        self._learnt: dict[tuple[str, str], Network] = {}  # by model and picture
         self.offers: Mapping[str, Offer] = {
             name: _offer(name, one.method, one.styles, mixes=one.method == "conditional")
             for name, one in _here().items()
@@ -42,6 +45,31 @@ class Networks:
         if name not in self._open:
             self._open[name] = network.load(name)
         return self._open[name]
+
+    def knows(self, model: str, painting: str) -> bool:
+        """Whether `of` has an answer."""
+        return not painting or (model, painting) in self._learnt
+
+    def of(self, model: str, painting: str) -> Network:
+        """A network; with the id of a painting the one that has learnt it in this sitting."""
+        return self._learnt[model, painting] if painting else self[model]
+
+    def learning(
+        self, model: str, painting: Shelved, photo: Shelved
+    ) -> Generator[Step, None, None]:
+        """Learns a painting on a photo, where this sitting has not yet; update by update.
+
+        Args:
+            model: name of a network of styles.
+            painting: to paint as.
+            photo: to learn it on.
+
+        Raises:
+            StylizeError: the network learns none.
+        """
+        if not self.knows(model, painting.id):
+            learning = self[model].learning(painting.picture(), [photo.data])
+            self._learnt[model, painting.id] = yield from learning
 
     def add(self, file: str) -> Offer:
         """Offers the network in a file on this machine.

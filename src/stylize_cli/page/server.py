@@ -117,6 +117,8 @@ class _Page:
         wish = wishes.parse(await _json(request))
         side = FINE if "fine" in request.query_params else PREVIEW
         data = await self._soon(lambda: self.studio.glimpse(wish, side))
+        if not data:
+            return Response(status_code=204)
         return Response(data, media_type="image/jpeg")
 
     async def plan(self, request: Request) -> Response:

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from stylize_cli.api.picture import Picture
-from stylize_cli.config import PRESETS
+from stylize_cli.config import NEIGHBOURS, PRESETS
 from stylize_cli.errors import StylizeError, is_exhausted
 from stylize_cli.page import making, wishes
 from stylize_cli.page.jobs import Job, Made
@@ -72,7 +72,7 @@ class Studio:
             wishes.title(wish, self.shelf),
             wishes.command(wish, self.shelf),
             wishes.filename(wish, self.shelf),
-            self._work_of(wish),
+            *self._measured(wish),
         )
         with self._lock:
             if len(self.jobs) >= MOST_WAITING:
@@ -93,10 +93,17 @@ class Studio:
         self.changed()
 
     def glimpse(self, wish: Wish, long_side: int) -> bytes:
-        """A wish to paint at a small size, as JPEG; for `soon`."""
+        """A wish to paint at a small size, as JPEG; for `soon`.
+
+        Of a painting that is still to be learnt there is none: b"".
+        """
+        if not self.networks.knows(wish.model, wish.painting):
+            return b""
+        net = self.networks.of(wish.model, wish.painting)
         photo, began = self.shelf[wish.photo], time.monotonic()
-        picture = making.glimpse(wish, photo, self.networks[wish.model], long_side)
-        self._learn(wish, picture.width * picture.height, time.monotonic() - began)
+        picture = making.glimpse(wish, photo, net, long_side)
+        spent = time.monotonic() - began
+        self._pace[wish.model] = spent / (picture.width * picture.height)
         return picture.encoded("JPEG", quality=88)
 
     def styles_sheet(self, photo: str, model: str) -> bytes:
@@ -106,10 +113,10 @@ class Studio:
 
     def expected(self, wish: Wish) -> float | None:
         """About how many seconds it will take, or None where nothing like it has been made."""
-        return self._expected(wish, self._work_of(wish))
+        return self._expected(*self._measured(wish))
 
-    def _expected(self, wish: Wish, work: float) -> float | None:
-        pace = self._pace.get(wish.model or wish.kind)
+    def _expected(self, like: str, work: float) -> float | None:
+        pace = self._pace.get(like)
         return None if pace is None else pace * work
 
     def find(self, id: str) -> Made:
@@ -145,7 +152,7 @@ class Studio:
         """Seconds that a job still takes, by its own pace or that of others like it."""
         if job.now.share > 0.02:
             return spent * (1 / job.now.share - 1)
-        expected = self._expected(job.wish, job.work) if job.state != "failed" else None
+        expected = self._expected(job.like, job.work) if job.state != "failed" else None
         return None if expected is None else max(0.0, expected - spent)
 
     def _work(self) -> None:
@@ -192,7 +199,7 @@ class Studio:
         picture, seconds = job.now.picture, time.monotonic() - job.began
         made = None if picture is None else _finished(job, picture, seconds)
         if picture is not None and not job.stopped:
-            self._learn(job.wish, job.work, seconds)
+            self._pace[job.like] = seconds / job.work
         with self._lock:
             self.jobs.remove(job)
             self.made.extend([] if made is None else [made])
@@ -201,18 +208,24 @@ class Studio:
             ):
                 self.made.popleft()
 
-    def _learn(self, wish: Wish, work: float, seconds: float) -> None:
-        self._pace[wish.model or wish.kind] = seconds / work
+    def _measured(self, wish: Wish) -> tuple[str, float]:
+        """What the pace of a work is that of, and how much it is.
 
-    def _work_of(self, wish: Wish) -> float:
-        """Pixels that are computed, of an optimisation as often as they are looked at."""
+        That is pixels which are computed, of an optimisation as often as they are looked at. To
+        learn a painting takes as long for every photo.
+        """
+        if not self.networks.knows(wish.model, wish.painting):
+            return f"{wish.model}, learning", 1
         if wish.kind == "texture":
-            return wish.width * wish.height
-        photo, usual = self.shelf[wish.photo], PRESETS["default"]
+            return wish.model, wish.width * wish.height
+        photo = self.shelf[wish.photo]
+        usual = NEIGHBOURS if wish.preset == "neighbours" else PRESETS["default"]
         long = max(photo.width, photo.height)
         size = wish.size or (usual.size if wish.kind == "optimize" else long)
         pixels = photo.width * photo.height * (size / long) ** 2
-        return pixels * (wish.iterations or usual.iterations if wish.kind == "optimize" else 1)
+        if wish.kind == "optimize":
+            return wish.preset, pixels * (wish.iterations or usual.iterations)
+        return wish.model, pixels
 
 
 def _finished(job: Job, picture: Picture, seconds: float) -> Made:

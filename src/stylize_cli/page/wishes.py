@@ -10,6 +10,7 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.page.shelf import Shelf
 
 Kind = Literal["paint", "optimize", "texture", "enlarge"]
+Manner = Literal["default", "neighbours"]
 MOST_STYLES = 4
 MOST = 2**32  # of whole numbers
 
@@ -23,6 +24,8 @@ class Wish:
         photo: id of the photo; "" for a texture.
         model: name or file of the network; "" to optimise.
         styles: weight by name, or by id of a picture to optimise.
+        painting: id of a picture that the network is to learn and paint as; "" for its styles.
+        preset: of an optimisation.
         strength: share of the result in the mixture with the photo.
         balance: of an optimisation, from 0, all photo, to 1, all painter.
         keep_colors: the photo's.
@@ -37,6 +40,8 @@ class Wish:
     photo: str = ""
     model: str = ""
     styles: tuple[tuple[str, float], ...] = ()
+    painting: str = ""
+    preset: Manner = "default"
     strength: float = 1.0
     balance: float = 0.5
     keep_colors: bool = False
@@ -50,6 +55,8 @@ class Wish:
 TYPES: Mapping[str, tuple[type, ...]] = {
     "photo": (str,),
     "model": (str,),
+    "painting": (str,),
+    "preset": (str,),
     "strength": (int, float),
     "balance": (int, float),
     "keep_colors": (bool,),
@@ -75,6 +82,8 @@ def parse(given: object) -> Wish:
             if type(given[name]) not in types or _is_beyond(given[name]):
                 raise _malformed()
             values[name] = given[name]
+    if values.get("preset", "default") not in get_args(Manner):
+        raise _malformed()
     styles = given.get("styles", {})
     if not isinstance(styles, dict) or len(styles) > MOST_STYLES:
         raise _malformed()
@@ -106,9 +115,11 @@ def command(wish: Wish, shelf: Shelf) -> str:
 
 def _paint(wish: Wish, shelf: Shelf) -> list[str]:
     photo = shelf[wish.photo].name
-    several = len(wish.styles) > 1
+    several = len(wish.styles) > 1 and not wish.painting
     words = ["blend" if several else "apply", wish.model, _path(photo)]
-    for name, weight in wish.styles:
+    if wish.painting:  # with a folder before it, since names of styles win over files
+        words += ["--style", f"./{shelf[wish.painting].name}"]
+    for name, weight in () if wish.painting else wish.styles:
         words += ["--style", f"{name}:{weight:.12g}" if several else name]
     words += [] if wish.strength == 1 else ["--strength", f"{wish.strength:.12g}"]
     return words + _common(wish)
@@ -117,6 +128,7 @@ def _paint(wish: Wish, shelf: Shelf) -> list[str]:
 def _optimize(wish: Wish, shelf: Shelf) -> list[str]:
     pictures = [shelf[wish.photo].name, *(name for name, _ in _named_styles(wish, shelf))]
     words = ["optimize", *map(_path, pictures), "--balance", f"{wish.balance:.12g}"]
+    words += [] if wish.preset == "default" else ["--preset", wish.preset]
     if len(wish.styles) > 1:
         words += ["--style-blend", ",".join(f"{share:.12g}" for _, share in wish.styles)]
     words += [] if wish.iterations is None else ["--iterations", str(wish.iterations)]
@@ -150,6 +162,8 @@ def _stem(wish: Wish, shelf: Shelf) -> str:
 
 def _named_styles(wish: Wish, shelf: Shelf) -> list[tuple[str, float]]:
     """The styles by the names of networks' styles, or of files."""
+    if wish.painting:
+        return [(shelf[wish.painting].name, 1.0)]
     if wish.kind == "optimize":
         return [(shelf[id].name, share) for id, share in wish.styles]
     return list(wish.styles)

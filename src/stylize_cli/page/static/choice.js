@@ -3,10 +3,10 @@
 import { $ } from "./dom.js";
 import { MOST } from "./mixing.js";
 
-const FIELDS = ["strength", "balance", "iterations", "width", "height", "seed", "colors", "mix"];
+const FIELDS = ["strength", "balance", "iterations", "width", "height", "seed", "colors", "mix", "preset"];
 
 export const choice = {
-  kind: "paint", photo: "", networks: {}, styles: [], paintings: [], sizes: { paint: null, optimize: 512 },
+  kind: "paint", photo: "", networks: {}, styles: [], paintings: [], painting: "", sizes: { paint: null, optimize: 512 },
   fields: {}, ...JSON.parse(sessionStorage.getItem("choice") ?? "{}"),
 };
 export const styles = new Map(choice.styles);
@@ -30,8 +30,8 @@ export function wish() {
   if (kind === "texture") return { kind, model: network()?.name ?? "", width: whole("width"), height: whole("height"), seed: whole("seed") };
   if (kind === "enlarge") return { kind, model: network()?.name ?? "", photo: choice.photo };
   const common = { kind, photo: choice.photo, styles: Object.fromEntries(weights()), size: choice.sizes[kind], keep_colors: $("colors").checked };
-  if (kind === "paint") return { ...common, model: network()?.name ?? "", strength: Number($("strength").value) };
-  return { ...common, balance: Number($("balance").value), iterations: whole("iterations") || null };
+  if (kind === "paint") return { ...common, model: network()?.name ?? "", painting: choice.painting, strength: Number($("strength").value) };
+  return { ...common, preset: $("preset").value, balance: Number($("balance").value), iterations: whole("iterations") || null };
 }
 
 // Puts what is gone out of the choice, and something in where nothing is chosen.
@@ -41,6 +41,7 @@ export function settle() {
   for (const id of paintings.keys()) if (!known.has(id)) paintings.delete(id);
   const offered = server.networks.filter((one) => one.kind === "paint");
   const painter = offered.find((one) => one.name === choice.networks.paint) ?? offered[0];
+  if (!known.has(choice.painting) || !painter?.mixes) choice.painting = "";
   for (const name of styles.keys()) if (!painter?.styles.includes(name)) styles.delete(name);
   if (!styles.size && painter?.styles.length) styles.set(painter.styles[0], 1);
 }

@@ -38,6 +38,9 @@ export function arrows(parent, { choose }) {
   });
 }
 
+// A command line that goes on in the next line between its words, not after a hyphen.
+export const wrapping = (text) => text.split(/( )/).map((part) => (part === " " ? part : make("span", {}, part)));
+
 export function duration(seconds) {
   if (seconds < 0.95) return "under a second";
   if (seconds < 90) return `${Math.round(seconds)} s`;

@@ -29,6 +29,13 @@ function pictureTile(one, { several, chosen, onChoose, onRemove }) {
   return tile;
 }
 
+// A picture as the ground of anything.
+export function pictureCell(one) {
+  const image = `url("${urls.thumbnail(one.id)}")`;
+  const paint = ({ style }) => Object.assign(style, { backgroundImage: image, backgroundSize: "cover" });
+  return { label: one.name, image, paint };
+}
+
 // Every style as the photo looks in it: cells of one sheet.
 export function styleCells(network, photo) {
   const image = `url("${urls.styles(photo, network.name)}")`;

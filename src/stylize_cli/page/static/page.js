@@ -3,13 +3,15 @@
 
 import { call, give, post, urls, watch } from "./api.js";
 import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
-import { $, about, arrows, words } from "./dom.js";
-import { drawJobs, drawMade, drawPictures, drawStyles, styleCells } from "./lists.js";
+import { $, about, arrows, words, wrapping } from "./dom.js";
+import { startDrops } from "./drops.js";
+import { drawJobs, drawMade, drawPictures, drawStyles, pictureCell, styleCells } from "./lists.js";
 import { drawMixture, startPad } from "./mixing.js";
 import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
 
 const SIZES = { paint: [null, 512, 768, 1024, 1536, 2048], optimize: [256, 384, 512, 768, 1024, 1536] };
 const VERBS = { paint: "Paint", optimize: "Optimise", texture: "Make", enlarge: "Enlarge" };
+const UNLEARNT = "Paint learns this painting first, about a minute; then it paints at once";
 let received = 0; // when the last snapshot was
 let shown = { what: "glimpse" }; // or photo, job or made, with its id
 
@@ -27,10 +29,8 @@ function draw() {
   drawPictures($("photos"), photos(), {
     role: "photo", chosen: new Set([choice.photo]), onChoose: choosePhoto, onRemove: remove, onAdd: () => pick("photo"),
   });
-  drawPictures($("paintings"), server.pictures.filter((one) => one.role === "style"), {
-    role: "style", chosen: new Set(paintings.keys()), onChoose: (id) => change(paintings, id, true), onRemove: remove, onAdd: () => pick("style"),
-  });
   drawNetworks();
+  drawPaintings();
   drawStyleGroup();
   drawSizes();
   for (const output of document.querySelectorAll("output[for]")) output.value = `${Math.round(100 * $(output.htmlFor.value).value)} %`;
@@ -49,6 +49,15 @@ function drawNetworks() {
   $("network").value = network()?.name ?? "";
 }
 
+function drawPaintings() {
+  const learns = choice.kind === "paint";
+  $("paintings-group").hidden = learns ? !network()?.mixes : choice.kind !== "optimize";
+  $("paintings-title").textContent = learns ? "Or any painting, learnt in a minute" : "Style, one to four pictures";
+  drawPictures($("paintings"), server.pictures.filter((one) => one.role === "style"), {
+    role: "style", chosen: new Set(learns ? [choice.painting] : paintings.keys()), onChoose: choosePainting, onRemove: remove, onAdd: () => pick("style"),
+  });
+}
+
 function drawStyleGroup() {
   const net = network();
   const painting = choice.kind === "paint" && net;
@@ -56,17 +65,12 @@ function drawStyleGroup() {
   $("mix-label").hidden = !net?.mixes;
   if (painting) {
     const cells = styleCells(net, choice.photo);
-    drawStyles(cells, new Set(styles.keys()), (name) => change(styles, name, $("mix").checked && net.mixes));
-    drawMixture(styles, cells, mixed);
+    const chosen = choice.painting ? new Map() : styles;
+    drawStyles(cells, new Set(chosen.keys()), chooseStyle);
+    drawMixture(chosen, cells, mixed);
   } else if (choice.kind === "optimize") {
     drawMixture(paintings, new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
   } else $("mixture").hidden = true;
-}
-
-function pictureCell(one) {
-  const image = `url("${urls.thumbnail(one.id)}")`;
-  const paint = ({ style }) => Object.assign(style, { backgroundImage: image, backgroundSize: "cover" });
-  return { label: one.name, image, paint };
 }
 
 function drawSizes() {
@@ -91,11 +95,13 @@ function drawStage() {
   else if (job) showJob(job);
   else if (shown.what === "glimpse" && shown.blob) showGlimpseOnce();
   else if (choice.kind === "texture") showNothing("A texture made of noise will stand here.");
-  else if (photo) showPhoto(photo.id, `${photo.name} · ${photo.width} × ${photo.height} px`);
+  else if (photo) showPhoto(photo.id, shown.unlearnt ? UNLEARNT : `${photo.name} · ${photo.width} × ${photo.height} px`);
 }
 
 function showGlimpseOnce() {
-  const caption = [...styles].map(([name]) => words(name)).join(" + ") || words(network()?.name ?? "");
+  const painting = server.pictures.find((one) => one.id === choice.painting);
+  const names = painting ? [painting.name] : [...styles.keys()];
+  const caption = names.map(words).join(" + ") || words(network()?.name ?? "");
   showGlimpse(shown.blob, choice.photo, caption);
 }
 
@@ -119,13 +125,16 @@ async function glimpse(fine) {
   if (choice.kind !== "paint" || !net || !choice.photo) return;
   if (asking) { next = fine; return; }
   asking = true;
+  $("frame").setAttribute("aria-busy", "true");
   try {
-    const blob = await (await post(`/api/glimpse${fine ? "?fine" : ""}`, wish())).blob();
-    if (choice.kind === "paint" && shown.what === "glimpse") show({ what: "glimpse", blob });
+    const answer = await post(`/api/glimpse${fine ? "?fine" : ""}`, wish());
+    const look = answer.status === 204 ? { unlearnt: true } : { blob: await answer.blob() };
+    if (choice.kind === "paint" && shown.what === "glimpse") show({ what: "glimpse", ...look });
     say("");
   } catch (error) { say(error.message); }
   asking = false;
-  if (next !== null) { const wanted = next; next = null; glimpse(wanted); }
+  if (next === null) $("frame").removeAttribute("aria-busy");
+  else { const wanted = next; next = null; glimpse(wanted); }
 }
 
 // ---- what happens ----
@@ -144,7 +153,7 @@ function plan() {
   planned = setTimeout(async () => {
     try {
       const { command, seconds, missing } = await (await post("/api/plan", wish())).json();
-      $("command").textContent = command;
+      $("command").replaceChildren(...wrapping(command));
       $("plan").textContent = missing || (seconds === null ? "How long it takes shows once it runs" : `Takes ${about(seconds)}`);
       $("go").disabled = Boolean(missing);
     } catch (error) { say(error.message); }
@@ -158,6 +167,18 @@ function mixed(given, done) {
 
 function change(map, name, several) {
   toggle(map, name, several);
+  changed();
+}
+
+function chooseStyle(name) {
+  if (choice.painting && styles.has(name)) styles.delete(name); // it is not to be taken out
+  choice.painting = "";
+  change(styles, name, $("mix").checked && network().mixes);
+}
+
+function choosePainting(id) {
+  if (choice.kind === "optimize") return change(paintings, id, true);
+  choice.painting = choice.painting === id ? "" : id;
   changed();
 }
 
@@ -183,7 +204,7 @@ async function take(files, role) {
     const given = await attempt(() => give(file, role));
     if (!given) return;
     if (!server.pictures.some((one) => one.id === given.id)) server.pictures.push(given);
-    if (role === "style") change(paintings, given.id, true);
+    if (role === "style") choosePainting(given.id);
     else choosePhoto(given.id);
   }
 }
@@ -191,23 +212,6 @@ async function take(files, role) {
 function pick(role) {
   $("upload").dataset.role = role;
   $("upload").click();
-}
-
-function startDrops() {
-  const files = (event) => [...(event.dataTransfer?.files ?? [])];
-  let inside = 0;
-  const has = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragenter", (event) => { if (has(event)) { inside += 1; $("drop").hidden = false; } });
-  addEventListener("dragleave", () => { inside = Math.max(0, inside - 1); $("drop").hidden = inside === 0; });
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    inside = 0;
-    $("drop").hidden = true;
-    const onStyles = choice.kind === "optimize" && $("paintings").contains(event.target);
-    take(files(event), onStyles ? "style" : "photo");
-  });
-  addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])], "photo"));
 }
 
 function startControls() {
@@ -220,6 +224,7 @@ function startControls() {
     $(id).onchange = () => changed({ look: id === "strength" });
   }
   for (const id of ["iterations", "width", "height", "seed"]) $(id).oninput = () => changed({ look: false });
+  $("preset").onchange = () => changed({ look: false });
   $("colors").onchange = () => changed({ look: choice.kind === "paint" });
   $("mix").onchange = () => { while (!$("mix").checked && styles.size > 1) styles.delete([...styles.keys()].pop()); changed(); };
   $("network").onchange = () => { choice.networks[choice.kind] = $("network").value; changed(); };
@@ -282,7 +287,7 @@ function announce(before, first) {
 
 history.replaceState(null, "", "/"); // the token stays out of sight
 startControls();
-startDrops();
+startDrops((files, target) => take(files, $("paintings-group").contains(target) ? "style" : "photo"));
 startStage(() => drawStage());
 startPad(() => [...weights().keys()], mixed);
 arrows($("photos"), { choose: true });

@@ -1,0 +1,196 @@
+"""A film, which is a clip in a container: MP4, MKV and what else PyAV reads; that is one extra."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylize_cli import files
+from stylize_cli.errors import StylizeError
+from stylize_cli.frames import RATE, Frame, Kept, Samples, Size, Span
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
+TAIL = 2  # seconds, in which the last frame is looked for first
+HD, UNSAID = 720, 2  # lines from which on colours that are not said are BT.709's
+
+
+@dataclass(frozen=True)
+class Film:
+    """A clip in a container.
+
+    Attributes:
+        path: of the file.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    @cached_property
+    def _facts(self) -> "tuple[Size, Fraction, Fraction, Fraction | None]":
+        """Size, clock, rate and length."""
+        with self.opened() as container:
+            stream = container.streams.video[0]
+            frame = next(self._decoded(container), None)
+            if frame is None:
+                raise StylizeError(f"{self.path} has no frames: copy or download it again")
+            # A size in square pixels: those of tapes and discs are wider, or narrower.
+            shape = stream.sample_aspect_ratio or 1
+            width = frame.width if shape == 1 else round(frame.width * shape / 2) * 2
+            size = frame.height, width
+            upright = size if abs(frame.rotation) != 90 else size[::-1]
+            length = _length(container)
+            clock = stream.time_base or 1 / RATE
+            return upright, clock, stream.average_rate or RATE, length
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of its frames, upright, px."""
+        return self._facts[0]
+
+    @property
+    def clock(self) -> Fraction:
+        """Seconds of which all its times are multiples."""
+        return self._facts[1]
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second, on average."""
+        return self._facts[2]
+
+    @property
+    def length(self) -> Fraction | None:
+        """Seconds, or None where the file does not say."""
+        return self._facts[3]
+
+    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+        """Its frames in a span, turned upright."""
+        with self.opened() as container:
+            stream = container.streams.video[0]
+            start = first_time(container)
+            if span.start:
+                seek(container, span.start + start)
+            for number, frame in enumerate(self._decoded(container)):
+                tick = frame.time_base or stream.time_base
+                time = number / self.rate if frame.pts is None else frame.pts * tick - start
+                if span.is_over(time):
+                    return
+                if span.holds(time):
+                    duration = frame.duration * tick if frame.duration else 1 / self.rate
+                    yield Frame(_pixels(frame, size), time, duration)
+
+    @contextlib.contextmanager
+    def opened(self) -> "Iterator[InputContainer]":
+        """The file, opened and seen to have pictures."""
+        av = library()
+        if not self.path.is_file():
+            files.contents(self.path, what="a clip")  # says what is there instead
+        try:
+            container = av.open(str(self.path))
+        except av.error.FFmpegError as error:
+            raise StylizeError(
+                f"{self.path} is no clip, or damaged ({error.strerror}): "
+                "copy it again, or convert it to MP4"
+            ) from error
+        with container:
+            if not container.streams.video:
+                raise StylizeError(f"{self.path} has no pictures, only sound: name another clip")
+            yield container
+
+    def _decoded(self, container: "InputContainer") -> Iterator[Any]:
+        """Its frames as the decoder gives them."""
+        av = library()
+        container.streams.video[0].thread_type = "AUTO"
+        time = 0.0
+        try:
+            for frame in container.decode(video=0):
+                time = frame.time or time
+                yield frame
+        except av.error.FFmpegError as error:
+            raise StylizeError(
+                f"{self.path} is damaged after {time:.2f} s ({error.strerror}): "
+                f"copy it again, or stop before it with --end {time:.2f}"
+            ) from error
+
+
+def kept(path: Path) -> Kept | None:
+    """What an earlier run left in a file; None where that is too little, or no file."""
+    if not path.exists():
+        return None
+    film = Film(path)
+    with film.opened() as container:
+        stream = container.streams.video[0]
+        count = sum(packet.size > 0 for packet in container.demux(stream))
+    if count < LEAST:
+        return None
+    last = None
+    length = film.length or Fraction(0)
+    for start in (max(Fraction(0), length - TAIL), Fraction(0)):
+        for frame in film.frames(Span(start), film.size) if last is None else ():
+            last = frame
+    if last is None:
+        raise StylizeError(f"{path} has no frames to go on from: leave out --resume")
+    return Kept(last.time, last.pixels, count)
+
+
+def label_of(path: Path) -> str:
+    """What `FilmWriter` was told to write of how a file was made, or ""."""
+    with Film(path).opened() as container:
+        found = {key.lower(): value for key, value in container.metadata.items()}
+    return str(found.get("comment", ""))
+
+
+def library() -> Any:  # noqa: ANN401 - a module
+    """PyAV.
+
+    Raises:
+        StylizeError: the extra is not installed.
+    """
+    try:
+        import av  # noqa: PLC0415 - an extra
+        import av.bitstream  # noqa: PLC0415
+    except ImportError:
+        raise StylizeError(
+            "clips need PyAV: pip install 'stylize-cli[video]' (folders of frames, GIF, WebP and "
+            "APNG do without)"
+        ) from None
+    return av
+
+
+def first_time(container: Any) -> Fraction:  # noqa: ANN401 - PyAV's
+    """When its first stream begins, seconds: what times count from."""
+    stream = container.streams.video[0]
+    return Fraction((stream.start_time or 0) * stream.time_base)
+
+
+def _length(container: Any) -> Fraction | None:  # noqa: ANN401 - PyAV's
+    stream = container.streams.video[0]
+    if stream.duration:
+        return Fraction(stream.duration * stream.time_base)
+    return Fraction(container.duration, 1_000_000) if container.duration else None
+
+
+def seek(container: Any, time: Fraction) -> None:  # noqa: ANN401 - PyAV's
+    """To the last whole picture before a time, or where that is not known to the start."""
+    with contextlib.suppress(library().error.FFmpegError):
+        container.seek(int(time * 1_000_000), backward=True)
+
+
+def _pixels(frame: Any, size: Size) -> Samples:  # noqa: ANN401 - PyAV's
+    """A frame's pixels upright, at (height, width)."""
+    turns = round(frame.rotation / 90) % 4
+    height, width = size if turns % 2 == 0 else size[::-1]
+    colours = "ITU709" if frame.colorspace == UNSAID and frame.height >= HD else None
+    rgb = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation="BICUBIC")
+    return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), turns))
