@@ -2,6 +2,7 @@
 
 import importlib.util
 import ipaddress
+import os
 import signal
 import socket
 from pathlib import Path
@@ -24,6 +25,7 @@ for name in ("SIGINT", "SIGHUP"):
         signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 torch.set_num_threads(1)  # small tensors: more threads only cost
+os.environ["OMP_NUM_THREADS"] = "1"  # so do commands, however many cores are free just now
 
 
 @pytest.fixture(autouse=True)

@@ -123,3 +123,14 @@ def test_a_shard_is_where_it_starts_and_its_stride(text, pair):
 def test_what_is_no_shard_is_refused(text):
     with pytest.raises(StylizeError, match=r"--shard .* write 3/16"):
         options.parse_shard(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "free", "all_cores"), [(3, 2, 3, 3), (None, 2, 2, 2), (None, None, 5, 8)]
+)
+def test_threads_are_the_user_s_or_the_cores_there_are(monkeypatch, given, asked, free, all_cores):
+    monkeypatch.setattr(options.hardware, "asked_threads", lambda: asked)
+    monkeypatch.setattr(options.hardware, "free_cores", lambda: 5)
+    monkeypatch.setattr(options.hardware, "cores", lambda: 8)
+    assert options._of_free_cores(given) == free
+    assert options._of_all_cores(given) == all_cores

@@ -47,14 +47,19 @@ V2 = "memory.max", "memory.current", "memory.stat"
         (
             XEON,
             "Intel(R) Xeon(R) Platinum 8480+",
-            ("avx2", "avx512f", "avx512_bf16", "amx_bf16"),
-            True,
+            ("avx2", "avx512f", "avx512_bf16", "amx_int8", "amx_bf16"),
+            (True, True),
         ),
-        (EPYC, "AMD EPYC 9354 32-Core Processor", ("avx2", "avx512f", "avx512_bf16"), True),
-        (HASWELL, "Intel(R) Core(TM) i7-4770 CPU @ 3.40GHz", ("avx2",), False),
-        (GRAVITON, "a machine", ("asimd", "bf16"), True),
-        (None, "a machine", (), False),
-        ("", "a machine", (), False),
+        (
+            EPYC,
+            "AMD EPYC 9354 32-Core Processor",
+            ("avx2", "avx512f", "avx512_bf16"),
+            (True, False),
+        ),
+        (HASWELL, "Intel(R) Core(TM) i7-4770 CPU @ 3.40GHz", ("avx2",), (False, False)),
+        (GRAVITON, "a machine", ("asimd", "i8mm", "bf16"), (True, True)),
+        (None, "a machine", (), (False, False)),
+        ("", "a machine", (), (False, False)),
     ],
     ids=["AMX", "AVX512-BF16", "AVX2", "ARM", "no file", "empty file"],
 )
@@ -66,7 +71,7 @@ def test_processor_is_read_from_cpuinfo(monkeypatch, tmp_path, cpuinfo, name, fe
     monkeypatch.setattr(platform, "machine", lambda: "a machine")
     assert hardware.cpu_name() == name
     assert hardware.cpu_features() == features
-    assert hardware.fast_bfloat16() is fast
+    assert (hardware.fast_bfloat16(), hardware.fast_int8()) == fast
 
 
 def test_processor_is_named_by_the_platform_where_there_is_no_cpuinfo(monkeypatch, tmp_path):
@@ -138,6 +143,86 @@ def test_the_limit_is_that_of_the_process_s_own_group(monkeypatch, tmp_path, own
     monkeypatch.setattr(hardware, "CGROUP_OWN", tmp_path / "cgroup")
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
     assert hardware.available_memory() == want * GIB
+
+
+@pytest.fixture
+def processors(monkeypatch, tmp_path):
+    """A machine of so many processors, of which this process may use some."""
+
+    def build(count, allowed, running=()):
+        looks = iter(running)
+        monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+        monkeypatch.setattr(hardware, "CGROUP_OWN", tmp_path / "cgroup")
+        monkeypatch.setattr(hardware.os, "cpu_count", lambda: count)
+        monkeypatch.setattr(
+            hardware.os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False
+        )
+        text = SimpleNamespace(read_text=lambda encoding: next(looks))  # noqa: ARG005
+        monkeypatch.setattr(hardware, "LOADAVG", text if running else tmp_path / "none")
+        return tmp_path
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "want"),
+    [
+        ("", {}, 6),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000"}, 6),
+        ("0::/a/b\n", {"a/b/cpu.max": "150000 100000"}, 2),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000", "a/cpu.max": "300000 100000"}, 3),
+        ("0::/host/path\n", {"cpu.max": "100000 50000"}, 2),  # the host's path, in a container
+        ("0::/a\n", {"other/cpu.max": "100000 100000"}, 6),
+        ("0::/a\n", {"a/cpu.max": "1000 100000"}, 1),
+        ("0::/a\n", {"a/cpu.max": "nonsense"}, 6),
+        ("0::/a\n", {"a/cpu.max": "1600000 100000"}, 6),
+        (
+            "3:cpu,cpuacct:/a\n",
+            {"cpu/a/cpu.cfs_quota_us": "400000", "cpu/a/cpu.cfs_period_us": "100000"},
+            4,
+        ),
+        (
+            "3:cpu:/a\n",
+            {"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.cfs_period_us": "100000"},
+            6,
+        ),
+    ],
+)
+def test_cores_are_those_of_affinity_and_quota(processors, own, files, want):
+    root = processors(8, 6)
+    (root / "cgroup").write_text(own)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text + "\n")
+    assert hardware.cores() == want
+
+
+@pytest.mark.parametrize(
+    ("count", "allowed", "running", "want"),
+    [
+        (8, 8, [1] * 5, 8),  # this process alone
+        (8, 8, [4, 4, 4, 4, 4], 5),
+        (8, 8, [9, 2, 9, 3, 9], 7),  # what was gone at the second look is not at work
+        (64, 4, [11] * 5, 4),  # others' work is elsewhere
+        (2, 2, [40] * 5, 1),
+        (8, 3, [], 3),  # no such file
+    ],
+)
+def test_free_cores_are_those_that_nobody_else_is_busy_on(
+    processors, count, allowed, running, want
+):
+    processors(count, allowed, [f"0.5 0.5 0.5 {now}/400 77\n" for now in running])
+    assert hardware.free_cores() == want
+
+
+@pytest.mark.parametrize(
+    ("value", "want"), [(None, None), ("3", 3), ("4,2", 4), ("0", None), ("many", None), ("", None)]
+)
+def test_threads_asked_for_by_the_environment(monkeypatch, value, want):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if value is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert hardware.asked_threads() == want
 
 
 def test_a_library_tells_of_an_nvidia_driver(monkeypatch):

@@ -1,20 +1,30 @@
 """What this machine has, found without importing torch."""
 
 import ctypes.util
+import math
 import os
 import platform
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 # How Linux names what multiplies bfloat16 matrices in hardware (x86: AMX, AVX512-BF16; ARM: bf16).
 FAST_BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
-REPORTED = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+# What multiplies bytes (x86: VNNI, AMX; ARM: i8mm).
+FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "i8mm"})
+REPORTED = (
+    *("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"),
+    *("asimd", "i8mm", "bf16"),
+)
 
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_OWN = Path("/proc/self/cgroup")  # which group of every hierarchy this process is in
+LOADAVG = Path("/proc/loadavg")  # its fourth field: what runs now on the whole machine, and all
+LOOKS, PAUSE = 5, 0.002  # at that, and seconds between two: what runs in all of them is at work
 CGROUP_MEMORY = {  # the limit, the use and what that consists of, in bytes, by the version
     "v2": ("memory.max", "memory.current", "memory.stat"),
     "v1": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat"),
@@ -48,6 +58,11 @@ def fast_bfloat16() -> bool:
     return not FAST_BFLOAT16.isdisjoint(cpu_features())
 
 
+def fast_int8() -> bool:
+    """Whether the CPU multiplies matrices of bytes in hardware; False where that is not known."""
+    return not FAST_INT8.isdisjoint(cpu_features())
+
+
 def cuda_driver() -> bool:
     """Whether an NVIDIA driver is installed (torch alone can say whether it works)."""
     return Path("/proc/driver/nvidia/version").exists() or bool(
@@ -70,37 +85,81 @@ def release_memory() -> None:
         libc.malloc_trim(0)
 
 
+def cores() -> int:
+    """Processors that this process may use: by its affinity, and by its container's quota."""
+    allowed = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        allowed = len(os.sched_getaffinity(0))
+    quotas = [_quota(version, folder) for version, folder in _own_groups("cpu")]
+    return max(1, math.ceil(min([allowed, *quotas])))
+
+
+def free_cores() -> int:
+    """Those of `cores` that no other program is busy on, at least one.
+
+    With a thread more than that, all the others wait for the one that shares its core.
+    """
+    counts = []
+    for look in range(LOOKS):
+        time.sleep(PAUSE if look else 0)
+        try:
+            counts.append(int(LOADAVG.read_text(encoding="ascii").split()[3].split("/")[0]) - 1)
+        except (OSError, ValueError, IndexError):  # not Linux
+            return cores()
+    return max(1, min(cores(), (os.cpu_count() or 1) - min(counts)))
+
+
+def asked_threads() -> int | None:
+    """Threads that OMP_NUM_THREADS asks for; None where it does not."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
+
+
 def _container_headroom() -> list[int]:
     """Bytes left in this process's group and in every one around it, where there is a limit."""
-    found = []
-    for version, root, group in _own_groups():
-        # In a container the path may be the host's: what is not there is passed over.
-        for folder in (root / group, *(root / group).parents):
-            if folder.is_relative_to(root):
-                found += _headroom(folder, CGROUP_MEMORY[version])
-    return found
+    groups = _own_groups("memory")
+    return [room for version, folder in groups for room in _headroom(folder, version)]
 
 
-def _own_groups() -> list[tuple[str, Path, str]]:
-    """Version, root and path below it of each group that counts this process's memory."""
+def _own_groups(controller: str) -> Iterator[tuple[str, Path]]:
+    """Version and folder of each group, of this process and around it, with that controller."""
     try:
         lines = CGROUP_OWN.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         lines = []
-    found = [("v2", CGROUP, ""), ("v1", CGROUP / "memory", "")]
+    found = [("v2", CGROUP, ""), ("v1", CGROUP / controller, "")]
     for line in lines:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
             found.append(("v2", CGROUP, path.strip("/")))
-        elif "memory" in controllers.split(","):
-            found.append(("v1", CGROUP / "memory", path.strip("/")))
-    return found
+        elif controller in controllers.split(","):
+            found.append(("v1", CGROUP / controller, path.strip("/")))
+    for version, root, group in found:
+        # In a container the path may be the host's: what is not there is passed over.
+        for folder in (root / group, *(root / group).parents):
+            if folder.is_relative_to(root):
+                yield version, folder
 
 
-def _headroom(folder: Path, names: tuple[str, str, str]) -> list[int]:
+def _quota(version: str, folder: Path) -> float:
+    """Processors' worth of time that a group may take; infinite where there is no limit."""
     try:
-        most, used, stat = ((folder / name).read_text(encoding="ascii") for name in names)
+        if version == "v2":
+            most, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            most, period = ((folder / name).read_text(encoding="ascii") for name in names)
+        share = int(most) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # "max", or none
+        return math.inf
+    return share if share > 0 else math.inf
+
+
+def _headroom(folder: Path, version: str) -> list[int]:
+    try:
+        files = (folder / name for name in CGROUP_MEMORY[version])
+        most, used, stat = (file.read_text(encoding="ascii") for file in files)
         if most.strip() == "max":
             return []
         # Files read once count as used, yet the kernel gives their memory back on demand.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stylize_cli import hardware
 from stylize_cli.cli import completion
 from stylize_cli.errors import StylizeError
 
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Descriptor = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
+
+
+def _of_free_cores(threads: int | None) -> int:
+    """As many threads as were asked for, or as there are cores that nobody else is busy on."""
+    return threads or hardware.asked_threads() or hardware.free_cores()
+
+
+def _of_all_cores(threads: int | None) -> int:
+    """The same for what runs for hours: whoever is busy as it begins will not be so for long."""
+    return threads or hardware.asked_threads() or hardware.cores()
+
 
 OutputOption = Annotated[
     str | None,
@@ -38,7 +50,23 @@ PrecisionOption = Annotated[
 ThreadsOption = Annotated[
     int | None,
     typer.Option(
-        "--threads", metavar="N", min=1, max=1024, help="CPU threads. [default: all cores]"
+        "--threads",
+        metavar="N",
+        min=1,
+        max=1024,
+        help="CPU threads. [default: as many as cores are free]",
+        callback=_of_free_cores,
+    ),
+]
+TrainingThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=1024,
+        help="CPU threads. [default: as many as cores may be used]",
+        callback=_of_all_cores,
     ),
 ]
 ModelArgument = Annotated[

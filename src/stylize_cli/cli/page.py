@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from stylize_cli import hardware
 from stylize_cli.cli.console import Console, write_line
 from stylize_cli.errors import StylizeError
 
@@ -34,6 +35,8 @@ def page(
             f"the page needs {' and '.join(missing)}: pip install 'stylize-cli[page]'"
         )
     listener = _listener(port)
+    # Torch, which is not imported yet, knows the affinity but not a container's quota.
+    os.environ.setdefault("OMP_NUM_THREADS", str(hardware.cores()))
 
     import uvicorn
 

@@ -154,7 +154,7 @@ def train(
     seed: options.SeedOption = 0,
     device: options.DeviceOption = "auto",
     precision: options.PrecisionOption = "auto",
-    threads: options.ThreadsOption = None,
+    threads: options.TrainingThreadsOption = None,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
 ) -> None:

@@ -10,17 +10,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from stylize_cli import decoders, images
+from stylize_cli import decoders, hardware, images
 from stylize_cli.engines import Engine, Pixels
 from stylize_cli.errors import StylizeError, is_exhausted, too_little_memory
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise
 
-THREADS = 2  # that decode, and as many that encode
-AHEAD = 4  # pictures decoded before they are needed, and as many results that wait to be written
+MOST_THREADS = 8  # pictures that wait take memory
+THREADS = min(max(2, hardware.cores()), MOST_THREADS)  # that decode, and as many that encode
+AHEAD = 2 * THREADS  # pictures decoded early, and as many results that wait to be written
 BATCH = 4  # pictures that run together
 BATCH_PIXELS = 4_000_000  # of them together: larger ones gain nothing
-PICTURES = 18  # in memory beside the network's own: waiting, in hand, and as they are encoded
+# In memory beside the network's own: waiting, in hand, and as they are encoded.
+PICTURES = 10 + 4 * THREADS
 
 T = TypeVar("T")
 U = TypeVar("U")
