@@ -13,7 +13,7 @@ import torch
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, engines, hardware, paths
-from stylize_cli.engines import cache, conversion, openvino, pytorch
+from stylize_cli.engines import cache, conversion, graphs, openvino, pytorch
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators.layers import DoublingConv
 
@@ -137,7 +137,7 @@ def test_a_damaged_cache_is_made_anew(net, monkeypatch):
     expected = opened(path, "openvino")
     (file,) = cached()
     whole = file.read_bytes()
-    monkeypatch.setattr(openvino, "_convert", lambda *_: openvino._unpack(whole[cache.DIGEST :]))
+    monkeypatch.setattr(openvino, "_convert", lambda *_: graphs.unpack(whole[cache.DIGEST :]))
     for damaged in (whole[:-100], b"", whole + b"x", whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(damaged)
         given = inputs(expected.about)
@@ -257,3 +257,23 @@ def test_compiled_forms_do_not_pile_up(net, monkeypatch):
     for side in range(32, 65, 4):
         runner.run(*inputs(runner.about, size=(side, side)))
     assert 1 <= len(runner._held) <= 2
+
+
+def test_the_last_pictures_of_a_batch_compile_nothing_anew(net, monkeypatch):
+    runner = opened(net(), "openvino", threads=3)
+    given = inputs(runner.about, batch=3)
+    whole = runner.run(*given)
+    monkeypatch.setattr(runner, "_compiled", None)
+    for count in (1, 2):
+        some = runner.run(*(array[:count] for array in given))
+        assert psnr(some, whole[:count]) > 90
+    assert len(runner._held) == 1
+
+
+@pytest.mark.parametrize(("asked", "given", "want"), [("3", None, 3), ("3", 2, 2), (None, None, 5)])
+def test_threads_are_those_asked_for_or_the_cores_there_are(net, monkeypatch, asked, given, want):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setattr(hardware, "cores", lambda: 5)
+    assert opened(net(), "openvino", threads=given).threads == want

@@ -124,7 +124,7 @@ def open_model(
         engine: what runs it.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: of activations; auto is bfloat16 where the hardware multiplies it.
-        threads: of the CPU; None for all.
+        threads: of the CPU; None for those of OMP_NUM_THREADS, or for all that may be used.
 
     Raises:
         StylizeError: no such model, device or precision, or the engine asked for cannot run it.
@@ -159,14 +159,14 @@ def room(engine: Engine, budget: int | None) -> int:
         engine: runs the work.
         budget: most bytes that the whole program may take; None for what is free.
     """
-    free = hardware.available_memory()
+    free, own = hardware.available_memory(), int(psutil.Process().memory_info().rss)
     if engine.device != "cpu":
         import torch  # noqa: PLC0415 - as above
 
         from stylize_cli import devices  # noqa: PLC0415
 
-        free = min(free, devices.free_memory(torch.device(engine.device)))
-    own = int(psutil.Process().memory_info().rss)
+        device = torch.device(engine.device)
+        free, own = min(free, devices.free_memory(device)), devices.own_memory(device)
     return free if budget is None else min(free, budget - own)
 
 

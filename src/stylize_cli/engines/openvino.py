@@ -3,21 +3,21 @@
 import hashlib
 import importlib
 import io
-import json
-import os
 import sys
 import tempfile
 import threading
 import warnings
 from collections import OrderedDict
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylize_cli import __version__, engines, hardware, images
-from stylize_cli.engines import About, Pixels, Precision, cache
+from stylize_cli.engines import About, Pixels, Precision, cache, graphs, quantising
+from stylize_cli.engines.graphs import Graph
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stylize_cli.checkpoints import Checkpoint
 
-FORMAT = 2  # of the cached files; part of their name
+FORMAT = 3  # of the cached files; part of their name
 CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 KEY = 32  # characters of a digest in the name of a compiled form
@@ -41,15 +41,6 @@ class Unusable(Exception):
     """OpenVINO is not here, or cannot run this model; the text says which."""
 
 
-@dataclass(frozen=True)
-class Graph:
-    """A converted model, as OpenVINO writes it: its layers, its weights, and what they are."""
-
-    about: About
-    xml: bytes
-    weights: bytes
-
-
 @dataclass
 class OpenvinoEngine:
     """A generator in OpenVINO; see `engines.Engine`.
@@ -61,7 +52,7 @@ class OpenvinoEngine:
         graph: the converted model.
         key: of its cached forms.
         runtime: the package `openvino`.
-        precision: of its activations.
+        precision: of its activations; "int8" where the inner ones have eight bits.
         threads: of the CPU.
         note: what the user should be told, or "".
     """
@@ -114,9 +105,14 @@ class OpenvinoEngine:
 
     def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
         """Bytes that a batch takes."""
-        itemsize = 2 if self.precision == "bfloat16" else 4
+        itemsize = 2 if self._rest == "bfloat16" else 4
         one = engines.bytes_needed(self.about, size, itemsize=itemsize)
         return self._streams(batch) * one
+
+    @property
+    def _rest(self) -> str:
+        """The precision of what does not have eight bits."""
+        return _usual() if self.precision == "int8" else self.precision
 
     def _streams(self, batch: int) -> int:
         return min(batch, self.threads)
@@ -129,7 +125,8 @@ class OpenvinoEngine:
 
     def _requests(self, shapes: Shapes, streams: int) -> list[Any]:
         """What runs inputs of these shapes; those used longest ago make room for it."""
-        key = (shapes, streams)
+        wider = [count for held, count in self._held if held == shapes and count >= streams]
+        key = (shapes, min(wider, default=streams))  # a batch's last pictures compile nothing anew
         if key not in self._held:
             while self._held and sum(map(self._bytes, [*self._held, key])) > HELD:
                 self._held.popitem(last=False)
@@ -140,17 +137,21 @@ class OpenvinoEngine:
 
     def _compiled(self, shapes: Shapes, streams: int) -> list[Any]:
         options = {
-            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+            "INFERENCE_PRECISION_HINT": HINTS[self._rest],
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": streams,
         }
         # Code for one processor is not code for another.
-        made_for = f"{shapes} {options} {hardware.cpu_name()} {hardware.cpu_features()}"
+        made_for = (
+            f"{shapes} {self.precision} {options} {hardware.cpu_name()} {hardware.cpu_features()}"
+        )
         digest = hashlib.sha256(made_for.encode()).hexdigest()
         name = f"{self.key[:KEY]}-{digest[:KEY]}.compiled"
         compiled = self._cached(name, options)
         if compiled is None:
             model = _read(self.runtime, self._core, self.graph)
+            if self.precision == "int8":
+                model = quantising.quantised(model, self.graph.ranges or ())
             model.reshape(dict(zip(model.inputs, map(list, shapes), strict=True)))
             compiled = self._core.compile_model(model, "CPU", options)
             cache.write(name, compiled.export_model().getvalue())
@@ -183,12 +184,17 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
         graph = _convert(runtime, path)
         if images.contents(path) != data:  # a training wrote it anew meanwhile
             return open_model(path, precision=precision, threads=threads)
-        if not cache.write(name, _pack(graph)):
+        if not cache.write(name, graphs.pack(graph)):
             note = f"{cache.folder()} is not writable: the model is converted anew every time"
     else:
-        graph = _unpack(body)
+        graph = graphs.unpack(body)
     chosen = _precision(runtime, precision)
-    count = threads or os.cpu_count() or 1
+    count = threads or hardware.asked_threads() or hardware.cores()
+    if precision == "auto" and hardware.fast_int8():
+        if graph.ranges is None:
+            graph = _with_ranges(runtime, graph, count)
+            cache.write(name, graphs.pack(graph))
+        chosen = "int8" if graph.ranges else chosen
     return OpenvinoEngine(graph, key, runtime, chosen, count, note)
 
 
@@ -219,13 +225,23 @@ def _without(name: str, *hidden: str) -> "ModuleType":
 
 def _precision(runtime: "ModuleType", asked: Precision) -> str:
     if asked == "auto":
-        return "bfloat16" if hardware.fast_bfloat16() else "float32"
+        return _usual()
     able = runtime.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if asked == "bfloat16" and "BF16" not in able:
         raise StylizeError(
             "OpenVINO has no bfloat16 on this processor: use --precision float32 or --engine torch"
         )
     return asked
+
+
+def _usual() -> str:
+    return "bfloat16" if hardware.fast_bfloat16() else "float32"
+
+
+def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
+    core = runtime.Core()
+    read = partial(_read, runtime, core, graph)
+    return replace(graph, ranges=quantising.find_ranges(core, read, graph.about, threads))
 
 
 def _convert(runtime: "ModuleType", path: Path) -> Graph:
@@ -255,20 +271,6 @@ def _convert(runtime: "ModuleType", path: Path) -> Graph:
     except Exception as error:  # whatever a converter of another version runs into
         reason = str(error).strip().partition("\n")[0]
         raise Unusable(f"OpenVINO does not convert the model ({reason})") from error
-
-
-def _pack(graph: Graph) -> bytes:
-    """One file: a line of JSON, the layers, the weights."""
-    header = {"about": asdict(graph.about), "layers": len(graph.xml)}
-    return json.dumps(header, default=str).encode() + b"\n" + graph.xml + graph.weights
-
-
-def _unpack(body: bytes) -> Graph:
-    line, _, rest = body.partition(b"\n")
-    header = json.loads(line)
-    fields = header["about"]
-    about = About(**{**fields, "styles": tuple(fields["styles"])})
-    return Graph(about, rest[: header["layers"]], rest[header["layers"] :])
 
 
 def _read(runtime: "ModuleType", core: Any, graph: Graph) -> Any:  # noqa: ANN401 - untyped

@@ -47,7 +47,7 @@ class TorchEngine:
 
     def _input(self, array: Pixels) -> Tensor:
         """Images in the type that is computed in; mixtures of styles stay float32."""
-        tensor = torch.from_numpy(array).to(self.machine.device)
+        tensor = devices.sent(torch.from_numpy(array), self.machine.device)
         if tensor.ndim != 4:
             return tensor
         return tensor.to(self.machine.dtype).contiguous(memory_format=torch.channels_last)

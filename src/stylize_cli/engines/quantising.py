@@ -1,0 +1,159 @@
+"""Eight bits for the weights and activations of a network's inner convolutions, in OpenVINO.
+
+The first and the last convolution see the picture itself, and those that shrink it amplify what is
+faint in a flat one: they stay as they are. What is normalised in between lies in much the same
+range for every photo, so that a few of them tell it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stylize_cli.engines import About, Pixels
+
+LEAST_PSNR = 35.0  # dB to the network in float32, of every style
+LEAST_MAPS = 32  # of a convolution's input and output: a smaller one gains nothing
+SIDE = 256  # px, of the photos that it is tried on
+PHOTOS = (
+    *(f"page/examples/photo-{name}.jpg" for name in ("neuschwanstein", "pont-du-gard")),
+    "pretrained/photo.jpg",
+    "page/examples/photo-red-panda.jpg",  # the last one judges
+)
+LEVELS = 256
+
+Range = tuple[float, float]  # least and greatest activation
+
+
+def serves(about: About) -> bool:
+    """Whether a model is of a kind that this is for: those that paint a photo."""
+    return about.takes_photo and not about.noise_levels and about.factor == 1
+
+
+def find_ranges(
+    core: Any,  # noqa: ANN401 - OpenVINO is untyped
+    read: Callable[[], Any],
+    about: About,
+    threads: int,
+) -> tuple[Range, ...]:
+    """The range of each inner convolution's input, in the graph's order.
+
+    Args:
+        core: of OpenVINO.
+        read: gives the graph, anew each time.
+        about: the model.
+        threads: of the CPU.
+
+    Returns:
+        Nothing where there is none to quantise, or where the picture would not stay.
+    """
+    if not serves(about) or not _inner(read()):
+        return ()
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+
+    def runs(graph: Any) -> Callable[[tuple[Pixels, ...]], Pixels]:  # noqa: ANN401 - as above
+        shapes = [list(array.shape) for array in seen[0]]
+        graph.reshape(dict(zip(graph.inputs, shapes, strict=True)))
+        request = core.compile_model(graph, "CPU", options).create_infer_request()
+        return lambda arrays: np.array(request.infer(list(arrays))[len(graph.outputs) - 1])
+
+    *known, unseen = _photos()
+    seen, judged = (list(_inputs(photos, about)) for photos in (known, [unseen]))
+    look = runs(_watched(read()))
+    found = np.stack([look(one) for one in seen]).reshape(len(seen), -1, 2)
+    least, most = found[..., 0].min(0), found[..., 1].max(0)
+    ranges = tuple((float(low), float(high)) for low, high in zip(least, most, strict=True))
+    exact, rough = runs(read()), runs(quantised(read(), ranges))
+    held = all(_psnr(exact(one), rough(one)) >= LEAST_PSNR for one in judged)
+    return ranges if held else ()
+
+
+def quantised(graph: Any, ranges: Sequence[Range]) -> Any:  # noqa: ANN401 - as above
+    """The graph with its inner convolutions in eight bits.
+
+    Args:
+        graph: of the model; it is changed.
+        ranges: from `find_ranges`; none leaves it as it is.
+    """
+    for conv, (least, most) in zip(_inner(graph) if ranges else (), ranges, strict=True):
+        at = _activation(conv)
+        least, most = _representable(least, most)
+        _round(at, (least, most, LEVELS))
+        weight = conv.input(1)
+        size = np.abs(weight.get_source_output().get_node().data).max((1, 2, 3), keepdims=True)
+        _round(weight, (-size, size, LEVELS - 1))
+    graph.validate_nodes_and_infer_types()
+    return graph
+
+
+def _representable(least: float, most: float) -> Range:
+    """The range as bytes hold it: from 0 where nothing is negative, else with 0 in the middle."""
+    if least >= 0:
+        return 0.0, most
+    size = max(most, -least * (LEVELS // 2 - 1) / (LEVELS // 2))
+    return -size * (LEVELS // 2) / (LEVELS // 2 - 1), size
+
+
+def _round(place: Any, grid: tuple[Any, Any, int]) -> None:  # noqa: ANN401 - as above
+    """Puts a rounding to so many levels in front of an operation's input."""
+    from openvino import opset13  # noqa: PLC0415 - only where it is to run
+
+    least, most, levels = grid
+    ends = [np.reshape(np.float32(end), (-1, 1, 1, 1)) for end in (least, most)]
+    rounded = opset13.fake_quantize(place.get_source_output(), *ends, *ends, levels)
+    place.replace_source_output(rounded.output(0))
+
+
+def _inner(graph: Any) -> list[Any]:  # noqa: ANN401 - as above
+    """The convolutions of stride 1 between the first and the last, of enough maps."""
+    convs = [node for node in graph.get_ordered_ops() if node.get_type_name() == "Convolution"]
+    return [
+        conv
+        for conv in convs[1:-1]
+        if set(conv.get_attributes()["strides"]) == {1}
+        and min(conv.input(1).get_partial_shape()[k].get_length() for k in (0, 1)) >= LEAST_MAPS
+        and conv.input(1).get_source_output().get_node().get_type_name() == "Constant"
+    ]
+
+
+def _activation(conv: Any) -> Any:  # noqa: ANN401 - as above
+    """Where a convolution's input is rounded: in front of its padding, which then moves bytes."""
+    before = conv.input(0).get_source_output().get_node()
+    return before.input(0) if before.get_type_name() == "Pad" else conv.input(0)
+
+
+def _watched(graph: Any) -> Any:  # noqa: ANN401 - as above
+    """The graph with one output more: least and greatest of every inner convolution's input."""
+    from openvino import opset13  # noqa: PLC0415 - as above
+
+    watched = [_activation(conv).get_source_output() for conv in _inner(graph)]
+    kinds = opset13.reduce_min, opset13.reduce_max
+    ends = [kind(at, np.arange(4), keep_dims=True) for at in watched for kind in kinds]
+    graph.add_results([opset13.result(opset13.concat(ends, 0))])
+    return graph
+
+
+def _inputs(photos: Sequence[Pixels], about: About) -> Iterator[tuple[Pixels, ...]]:
+    """Every photo in every style."""
+    mixes = np.eye(len(about.styles), dtype=np.float32) if about.takes_mix else None
+    for photo, mix in product(photos, [None] if mixes is None else mixes):
+        yield (photo,) if mix is None else (photo, mix[None])
+
+
+def _photos() -> list[Pixels]:
+    """The bundled photos, (1, 3, SIDE, SIDE) each."""
+    folder = Path(__file__).parents[1]
+    found = []
+    for name in PHOTOS:
+        with Image.open(folder / name) as picture:
+            square = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        found.append(np.asarray(square, np.float32).transpose(2, 0, 1)[None] / np.float32(255))
+    return found
+
+
+def _psnr(one: Pixels, other: Pixels) -> float:
+    error = float(np.square(one.clip(0, 1) - other.clip(0, 1)).mean())
+    return float("inf") if error == 0 else -10 * float(np.log10(error))

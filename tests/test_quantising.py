@@ -1,0 +1,119 @@
+"""Eight bits: where they are put, how far the picture moves, and when they are left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from stylize_cli import checkpoints, engines, hardware
+from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.engines import graphs, openvino, quantising
+from stylize_cli.generators import BUILDERS
+
+pytest_plugins = ["nets"]
+pytestmark = pytest.mark.usefixtures("conversions")
+INNER = 12  # of a conditional net's 16 convolutions: all but the ends, and two that shrink
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A net of two styles that is wide enough, on a processor that multiplies bytes."""
+    torch.manual_seed(0)
+    network = BUILDERS["conditional"](styles=2, width=16).eval()
+    for name, value in network.named_parameters():
+        if name.endswith(("gamma", "beta")):
+            torch.nn.init.normal_(value, mean=float(name.endswith("gamma")), std=0.3)
+    given = ("conditional", "conditional", {"styles": 2, "width": 16}, network.state_dict())
+    path = tmp_path / "net.pt"
+    checkpoints.save(path, Checkpoint(*given, ("a", "b"), {}))
+    monkeypatch.setattr(hardware, "fast_int8", lambda: True)
+    monkeypatch.setattr(quantising, "SIDE", 64)
+    return path
+
+
+def opened(path, precision="auto"):
+    return engines.open_model(path, engine="openvino", precision=precision, threads=1)
+
+
+def given(size=(64, 96)):
+    ramp = np.linspace(0, 1, size[1], dtype=np.float32)
+    image = np.stack([ramp * k / 3 + np.sin(9 * ramp[::-1]) / 4 for k in range(3)])[None, :, None]
+    return np.ascontiguousarray(np.broadcast_to(image, (1, 3, *size))), np.eye(2, dtype=np.float32)[
+        :1
+    ]
+
+
+def psnr(one, two):
+    return -10 * np.log10(np.square(one - two).mean())
+
+
+def test_auto_takes_eight_bits_where_the_picture_stays(model):
+    rough, exact = opened(model), opened(model, "float32")
+    assert (rough.precision, len(rough.graph.ranges)) == ("int8", INNER)
+    found, want = rough.run(*given()), exact.run(*given())
+    assert 30 < psnr(found, want) < 70
+    assert found.std() > 1e-3
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_who_asks_for_a_precision_gets_it(model, monkeypatch, able):
+    monkeypatch.setattr(hardware, "fast_int8", lambda: able)
+    assert opened(model, "float32").precision == "float32"
+    assert opened(model).precision == ("int8" if able else openvino._usual())
+
+
+def test_ranges_are_those_of_the_network_s_own_maps(model):
+    """The first block's is the first convolution that is quantised."""
+    network, seen = checkpoints.load(model).build(), []
+    network.blocks[0].first.conv.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    photos = np.concatenate(quantising._photos()[:-1])
+    with torch.no_grad():
+        for mix in torch.eye(2):
+            network(torch.from_numpy(photos), mix.expand(len(photos), -1))
+    least, most = opened(model).graph.ranges[0]
+    assert least == pytest.approx(min(x.min().item() for x in seen), abs=1e-5)
+    assert most == pytest.approx(max(x.max().item() for x in seen), rel=1e-3)
+
+
+def test_they_are_measured_once(model, monkeypatch):
+    known = opened(model).graph.ranges
+    monkeypatch.setattr(quantising, "find_ranges", None)
+    assert opened(model).graph.ranges == known
+
+
+def test_a_picture_that_would_not_stay_keeps_the_usual_precision(model, monkeypatch):
+    runner = opened(model)
+    monkeypatch.setattr(quantising, "LEAST_PSNR", 90.0)
+    assert openvino._with_ranges(runner.runtime, runner.graph, 1).ranges == ()
+    monkeypatch.setattr(openvino.graphs, "unpack", lambda _: replace(runner.graph, ranges=()))
+    assert opened(model).precision == openvino._usual()
+
+
+@pytest.mark.parametrize("generator", ["conditional", "upscaler"])
+def test_narrow_networks_and_enlargements_stay_as_they_are(net, monkeypatch, generator):
+    monkeypatch.setattr(hardware, "fast_int8", lambda: True)
+    monkeypatch.setattr(quantising, "_photos", None)  # which would be looked at
+    assert opened(net(generator)).precision == openvino._usual()
+
+
+@pytest.mark.parametrize(
+    ("ends", "want"),
+    [
+        ((0.0, 5.0), (0.0, 5.0)),
+        ((-1.0, 5.0), (-5.0 * 128 / 127, 5.0)),
+        ((-8.0, 5.0), (-8.0, 7.9375)),
+    ],
+)
+def test_grids_hold_zero_and_both_ends(ends, want):
+    least, most = quantising._representable(*ends)
+    assert (least, most) == pytest.approx(want)
+    grid = np.linspace(least, most, quantising.LEVELS)
+    assert np.abs(grid).min() == pytest.approx(0, abs=1e-12)
+
+
+def test_a_graph_is_packed_with_its_ranges(model):
+    graph = opened(model).graph
+    for ranges in (graph.ranges, (), None):
+        one = replace(graph, ranges=ranges)
+        assert graphs.unpack(graphs.pack(one)).ranges == ranges
