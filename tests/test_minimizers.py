@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy.optimize import lsq_linear
 
-from stylize_cli.minimizers import MOST_TRIALS, Evaluation, adam, lbfgs
+from stylize_cli.minimizers import COARSEST, MOST_TRIALS, Evaluation, adam, coarse_first, lbfgs
 
+pytest_plugins = ["reads"]
 MINIMIZERS = pytest.mark.parametrize("minimize", [lbfgs, adam])
 NUMBERS = (0.0, 1.0)
 PER_CHANNEL = tuple(
@@ -202,3 +203,40 @@ def test_a_number_can_bound_one_side_and_a_tensor_the_other(minimize, lower, upp
     objective = objective_of(lambda x: x.square().sum())
     first = next(minimize(objective, torch.tensor([0.0, 2.0]), lower=lower, upper=upper))
     assert bounded([first.x], lower, upper)
+
+
+def test_an_iteration_waits_for_a_device_no_more_often_than_it_decides(reads):
+    centre = uniform(1, 3, 4, 4)
+    steps = lbfgs(objective_of(quadratic(centre)[0]), uniform(1, 3, 4, 4, seed=2), history=6)
+    list(islice(steps, 8))  # of full history
+    singles, lists = reads(lambda: next(steps))
+    assert singles == 1  # the loss, which the test's own objective reads
+    assert lists == 3  # the direction; the fall that it promises; the curvature
+
+
+@pytest.mark.parametrize("size", [(6, 8), (5, 7)])
+def test_the_guess_is_symmetric_positive_and_1_over_f(size):
+    count = size[0] * size[1]
+    guess = coarse_first(size, 1.5)
+    matrix = guess(torch.eye(count, dtype=torch.float64).view(count, *size)).flatten(1)
+    torch.testing.assert_close(matrix, matrix.mT)
+    frequencies = [np.hypot(y, x) for y in np.fft.fftfreq(size[0]) for x in np.fft.fftfreq(size[1])]
+    want = sorted((COARSEST + f) ** -1.5 for f in frequencies)
+    np.testing.assert_allclose(torch.linalg.eigvalsh(matrix), want)
+
+
+def test_a_true_guess_is_newton_s_method():
+    """Of a quadratic whose Hessian is the guess's inverse, all that is left is a line search."""
+    size = (8, 8)
+    stiff, centre = coarse_first(size, -2.0), uniform(1, 3, *size, low=0.3, high=0.7)
+
+    def loss(x):
+        return ((x - centre) * stiff(x - centre)).sum()
+
+    def left(guess):
+        start = torch.full_like(centre, 0.5)
+        steps = list(islice(lbfgs(objective_of(loss), start, guess=guess), 4))
+        return steps[-1].evaluation.loss / steps[0].evaluation.loss
+
+    assert left(coarse_first(size, 2.0)) < 1e-10
+    assert left(None) > 1e-4

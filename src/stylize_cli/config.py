@@ -69,6 +69,10 @@ class OptimizeConfig:
         normalise: whether to scale VGG's weights so that every filter's mean activation is 1;
             "known": if its means are known, as those of the bundled network are.
         history: pairs L-BFGS keeps.
+        spectrum: how much longer its steps are in coarse forms than in fine ones, before its
+            history tells: the exponent of `minimizers.coarse_first`, 0 for alike.
+        settled: share of the loss that the last iterations must have lowered it by for a scale to
+            go on; 0 ends it by their number alone.
     """
 
     size: int = 512
@@ -93,6 +97,8 @@ class OptimizeConfig:
     edges: Literal["trained", "clean"] = "clean"
     normalise: Normalise = "known"
     history: int = 6
+    spectrum: float = 0.0
+    settled: float = 0.0
 
     @property
     def layers(self) -> set[str]:
@@ -137,13 +143,16 @@ PRESETS: Mapping[GatysPreset, OptimizeConfig] = {
     # Gatys' own later notebook (PytorchNeuralStyleTransfer): its objective, not its optimiser.
     "notebook": replace(
         _LITERATURE,
-        iterations=50,
+        iterations=56,
         weighting="mean",
         content_weight=1.0,
         style_weight=1e3,
         pool="max",
         edges="trained",
         normalise="never",
+        history=20,
+        spectrum=1.0,
+        settled=0.05,
     ),
 }
 

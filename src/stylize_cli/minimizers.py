@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 Bound = float | Tensor
+Operator = Callable[[Tensor], Tensor]
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's constant (Nocedal & Wright, Numerical Optimization, sec. 3.1)
 SHRINK = 0.3  # of the step, each time the loss has not fallen enough
 MOST_TRIALS = 10  # the last is 51,000 times shorter than the first
+COARSEST = 0.05  # cycles a pixel, below which `coarse_first` treats all alike
 CURVATURE = 1e-8  # least cosine between s and y for a pair to enter the history
 
 
@@ -49,6 +51,7 @@ def lbfgs(
     upper: Bound = 1.0,
     history: int = 10,
     first_step: float = 0.02,
+    guess: Operator | None = None,
 ) -> Iterator[Point]:
     """Projected L-BFGS: the loss never rises from one iterate to the next.
 
@@ -64,6 +67,8 @@ def lbfgs(
         upper: greatest value, likewise.
         history: pairs kept; two tensors like `x` each.
         first_step: mean change per value of the first trial, in units of `x`.
+        guess: the inverse Hessian as it is guessed before the history, up to a factor: symmetric
+            and positive, such as `coarse_first`; None for the identity.
 
     Yields:
         The start, then every accepted point. Ends where no step lowers the loss any more.
@@ -76,12 +81,13 @@ def lbfgs(
     pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
     while True:
         free = ~(((x <= low) & (now.gradient > 0)) | ((x >= high) & (now.gradient < 0)))
-        direction = _two_loop(-now.gradient * free, pairs).mul_(free)
-        if _dot(direction, now.gradient) >= 0:
+        direction = _two_loop(-now.gradient * free, pairs, guess).mul_(free)
+        slope, size = _read(_dot(direction, now.gradient), direction.abs().mean())
+        if slope >= 0:
             pairs.clear()
-            direction = -now.gradient * free
+            direction = _two_loop(-now.gradient * free, pairs, guess).mul_(free)
+            (size,) = _read(direction.abs().mean())
         del free  # a large picture leaves no room for what is not needed
-        size = direction.abs().mean().item()
         if size == 0:
             return
         length = 1.0 if pairs else first_step / size
@@ -89,7 +95,7 @@ def lbfgs(
             trial = (x + length * direction).clamp(low, high)
             then = objective(trial)
             evaluations += 1
-            expected = _dot(now.gradient, trial - x)
+            (expected,) = _read(_dot(now.gradient, trial - x))
             if then.loss <= now.loss + SUFFICIENT_DECREASE * expected and then.loss < now.loss:
                 break
             length *= SHRINK
@@ -99,26 +105,56 @@ def lbfgs(
             pairs.clear()  # a stale history: once more from the steepest descent
             continue
         step, change = trial - x, then.gradient - now.gradient
-        if _dot(step, change) > CURVATURE * (step.norm() * change.norm()).item() > 0:
+        curvature, most = _read(_dot(step, change), step.norm() * change.norm())
+        if curvature > CURVATURE * most > 0:
             pairs.append((step, change))
         x, now = trial, then
         yield Point(x, now, evaluations)
 
 
-def _two_loop(vector: Tensor, pairs: deque[tuple[Tensor, Tensor]]) -> Tensor:
+def coarse_first(size: tuple[int, int], exponent: float = 1.0) -> Operator:
+    """A guess of the inverse Hessian of a loss of images: the coarser a form, the longer its step.
+
+    A picture's own amplitudes fall as 1/f, and a loss of VGG's features is the steeper the finer
+    what changes is (Olah et al., Feature Visualization, 2017, "Preconditioning").
+
+    Args:
+        size: (height, width) of the images.
+        exponent: e in 1 / (f₀ + f)^e, f in cycles a pixel.
+
+    Returns:
+        (…, H, W) -> the same shape, filtered.
+    """
+
+    def filtered(image: Tensor) -> Tensor:
+        rows = torch.fft.fftfreq(size[0], device=image.device, dtype=image.dtype)[:, None]
+        columns = torch.fft.rfftfreq(size[1], device=image.device, dtype=image.dtype)
+        gain = (COARSEST + (rows.square() + columns.square()).sqrt()) ** -exponent
+        result: Tensor = torch.fft.irfft2(torch.fft.rfft2(image) * gain, s=size)
+        return result
+
+    return filtered
+
+
+def _two_loop(
+    vector: Tensor, pairs: deque[tuple[Tensor, Tensor]], guess: Operator | None
+) -> Tensor:
     """The inverse Hessian that the pairs (s, y) stand for, times a vector, which is overwritten."""
     if not pairs:
-        return vector
+        return guess(vector) if guess else vector
     done = []
     for step, change in reversed(pairs):
         alpha = _dot(step, vector) / _dot(step, change)
-        vector.sub_(change, alpha=alpha)
+        vector.addcmul_(change, alpha, value=-1)
         done.append((step, change, alpha))
     step, change, _ = done[0]
-    vector.mul_(_dot(step, change) / _dot(change, change))
+    if guess:
+        vector = guess(vector).mul_(_dot(step, change) / _dot(change, guess(change)))
+    else:
+        vector.mul_(_dot(step, change) / _dot(change, change))
     for step, change, alpha in reversed(done):
         beta = _dot(change, vector) / _dot(step, change)
-        vector.add_(step, alpha=alpha - beta)
+        vector.addcmul_(step, alpha - beta)
     return vector
 
 
@@ -155,5 +191,11 @@ def adam(
         x.clamp_(low, high)
 
 
-def _dot(a: Tensor, b: Tensor) -> float:
-    return float(torch.dot(a.flatten(), b.flatten()))
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return torch.dot(a.flatten(), b.flatten())
+
+
+def _read(*values: Tensor) -> list[float]:
+    """Numbers of the device at once: a GPU would wait at each."""
+    numbers: list[float] = torch.stack(values).tolist()
+    return numbers

@@ -1,6 +1,7 @@
 """Gatys, Ecker, Bethge 2016: optimise the picture itself, from coarse to fine."""
 
 import math
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +23,7 @@ MOST_LOST = 0.8  # of the content's relative mean square, where all is the paint
 LEAST_LOST = 0.02  # where all is the photo's
 STEERED = (0.9, 2.5)  # least and greatest factor of the content weight that a balance leads to
 ROUNDS = 3  # at each scale, after each of which the content weight is steered anew
+RECENT = 10  # iterations that tell whether it goes on falling
 LEAST_ROUND = 12  # iterations, of which there is one round more
 FAINT = 0.1  # range of the noise that a texture starts from, around its source's mean colour
 POSITIONS = 4  # on the short side of the deepest layer: fewer say nothing about a style
@@ -190,12 +192,15 @@ def _descend(
 ) -> Iterator[tuple[minimizers.Point, int]]:
     """One round: the best iterate so far, and how many evaluations it has taken, `most` at most."""
     best: minimizers.Point | None = None
+    losses: deque[float] = deque(maxlen=RECENT + 1)
     for now in _minimise(describe, image, aims, config):
         check_finite(now.evaluation.loss)
         if best is None or now.evaluation.loss < best.evaluation.loss:
             best = now
         yield best, min(most, now.evaluations)
-        if now.evaluations >= most:
+        losses.append(best.evaluation.loss)
+        is_settled = len(losses) > RECENT and losses[-1] > (1 - config.settled) * losses[0]
+        if now.evaluations >= most or is_settled:
             return
 
 
@@ -282,7 +287,9 @@ def _minimise(
 
     if config.optimizer == "adam":
         return minimizers.adam(objective, image)
-    return minimizers.lbfgs(objective, image, history=config.history)
+    size = images.size_of(image)
+    guess = minimizers.coarse_first(size, config.spectrum) if config.spectrum else None
+    return minimizers.lbfgs(objective, image, history=config.history, guess=guess)
 
 
 def check_finite(loss: float) -> None:
