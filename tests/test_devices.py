@@ -133,3 +133,74 @@ def test_free_memory_is_the_devices_own(machine, monkeypatch, name, want):
     machine(**TWO_CARDS, mps=True)
     monkeypatch.setattr(hardware, "available_memory", lambda: 77)
     assert devices.free_memory(torch.device(name)) == want
+
+
+FLAGS = (
+    (torch.backends.cudnn, "allow_tf32"),
+    (torch.backends.cuda.matmul, "allow_tf32"),
+    (torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction"),
+)
+
+
+def flags():
+    return [getattr(place, name) for place, name in FLAGS]
+
+
+def set_flags(values):
+    for (place, name), value in zip(FLAGS, values, strict=True):
+        setattr(place, name, value)
+
+
+@pytest.fixture
+def own_flags():
+    """Leaves torch's settings as they were."""
+    before = flags()
+    yield
+    set_flags(before)
+
+
+@pytest.mark.parametrize("before", [[True, False, True], [False, True, False]])
+@pytest.mark.usefixtures("own_flags")
+def test_float32_is_float32_inside_and_the_process_as_it_was_afterwards(before):
+    set_flags(before)
+    first, second = devices.threads(None), devices.threads(1)
+    first.__enter__()
+    assert flags() == [False] * 3
+    second.__enter__()
+    first.__exit__(None, None, None)  # in any order, as in a host's threads
+    assert flags() == [False] * 3
+    second.__exit__(None, None, None)
+    assert flags() == before
+
+
+@pytest.mark.parametrize(("name", "want"), [("cuda:1", 700), ("mps", 77), ("cpu", 77)])
+def test_what_a_program_has_is_of_the_device_s_memory(machine, monkeypatch, name, want):
+    machine(**TWO_CARDS, mps=True)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 699 + device.index)
+    info = type("Info", (), {"rss": 77})
+    monkeypatch.setattr(devices.psutil.Process, "memory_info", lambda _self: info)
+    assert devices.own_memory(torch.device(name)) == want
+
+
+def test_what_torch_holds_of_a_card_and_does_not_use_is_free(machine, monkeypatch):
+    machine(**TWO_CARDS)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: 300)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _device: 100)
+    assert devices.free_memory(torch.device("cuda:0")) == 1200
+
+
+def test_a_card_is_sent_pinned_memory_without_waiting():
+    asked = []
+
+    class Batch:
+        def pin_memory(self):
+            asked.append("pinned")
+            return self
+
+        def to(self, device, *, non_blocking=False):
+            asked.append((device.type, non_blocking))
+            return self
+
+    for name in ("cuda:0", "mps", "cpu"):
+        devices.sent(Batch(), torch.device(name))
+    assert asked == ["pinned", ("cuda", True), ("mps", False), ("cpu", False)]

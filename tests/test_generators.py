@@ -18,6 +18,7 @@ from stylize_cli.generators.layers import (
     Residual,
     Tanh,
     doubled,
+    instance_norm,
     wrapped,
 )
 from stylize_cli.generators.superres import JohnsonUpscaler, Upscaler, degraded
@@ -384,3 +385,16 @@ def test_the_table_knows_what_the_networks_are():
         assert kind.takes_noise == ("inputs" in parameters)
     assert KINDS["johnson"].least(levels) == johnson.MARGIN + 1
     assert KINDS["pyramid"].least(levels) == 16
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_normalising_keeps_channels_last(mode, relu):
+    x = torch.randn(2, 3, 6, 5).contiguous(memory_format=torch.channels_last)
+    gamma, beta = torch.randn(2, 3), torch.randn(2, 3)
+    with mode():
+        found = instance_norm(x, gamma, beta, relu=relu)
+    mean, deviation = x.mean((2, 3), keepdim=True), x.std((2, 3), correction=0, keepdim=True)
+    want = (x - mean) / deviation * gamma[:, :, None, None] + beta[:, :, None, None]
+    torch.testing.assert_close(found, want.relu() if relu else want, atol=1e-3, rtol=1e-3)
+    assert found.is_contiguous(memory_format=torch.channels_last)

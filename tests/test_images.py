@@ -289,3 +289,25 @@ def test_the_longest_side_that_fits_is_found_in_few_looks(below, most):
     expected = min(most // 16 * 16, (below - 1) // 16 * 16)
     assert images.longest(fits, below) == expected
     assert len(looks) < 70
+
+
+def test_what_mps_cannot_filter_is_filtered_on_the_cpu(picture):
+    image, sent = picture(12, 16), []
+
+    class OnMps:
+        device, shape = torch.device("mps"), image.shape
+
+        def cpu(self):
+            return image
+
+    class Sent(torch.Tensor):
+        def to(self, device):
+            sent.append(device.type)
+            return self
+
+    image = image.as_subclass(Sent)
+    found = images.resize(OnMps(), (6, 8))
+    torch.testing.assert_close(
+        found.as_subclass(torch.Tensor), images.resize(picture(12, 16), (6, 8))
+    )
+    assert sent == ["mps"]

@@ -6,6 +6,7 @@ from stylize_cli import descriptors, objectives
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
 from stylize_cli.objectives import LEAST_DISTANCE, Target, Targets
 
+pytest_plugins = ["reads"]
 UNEVEN = (64.0, 16.0, 4.0, 2.0, 1.0)
 EVEN = (1.0, 1.0, 1.0, 1.0, 1.0)
 
@@ -191,3 +192,9 @@ def test_the_image_and_the_targets_stay_out_of_the_graph(exact, pictures):
     gradient = objectives.evaluate(exact, result, wanted).gradient
     values = [target.value for target in (*wanted.content, *wanted.style)]
     assert not any(x.requires_grad for x in (result, gradient, *values))
+
+
+def test_an_evaluation_waits_for_a_device_once(reads, exact, pictures):
+    result, photo, style = pictures
+    aims = targets(exact, photo, [(style, 1.0)], "relative", tv_weight=1.0)
+    assert reads(lambda: objectives.evaluate(exact, result, aims)) == (0, 1)

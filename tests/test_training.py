@@ -12,6 +12,7 @@ from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.training import SETTLED, Pace, fit, learning_rate
 
+pytest_plugins = ["reads"]
 CONFIG = TrainConfig(generator="conditional", width=1, steps=300, lr=0.1, decay="cosine")
 
 
@@ -158,3 +159,15 @@ def test_first_goes_on_as_if_it_had_never_stopped():
 def test_a_training_that_is_done_has_nothing_left_to_do():
     point = Point(1.0)
     assert run(point, given(point, []), first=CONFIG.steps) == []
+
+
+def test_a_step_waits_for_a_device_once(reads):
+    point = Point(3.0)
+    terms = {name: lambda: point.place.square() for name in "abc"}
+    steps = fit(
+        lambda _: {name: term() for name, term in terms.items()},
+        torch.optim.SGD([point.place], lr=0.1),  # Adam counts on the CPU
+        CONFIG,
+    )
+    next(steps)
+    assert reads(lambda: next(steps)) == (0, 1)

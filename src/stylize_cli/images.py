@@ -126,7 +126,14 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
     if tuple(image.shape[-2:]) == tuple(size):
         return image
-    return functional.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
+    there = image.device
+    if there.type == "mps":  # which has no such filter
+        image = image.cpu()
+    return (
+        functional.interpolate(image, size=size, mode="bicubic", antialias=True)
+        .clamp(0, 1)
+        .to(there)
+    )
 
 
 def encode(

@@ -287,7 +287,7 @@ def check_training(
 def _free(machine: Machine, budget: int | None) -> tuple[int, int, int]:
     """Bytes that may be taken, that the program takes, and that the device has free."""
     there = devices.free_memory(machine.device)
-    own = psutil.Process().memory_info().rss
+    own = devices.own_memory(machine.device)
     return there if budget is None else min(there, budget - own), own, there
 
 

@@ -187,7 +187,9 @@ def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     values = torch.stack(list(terms.values()))
     total = values.sum()
     (gradient,) = torch.autograd.grad(total, image)
-    return Evaluation(total.item(), gradient, dict(zip(terms, values.tolist(), strict=True)))
+    # Read at once: a GPU would wait at each.
+    loss, *parts = torch.cat([total[None], values]).detach().tolist()
+    return Evaluation(loss, gradient, dict(zip(terms, parts, strict=True)))
 
 
 def _by_tiles(describe: Tiled, image: Tensor, targets: Targets) -> Evaluation:

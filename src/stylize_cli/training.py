@@ -106,8 +106,11 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config, done)
         terms = {name: values.mean() for name, values in losses(step).items()}
-        total = torch.stack(list(terms.values())).sum()
-        value = total.item()
+        values = torch.stack(list(terms.values()))
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(values.sum())
+        # Read at once, and when a GPU has the backward pass to do meanwhile.
+        value, *parts = torch.cat([values.sum()[None], values]).detach().tolist()
         usual = max(LEAST, *settled) if len(settled) >= FEWEST else math.inf
         if not math.isfinite(value) or value > EXPLODED * usual:
             raise StylizeError(
@@ -116,8 +119,6 @@ def fit(
             )
         if len(settled) < SETTLED:
             settled.append(value)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(total)
         optimizer.step()
         step += 1
-        yield Update(step, {**{k: v.item() for k, v in terms.items()}, "total": value})
+        yield Update(step, {**dict(zip(terms, parts, strict=True)), "total": value})

@@ -1,5 +1,6 @@
 """The descriptor that a method's settings ask for."""
 
+import importlib.util
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -66,7 +67,10 @@ def within(plan: MemoryPlan, describe: Describe) -> Describe:
     return Tiled(cast(Descriptor, describe), plan.room, whole=plan.whole)
 
 
-def check_compiler() -> None:
-    """Raises `StylizeError` where there is no compiler for `compiled`."""
-    if not any(shutil.which(compiler) for compiler in COMPILERS):
+def check_compiler(machine: Machine) -> None:
+    """Raises `StylizeError` where there is no compiler for `compiled` on a machine."""
+    if machine.device.type == "cuda":
+        if not importlib.util.find_spec("triton"):
+            raise StylizeError("--compile needs the package triton on CUDA; leave it out")
+    elif not any(shutil.which(compiler) for compiler in COMPILERS):
         raise StylizeError("--compile needs a C++ compiler, and none is here; leave it out")

@@ -115,7 +115,7 @@ class Optimization:
         """
         options, compiles = self.options, self.options.get("compile", False)
         if compiles:
-            describing.check_compiler()
+            describing.check_compiler(self.machine)
         describe = describing.load(
             self.config,
             self.config.layers,

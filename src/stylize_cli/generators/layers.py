@@ -155,7 +155,8 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tens
     Returns:
         The shape and type of x.
     """
-    if not torch.is_grad_enabled():  # what an engine's converter knows as one operation
+    # What an engine's converter knows as one operation.
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         out = F.instance_norm(x, eps=EPSILON) * gamma.to(x.dtype)[:, :, None, None]
         out = out + beta.to(x.dtype)[:, :, None, None]
         return out.relu() if relu else out

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import __version__, datasets, images, perceptual, training
+from stylize_cli import __version__, datasets, devices, images, perceptual, training
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
@@ -98,7 +98,8 @@ class Training:
         with closing(self._batches()) as batches:
 
             def losses(step: int) -> Mapping[str, Tensor]:
-                return self._losses(step, next(batches).to(self.machine.device), targets)
+                batch = devices.sent(next(batches), self.machine.device)
+                return self._losses(step, batch, targets)
 
             course = training.fit(losses, self.optimizer, config, first=self.step, pace=self.pace)
             for update in course:
