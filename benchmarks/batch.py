@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 from PIL import Image
+from processes import machine
 
 SUFFIXES = ("png", "jpg", "webp", "tif", "gif", "bmp", "ppm", "jpeg")
 BROKEN = 20  # one of so many
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--model", default="classics")
     given = parser.parse_args()
+    print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "photos"
         broken = make(folder, given.count)

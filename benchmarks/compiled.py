@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import torch
+from processes import machine
 
 from stylize_cli import descriptors, devices, images, objectives
 from stylize_cli.config import PRESETS
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("style", type=Path)
     parser.add_argument("--size", type=int, default=256)
     args = parser.parse_args()
+    print(machine())
     config = PRESETS["default"]
     dtype = devices.choose_precision("auto", torch.device("cpu"))
     describe = descriptors.load(layers=config.layers, dtype=dtype, edges=config.edges)

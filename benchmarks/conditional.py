@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 
 from optimize import presized
-from processes import measure
+from processes import machine, measure
 
 from stylize_cli import descriptors, images, metrics
 from stylize_cli.descriptors import Descriptor
@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--size", default="128", help="side of the crops, px")
     parser.add_argument("--models", type=Path, default=Path("conditional"))
     args = parser.parse_args()
+    print(machine())
     args.models.mkdir(exist_ok=True)
     *first, last = args.styles
     shared = ["--dataset", str(args.dataset), "--size", args.size]

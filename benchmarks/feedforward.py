@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 import torch
+from processes import machine
 from torch import Tensor
 
 from stylize_cli import (
@@ -111,6 +112,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
+    print(machine())
     file = models.find(args.model)
     config = read_config(checkpoints.load(file))
     style = images.read(args.style).rgb

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
-from processes import Measured, measure
+from processes import Measured, machine, measure
 
 HEADER = "| what | px | made by | seconds | µs a pixel | peak GB |\n|---|---|---|---|---|---|"
 ITERATIONS = 20  # of optimisations, at the finest scale alone: time and memory are every scale's
@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--most", type=float, default=20.0, help="GB a process may take")
     parser.add_argument("--options", default="", help="more of stylize's, such as '--memory 4GB'")
     args = parser.parse_args()
+    print(machine())
     Image.MAX_IMAGE_PIXELS = None
     print(HEADER)
     with tempfile.TemporaryDirectory() as name:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from processes import Measured, measure
+from processes import Measured, machine, measure
 
 HEADER = (
     "| size | made by | seconds | of pastiche's | peak MB | of pastiche's "
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="of pastiche")
     parser.add_argument("--keep", type=Path, help="folder to copy the results to")
     args = parser.parse_args()
+    print(machine())
     print(HEADER)
     for size in args.sizes:
         compare(args.photo, args.style, size=size, steps=args.steps, keep=args.keep)

@@ -16,6 +16,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+from processes import machine
+
 
 class Line:
     """A browser's line to the page, as it was printed."""
@@ -68,6 +70,7 @@ def main() -> None:
     parser.add_argument("--styles", type=int, default=4)
     parser.add_argument("--times", type=int, default=40)
     args = parser.parse_args()
+    print(machine())
     command = [sys.executable, "-m", "stylize_cli", "page", "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
         try:

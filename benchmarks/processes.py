@@ -1,11 +1,14 @@
-"""Run a command as a user would and measure the whole process."""
+"""Run a command as a user would and measure the whole process; say on which machine."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from stylize_cli import hardware
 
 MEGABYTE = 1e6
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in a unit of ru_maxrss
@@ -20,14 +23,35 @@ class Measured:
     output: str
 
 
-def measure(command: Sequence[str]) -> Measured:
+def machine(*packages: str) -> str:
+    """One line on what the figures below it were measured with.
+
+    Args:
+        packages: peers, whose versions are told too.
+    """
+    features = " ".join(hardware.cpu_features()) or "no features known"
+    told = [f"{hardware.cpu_name()} ({features}), {hardware.cores()} cores"]
+    for name in ("torch", "openvino", *packages):
+        try:
+            told.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            told.append(f"without {name}")
+    return ", ".join(told) + "\n"
+
+
+def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
     """Run a command to its end.
+
+    Args:
+        command: to run.
+        environment: beside that of this process.
 
     Raises:
         subprocess.CalledProcessError: it failed.
     """
+    env = {**os.environ, **(environment or {})}
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

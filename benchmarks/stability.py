@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from processes import machine
 
 from stylize_cli import descriptors, devices, hardware, images, objectives
 from stylize_cli.config import PRESETS, OptimizeConfig
@@ -61,6 +62,7 @@ def main() -> int:
     parser.add_argument("--presets", nargs="+", default=["default", "notebook"])
     parser.add_argument("--iterations", type=int)
     args = parser.parse_args()
+    print(machine())
     pairs = list(zip(spread(args.photos, args.pairs), spread(args.styles, args.pairs), strict=True))
     print(
         "| preset | size | runs | ended above the start | rose within a scale | worst end/start |"

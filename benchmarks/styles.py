@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import fmean
 
 from optimize import presized
+from processes import machine
 
 from stylize_cli import checkpoints, descriptors, images, metrics, models, sheets
 from stylize_cli.descriptors import Descriptor
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
+    print(machine())
     vgg, rows, won = descriptors.load(), [], 0
     names = checkpoints.load(models.find(args.model)).styles
     print(HEADER)

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
+from processes import machine
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--factor", type=int, default=4)
     parser.add_argument("--limit", type=int, help="pictures of each set")
     args = parser.parse_args()
+    print(machine())
     upscalers = {"bicubic": bicubic(args.factor)}
     for file in args.models:
         model = checkpoints.load(file)

@@ -26,7 +26,7 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from processes import Measured, measure
+from processes import Measured, machine, measure
 from torch import Tensor
 
 from stylize_cli import descriptors, images, losses, metrics, sheets
@@ -165,6 +165,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
+    print(machine())
     args.models.mkdir(exist_ok=True)
     models = [trained(one, args.models, shlex.split(args.train)) for one in args.sources]
     with tempfile.TemporaryDirectory() as folder:

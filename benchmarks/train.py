@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from processes import measure
+from processes import machine, measure
 
 CONTENDERS: dict[str, list[str]] = {
     "fast_neural_style": ["example"],
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5, help="timed in each process")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    print(machine())
     options = [str(args.data)]
     for name in ("size", "batch", "steps"):
         options += [f"--{name}", str(getattr(args, name))]

@@ -20,7 +20,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
-from processes import measure
+from processes import machine, measure
 
 NOISE = 3.0  # levels, deviation
 PAN, PLATE = (1, 3), (2, -4)  # px a frame, down and right: of the scene, and of what moves over it
@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--peer", help="the peer's script, in a venv of its own")
     args = parser.parse_args()
+    print(machine())
     size = args.width * 9 // 16 // 2 * 2, args.width
     picture, rows = scene(args.photo, size, args.frames), {}
     with tempfile.TemporaryDirectory() as name:
