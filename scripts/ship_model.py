@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylize_cli import checkpoints, images, models
+from stylize_cli import checkpoints, hardware, images, models
+from stylize_cli.engines import openvino, quantising
 from stylize_cli.errors import StylizeError
 from stylize_cli.models import INDEX, Model
 
@@ -47,6 +48,10 @@ def ship(source: Path, folder: Path, *, name: str, licence: str, credit: str) ->
     path = folder / f"{name}{models.SUFFIX}"
     scratch = path.with_suffix(".part")
     checkpoints.save(scratch, shipped)
+    ranges = [list(pair) for pair in openvino.ranges_of(scratch, hardware.cores())]
+    noted = {**shipped.provenance, quantising.NOTED: ranges}
+    scratch.unlink()
+    checkpoints.save(scratch, replace(shipped, provenance=noted))
     data = scratch.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     entry = Model(name, trained.method, trained.styles, len(data), digest, licence, credit)

@@ -238,6 +238,12 @@ def _usual() -> str:
     return "bfloat16" if hardware.fast_bfloat16() else "float32"
 
 
+def ranges_of(path: Path, threads: int) -> tuple[quantising.Range, ...]:
+    """What eight bits need to know of a model file, for its provenance; see `find_ranges`."""
+    runtime = _runtime()
+    return _with_ranges(runtime, _convert(runtime, path), threads).ranges or ()
+
+
 def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
     core = runtime.Core()
     read = partial(_read, runtime, core, graph)

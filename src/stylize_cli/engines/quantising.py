@@ -5,10 +5,11 @@ faint in a flat one: they stay as they are. What is normalised in between lies i
 range for every photo, so that a few of them tell it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from PIL import Image
@@ -24,6 +25,7 @@ PHOTOS = (
     "page/examples/photo-red-panda.jpg",  # the last one judges
 )
 LEVELS = 256
+NOTED = "activation ranges"  # in a model's provenance: found when it was shipped
 
 Range = tuple[float, float]  # least and greatest activation
 
@@ -41,6 +43,8 @@ def find_ranges(
 ) -> tuple[Range, ...]:
     """The range of each inner convolution's input, in the graph's order.
 
+    Where the model notes them, they are taken; else they are looked for, which takes some seconds.
+
     Args:
         core: of OpenVINO.
         read: gives the graph, anew each time.
@@ -50,8 +54,12 @@ def find_ranges(
     Returns:
         Nothing where there is none to quantise, or where the picture would not stay.
     """
-    if not serves(about) or not _inner(read()):
+    count = len(_inner(read())) if serves(about) else 0
+    if not count:
         return ()
+    noted = about.provenance.get(NOTED)
+    if _are_ranges(noted, count):
+        return tuple((float(least), float(most)) for least, most in noted)
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
 
     def runs(graph: Any) -> Callable[[tuple[Pixels, ...]], Pixels]:  # noqa: ANN401 - as above
@@ -69,6 +77,19 @@ def find_ranges(
     exact, rough = runs(read()), runs(quantised(read(), ranges))
     held = all(_psnr(exact(one), rough(one)) >= LEAST_PSNR for one in judged)
     return ranges if held else ()
+
+
+def _are_ranges(noted: object, count: int) -> TypeGuard[list[list[float]]]:
+    """Whether a stranger's file notes so many ranges, or that there are none."""
+    if not isinstance(noted, list) or len(noted) not in (0, count):
+        return False
+    return all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(isinstance(end, float) and math.isfinite(end) for end in pair)
+        and pair[0] < pair[1]
+        for pair in noted
+    )
 
 
 def quantised(graph: Any, ranges: Sequence[Range]) -> Any:  # noqa: ANN401 - as above
