@@ -82,6 +82,29 @@ def test_they_are_measured_once(model, monkeypatch):
     assert opened(model).graph.ranges == known
 
 
+def test_a_model_may_note_them(model, monkeypatch):
+    known = [list(pair) for pair in openvino.ranges_of(model, 1)]
+    trained = checkpoints.load(model)
+    looked = []
+    monkeypatch.setattr(quantising, "_photos", lambda: looked.append(1) or 1 / 0)
+    for noted in (known, []):
+        path = model.with_name(f"noted-{len(noted)}.pt")
+        checkpoints.save(path, replace(trained, provenance={quantising.NOTED: noted}))
+        assert [list(pair) for pair in opened(path).graph.ranges] == noted
+    assert not looked
+
+
+@pytest.mark.parametrize(
+    "noted", [[[0.0, 1.0]], [[1.0, 0.0]] * INNER, [[0.0, float("inf")]] * INNER, ["ab"] * INNER, 7]
+)
+def test_what_is_noted_wrongly_is_looked_for(model, noted):
+    known = openvino.ranges_of(model, 1)
+    trained = checkpoints.load(model)
+    path = model.with_name("wrong.pt")
+    checkpoints.save(path, replace(trained, provenance={quantising.NOTED: noted}))
+    assert opened(path).graph.ranges == known
+
+
 def test_a_picture_that_would_not_stay_keeps_the_usual_precision(model, monkeypatch):
     runner = opened(model)
     monkeypatch.setattr(quantising, "LEAST_PSNR", 90.0)
