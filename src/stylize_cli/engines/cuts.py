@@ -1,47 +1,62 @@
 """A network in OpenVINO, cut where it normalises by the picture at hand: for pictures in tiles."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from stylize_cli import hardware
 from stylize_cli.engines import Pixels, cache, openvino
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+COMPILED = 3  # pieces at once: as many as a tile goes through from one whose maps are kept
+
 Graph = tuple[bytes, bytes]  # layers and weights
 
 
-@dataclass
 class Cut:
-    """One piece; see `engines.Engine.pieces`. All tiles have one shape, so one form is kept.
+    """One piece; see `engines.Engine.pieces`.
 
-    Attributes:
+    Compiled, it holds memory for its maps; so the last few that ran are, for one shape each.
+
+    Args:
         core: OpenVINO's.
         model: the piece.
         options: of its compilation.
+        compiled: the pieces of the same network that are, the one used longest ago first.
     """
 
-    core: Any
-    model: Any
-    options: dict[str, Any]
-    _shapes: tuple[tuple[int, ...], ...] = ()
-    _request: Any = field(default=None)
+    def __init__(
+        self,
+        core: Any,  # noqa: ANN401 - untyped
+        model: Any,  # noqa: ANN401
+        options: dict[str, Any],
+        compiled: "list[Cut]",
+    ) -> None:
+        self._core, self._model, self._options, self._others = core, model, options, compiled
+        self._shapes: tuple[tuple[int, ...], ...] = ()
+        self._request: Any = None
 
     def __call__(self, *arrays: Pixels) -> tuple[Pixels, ...]:
-        """Computes a tile."""
+        """Computes a tile; what it returns holds until another piece is compiled, or this runs."""
         shapes = tuple(array.shape for array in arrays)
+        if self in self._others:
+            self._others.remove(self)
+        elif len(self._others) == COMPILED:
+            self._others.pop(0)._release()
+        self._others.append(self)
         if shapes != self._shapes:
-            inputs = dict(zip(self.model.inputs, map(list, shapes), strict=True))
-            self.model.reshape(inputs)
-            compiled = self.core.compile_model(self.model, "CPU", self.options)
+            self._model.reshape(dict(zip(self._model.inputs, map(list, shapes), strict=True)))
+            compiled = self._core.compile_model(self._model, "CPU", self._options)
             self._shapes, self._request = shapes, compiled.create_infer_request()
         self._request.infer(list(arrays), share_inputs=True)
-        count = len(self.model.outputs)
-        return tuple(np.array(self._request.get_output_tensor(k).data) for k in range(count))
+        count = len(self._model.outputs)
+        return tuple(self._request.get_output_tensor(k).data for k in range(count))
+
+    def _release(self) -> None:
+        self._shapes, self._request = (), None
+        hardware.release_memory()
 
 
 def load(runtime: "ModuleType", key: str, path: Path) -> list[Graph]:

@@ -126,11 +126,13 @@ class OpenvinoEngine:
         """The network, cut before every layer that normalises by the picture at hand."""
         from stylize_cli.engines import cuts  # noqa: PLC0415 - it imports this module
 
-        graphs = cuts.load(self.runtime, self.key, self.path)
-        return [
-            cuts.Cut(self._core, _read(self.runtime, self._core, *graph), self._options(1))
-            for graph in graphs
-        ]
+        try:
+            graphs = cuts.load(self.runtime, self.key, self.path)
+        except Unusable as error:
+            raise StylizeError(f"{error}: use --engine torch") from error
+        models = (_read(self.runtime, self._core, *graph) for graph in graphs)
+        compiled: list[cuts.Cut] = []
+        return [cuts.Cut(self._core, model, self._options(1), compiled) for model in models]
 
     def measured(self, *arrays: Pixels) -> Engine:
         """The same by PyTorch with every statistic fixed: those of this input."""
