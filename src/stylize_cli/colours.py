@@ -1,6 +1,6 @@
 """Keeping one picture's colours in another (Gatys et al. 2016, arXiv:1606.05897)."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def match_histogram(image: NDArray[np.float32], target: NDArray[np.float32]) -> 
     return matched
 
 
-def curve(own: Values, wanted: Values) -> tuple[Values, Values]:
+def curve(own: NDArray[Any], wanted: NDArray[Any]) -> tuple[Values, Values]:
     """What gives values the distribution of others, from the quantiles of both.
 
     Returns:

@@ -1,5 +1,7 @@
 """N styles in one network (Dumoulin, Shlens, Kudlur 2017, table 1); with N = 1, one style's."""
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from stylize_cli.generators.layers import (
@@ -91,18 +93,16 @@ class ConditionalTransform(nn.Module):
 
     def pieces(self) -> list["Piece"]:
         """The network cut before every normalisation, for a picture that comes in tiles."""
-        first, *down = self.down
-        cut = [Piece(None, first)]
-        before = first
-        for layer in down:
+        cut, before = [], None
+        for layer in cast(list[Normalised], self.down):
             cut.append(Piece(before, layer))
             before = layer
         adds = False
-        for block in self.blocks:
+        for block in cast(list[Residual], self.blocks):
             cut.append(Piece(before, block.first, adds=adds, relu=not adds, keeps=True))
             cut.append(Piece(block.first, block.second))
             before, adds = block.second, True
-        for layer in (*self.up, self.head):
+        for layer in cast(list[Normalised], [*self.up, self.head]):
             cut.append(Piece(before, layer, adds=adds, relu=not adds))
             before, adds = layer, False
         return [*cut, Piece(self.head, None, relu=False)]

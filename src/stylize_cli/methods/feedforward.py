@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stylize_cli import colours, names, noise_tiles
-from stylize_cli.encoders import Samples
+from stylize_cli import colours, encoders, names, noise_tiles
+from stylize_cli.encoders import Depth, Samples
 from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.noise_tiles import Span
@@ -28,6 +28,7 @@ class Noise:
 
 
 USUAL = Noise()  # what such a net is trained with
+WHITES = {"uint8": np.float32(255), "uint16": np.float32(65535)}
 ROWS = 256  # of a photo, finished at once: whole, the steps between take several times the picture
 NEAR = 4  # px around its own place that an enlarged pixel looks at, and more
 
@@ -172,14 +173,16 @@ class Finish:
         return np.concatenate([output, base[..., 3:]], axis=2) if base.shape[2] > 3 else output
 
 
-def finishing(photo: Pixels, about: About, *, strength: float, preserve_color: bool) -> Finish:
+def finishing(
+    photo: Pixels | Samples, about: About, *, strength: float, preserve_color: bool
+) -> Finish:
     """How the results of a photo are finished; see `finish`."""
     greys = (_is_grey(photo[row : row + ROWS]) for row in range(0, len(photo), ROWS))
     is_grey = (about.factor > 1 or preserve_color) and all(greys)
     return Finish(strength, preserve_color, is_grey)
 
 
-def _is_grey(photo: Pixels) -> bool:
+def _is_grey(photo: Pixels | Samples) -> bool:
     return colours.is_grey(_batch(floats(photo[..., :3])))
 
 
@@ -227,9 +230,11 @@ def _batch(pixels: Pixels) -> Pixels:
 
 def floats(pixels: Pixels | Samples) -> Pixels:
     """Pixels of floats, or of samples, as float32 in [0, 1]."""
-    if pixels.dtype.kind == "f":
+    white = WHITES.get(pixels.dtype.name)
+    if white is None:
         return pixels.astype(np.float32, copy=False)
-    return pixels / np.float32(np.iinfo(pixels.dtype).max)
+    scaled: Pixels = np.asarray(pixels, np.float32)
+    return scaled / white
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -251,3 +256,16 @@ def reduced(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels:
     """RGB of a photo (H, W, C), floats or samples, at another (height, width); by channel."""
     channels = (floats(photo[..., channel : channel + 1]) for channel in range(3))
     return np.concatenate([resized(channel, size) for channel in channels], axis=2)
+
+
+def resampled(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels | Samples:
+    """A photo (H, W, C) at another (height, width), in its own type; by channel."""
+    if photo.shape[:2] == size:
+        return photo
+    result = np.empty((*size, photo.shape[2]), photo.dtype)
+    depth: Depth = 16 if photo.dtype == np.uint16 else 8
+    for channel in range(photo.shape[2]):
+        values = resized(floats(photo[..., channel : channel + 1]), size)[..., 0]
+        is_float = photo.dtype.kind == "f"
+        result[..., channel] = values if is_float else encoders.quantised(values, depth)
+    return result
