@@ -10,7 +10,7 @@ from stylize_cli.methods import feedforward
 from stylize_cli.regions import Stretch
 
 SIDES = (1024, 768, 640, 512, 384, 256)  # px of a tile with its halo, the largest that fits
-HELD = 2_500_000_000  # bytes of maps kept at most, whatever memory there is: 90 megapixels' or more
+HELD = 2_500_000_000  # bytes of maps kept at most, whatever memory there is: of 80 megapixels
 # Copies of the largest maps in float32 beside what the network takes: handed from piece to piece,
 # and held by those that are compiled. Chosen so that no measured peak was above the estimate.
 HANDED = 5
