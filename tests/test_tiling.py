@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stylize_cli import encoders, engines, regions
+from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, feedforward, painting, tiles, tiling
 from stylize_cli.methods.apply import Look, Photo
 from stylize_cli.methods.moments import Moments
@@ -179,3 +180,24 @@ def test_what_does_not_fit_at_once_comes_in_tiles(net):
     assert [(result.error, result.size) for result in results] == [("", (403, 529))] * 2
     assert list(saved) == list(runner.about.styles[:2])
     assert gap(saved["munch"] / 65535, whole(runner, pixels)) < 1e-4
+
+
+def test_a_model_that_does_not_enlarge_takes_no_pattern(net):
+    from stylize_cli.api import network
+
+    model = network.load(net(), engine="torch", precision="float32", threads=1)
+    with pytest.raises(StylizeError, match=r"does not enlarge: tileable is for super-resolution"):
+        model(photo(20, 30), tileable=True)
+
+
+def test_a_network_makes_the_same_within_a_budget(net, monkeypatch):
+    from stylize_cli.api import network
+
+    model = network.load(net("upscaler"), engine="torch", precision="float32", threads=1, depth=16)
+    pixels = photo(121, 203)
+    free = model(pixels)
+    monkeypatch.setattr(painting, "needed", lambda *_: 10**15)
+    monkeypatch.setattr(tiles, "SIDES", (64,))
+    within = model(pixels)
+    assert (free.pixels.dtype, within.pixels.dtype) == (np.float32, np.uint16)
+    assert gap(within.floats, free.floats) < 1e-4
