@@ -255,6 +255,7 @@ def _large(engine: Engine, item: _Large, look: Look, room: int) -> Iterator[Resu
     photo, began, styles = item.photo, time.perf_counter(), list(look.styles)
     try:
         pixels, note = decoders.decode_lean(item.data, name=photo.name, least=look.size, room=room)
+        room -= pixels.nbytes
         while styles:
             wanted = look.wanted(engine.about, styles[0])
             result, said = paint(engine, pixels, look.size, wanted, room=room)

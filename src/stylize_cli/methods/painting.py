@@ -1,11 +1,13 @@
 """One photo and a generator: the size that it is given, the memory that takes, and the result."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from stylize_cli import decoders, images
 from stylize_cli.encoders import Samples
 from stylize_cli.engines import Engine, Pixels
-from stylize_cli.errors import too_little_memory
+from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.methods import feedforward, tiles, tiling
 from stylize_cli.methods.tiling import Wanted
 
@@ -26,7 +28,8 @@ def fit(pixels: Pixels, long_side: int | None, engine: Engine, room: int) -> Pix
         StylizeError: that takes more than the room in bytes; it says which size does not.
     """
     size = given_size((pixels.shape[0], pixels.shape[1]), long_side)
-    _check_room(engine, size, room)
+    if needed(engine, size) > room:
+        raise _refusal(engine, size, room, lambda smaller: needed(engine, smaller) <= room)
     return feedforward.resized(pixels, size)
 
 
@@ -68,21 +71,22 @@ def paint(
         return result, ""
     plan = tiles.plan(engine, size, room, depth=wanted.depth)
     if plan is None:
-        _check_room(engine, size, min(room, needed(engine, size) - 1))
-    assert plan is not None
+        raise _refusal(
+            engine,
+            size,
+            room,
+            lambda smaller: (
+                tiles.plan(engine, smaller, room, depth=wanted.depth) is not None
+                or (not wanted.wraps and needed(engine, smaller) <= room)
+            ),
+        )
     return tiling.paint(engine, feedforward.resampled(pixels, size), wanted, plan), plan.note
 
 
-def _check_room(engine: Engine, size: tuple[int, int], room: int) -> None:
-    """Raises `StylizeError` where memory will not do, and says which size will."""
-    need = needed(engine, size)
-    if need <= room:
-        return
-
-    def fits(long: int) -> bool:
-        smaller = images.fitted(size, long)
-        return needed(engine, smaller) <= room or tiles.plan(engine, smaller, room) is not None
-
-    long = images.longest(fits, max(size))
+def _refusal(
+    engine: Engine, size: tuple[int, int], room: int, fits: Callable[[tuple[int, int]], bool]
+) -> StylizeError:
+    """What is said where memory will not do: which size will."""
+    long = images.longest(lambda long: fits(images.fitted(size, long)), max(size))
     fix = f"use --size {long}" if long > 0 else "give --memory more, or free some"
-    raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
+    return too_little_memory(f"{size[1]}x{size[0]} px", needed(engine, size), room, fix)

@@ -50,28 +50,28 @@ class Wanted:
     depth: Depth = 8
 
 
-def paint(engine: Engine, photo: Photo, look: Wanted, plan: TilePlan) -> Samples:
+def paint(engine: Engine, photo: Photo, wanted: Wanted, plan: TilePlan) -> Samples:
     """Paints a photo, or enlarges it.
 
     Args:
         engine: runs the model.
         photo: (H, W, 3) or with alpha (H, W, 4), floats in [0, 1] or samples.
-        look: what to make of it.
+        wanted: what to make of it.
         plan: within memory.
 
     Returns:
         (f·H, f·W, C) samples.
     """
-    canvas = _Canvas(engine, photo, look, plan)
+    canvas = _Canvas(engine, photo, wanted, plan)
     outputs = canvas.outputs()
     if feedforward.is_matched(engine.about):
         outputs = canvas.matched(outputs)
     finish = feedforward.finishing(
-        photo, engine.about, strength=look.strength, preserve_color=look.preserve_color
+        photo, engine.about, strength=wanted.strength, preserve_color=wanted.preserve_color
     )
     factor = engine.about.factor
     shape = (factor * photo.shape[0], factor * photo.shape[1], photo.shape[2])
-    samples: Any = np.empty(shape, np.uint8 if look.depth == 8 else np.uint16)
+    samples: Any = np.empty(shape, np.uint8 if wanted.depth == 8 else np.uint16)
     for tile, output in outputs:
         base = canvas.seen(tile)
         grown = np.zeros((factor * base.shape[0], factor * base.shape[1], 3), np.float32)
@@ -80,7 +80,7 @@ def paint(engine: Engine, photo: Photo, look: Wanted, plan: TilePlan) -> Samples
         place = samples[_place(tile, factor)]
         finished = finish(grown, base)[inner]
         shown = finished[: place.shape[0], : place.shape[1]]
-        place[:] = encoders.quantised(shown, look.depth)
+        place[:] = encoders.quantised(shown, wanted.depth)
     made: Samples = samples
     return made
 
@@ -91,7 +91,7 @@ class _Canvas:
 
     engine: Engine
     photo: Photo
-    look: Wanted
+    wanted: Wanted
     plan: TilePlan
 
     @property
@@ -101,7 +101,7 @@ class _Canvas:
 
     @property
     def tiles(self) -> list[Tile]:
-        return tiles.cut(self.engine, self.size, self.plan.side, wraps=self.look.wraps)
+        return tiles.cut(self.engine, self.size, self.plan.side, wraps=self.wanted.wraps)
 
     def seen(self, tile: Tile) -> Pixels:
         """(h, w, C) of the photo, halo included: beyond the borders mirrored, or its other end."""
@@ -123,7 +123,7 @@ class _Canvas:
         rows, columns = (Span(span.first, span.last - span.first) for span in tile)
         size = tuple(feedforward.filled(side, about) for side in self.size)
         return feedforward.with_noise(
-            batch, about.noise_levels, self.look.noise, (rows, columns), size
+            batch, about.noise_levels, self.wanted.noise, (rows, columns), size
         )
 
     def outputs(self) -> Iterator[tuple[Tile, Pixels]]:
@@ -131,7 +131,7 @@ class _Canvas:
         if self.engine.about.is_cut:
             yield from self._in_pieces()
             return
-        mix = [self.look.mix[None]] if self.engine.about.takes_mix else []
+        mix = [self.wanted.mix[None]] if self.engine.about.takes_mix else []
         engine = self._measured() if self.plan.reduced else self.engine
         for tile in self.tiles:
             yield tile, self._shown(tile, engine.run(*self.given(tile), *mix))
@@ -168,7 +168,8 @@ class _Canvas:
             group = list(enumerate(every))[start : start + most]
             for done in sorted(runner.stops):
                 for index, tile in group:
-                    runner.run(index, tile, done)
+                    if index not in runner.kept or runner.kept[index][0] < done:
+                        runner.run(index, tile, done)
             for index, tile in group:
                 (output,) = runner.run(index, tile, len(pieces))
                 del runner.kept[index]
@@ -220,7 +221,7 @@ class _Runner:
 
     def run(self, index: int, tile: Tile, upto: int) -> Sequence[Pixels]:
         """A tile's maps behind so many pieces; where it is further already, those that it has."""
-        engine, mix = self.canvas.engine, self.canvas.look.mix[None]
+        engine, mix = self.canvas.engine, self.canvas.wanted.mix[None]
         done, packed = self.kept.get(index, (0, []))
         maps: Sequence[Pixels] = [self._unpacked(k, one) for k, one in enumerate(packed)]
         for number in range(done, upto):
@@ -228,9 +229,8 @@ class _Runner:
                 maps = self.pieces[number](mix, *self.known[number - 1], *maps)
             else:
                 maps = self.pieces[0](*self.canvas.given(tile))
-        if upto > done and sum(one.size for one in maps) <= tiles.most_kept(engine) * tiles.area(
-            tile
-        ):
+        values = sum(one.size for one in maps)
+        if upto > done and values <= tiles.most_kept(engine) * tiles.area(tile):
             self.kept[index] = upto, [_packed(one, half=tiles.is_half(engine)) for one in maps]
             self.stops.add(upto)
         return maps
