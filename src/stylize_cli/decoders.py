@@ -260,7 +260,7 @@ def _colours(
         if image.mode not in ("L", "RGB", "CMYK", "LAB"):
             image = image.convert("L" if image.mode == "1" else "RGB")
         shown = profiles.to_srgb(_reduced(image, least), icc)
-        return np.asarray(shown).transpose(2, 0, 1)
+        return np.array(shown).transpose(2, 0, 1)  # a copy, which can be written to
     is_grey = image.mode in ("1", "L", "LA", "La")
     if image.mode == "La":  # the one premultiplied mode that does not convert to RGBA directly
         image = image.convert("LA")

@@ -267,8 +267,10 @@ def cost(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
 
 
 def _floats(image: Tensor) -> Tensor:
-    """RGB in [0, 1], float32, of a part of an image."""
-    return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+    """RGB in [0, 1] of a part of an image, in float32 where that is held in less."""
+    if image.dtype == torch.uint8:
+        return image.float() / 255
+    return image.float() if image.dtype == torch.float16 else image
 
 
 def _cropped(maps: Tensor, tile: Tile) -> Tensor:
