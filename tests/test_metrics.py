@@ -141,3 +141,10 @@ def test_figures_are_those_of_the_independent_yardstick(
     for name, value in got.items():
         scale = 5 if name == "notebook" else 1  # a power of four of the features
         assert value == pytest.approx(want[name], rel=scale * tolerance)
+
+
+def test_samples_are_judged_as_what_they_stand_for(narrow):
+    sizes, generator = [(40, 56), (70, 60), (61, 88)], torch.Generator().manual_seed(0)
+    given = [torch.randint(0, 256, (1, 3, *size), generator=generator).byte() for size in sizes]
+    want = metrics.judge(narrow, *(one.float() / 255 for one in given))
+    assert metrics.judge(narrow, *given) == pytest.approx(want, rel=1e-3)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stylize_cli.api.evaluate import evaluate
     from stylize_cli.api.network import Network, load
     from stylize_cli.api.optimization import Iterate
     from stylize_cli.api.optimize import iterate, optimize
@@ -24,6 +25,7 @@ __all__ = [
     "StylizeError",
     "Video",
     "__version__",
+    "evaluate",
     "iterate",
     "load",
     "optimize",
@@ -37,6 +39,7 @@ _HOMES = {
     "Picture": "api.picture",
     "StylizeError": "errors",
     "Video": "api.video",
+    "evaluate": "api.evaluate",
     "iterate": "api.optimize",
     "load": "api.network",
     "optimize": "api.optimize",

@@ -1,6 +1,6 @@
 """Keeping one picture's colours in another (Gatys et al. 2016, arXiv:1606.05897)."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ SPREAD = 1e-3  # variance below which a photo's colours are not spread to those 
 QUANTILES = 1025  # that describe the distribution of a channel
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
+Values = NDArray[np.float64]
 Image = TypeVar("Image", "Tensor", NDArray[np.float32])
 
 
@@ -74,11 +75,34 @@ def match_histogram(image: NDArray[np.float32], target: NDArray[np.float32]) -> 
     matched = np.empty_like(image)
     for channel in range(3):
         own, wanted = (np.quantile(pixels[..., channel], at) for pixels in (image, target))
-        # Values that many pixels share get the mean of their share, not its end.
-        levels, where = np.unique(own, return_inverse=True)
-        means = np.bincount(where, wanted) / np.bincount(where)
-        matched[..., channel] = np.interp(image[..., channel], levels, means)
+        matched[..., channel] = np.interp(image[..., channel], *curve(own, wanted))
     return matched
+
+
+def curve(own: NDArray[Any], wanted: NDArray[Any]) -> tuple[Values, Values]:
+    """What gives values the distribution of others, from the quantiles of both.
+
+    Returns:
+        Values, increasing, and what each becomes; values between them go between.
+    """
+    # Values that many pixels share get the mean of their share, not its end.
+    levels, where = np.unique(own, return_inverse=True)
+    return levels, np.bincount(where, wanted) / np.bincount(where)
+
+
+def counted_quantiles(counts: NDArray[np.int64]) -> Values:
+    """Quantiles of values in [0, 1], of which it is known how often each of K levels comes.
+
+    Args:
+        counts: (K,), from 0 to 1.
+    """
+    rank = np.linspace(0, 1, QUANTILES) * (counts.sum() - 1)
+    below, above = (
+        np.searchsorted(counts.cumsum(), place, side="right") / (len(counts) - 1)
+        for place in (np.floor(rank), np.ceil(rank))
+    )
+    quantiles: Values = below + (rank % 1) * (above - below)
+    return quantiles
 
 
 def match_luminance(image: "Tensor", target: "Tensor") -> "Tensor":

@@ -1,6 +1,7 @@
 """Bytes of an image file -> sRGB pixels, whatever the file's mode, profile, rotation or depth."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,10 @@ MOST = 2**30  # pixels of a file, however much memory there is
 SPARE = 2  # sides that are read for each that is wanted: the rest is left to a better filter
 # Bytes a pixel at the peak: as decoded and converted; more where a channel has 16 bits; as floats.
 DECODED, DEEP, FLOATS = 12, 24, 24
+BYTES = 4  # a pixel, of one that stays as its file has it
 COEFFICIENTS = 6  # bytes a pixel: of a progressive JPEG
 
-_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+_UPRIGHT: dict[int, Callable[[Any], Any]] = {
     2: lambda planes: planes[:, :, ::-1],
     3: lambda planes: planes[:, ::-1, ::-1],
     4: lambda planes: planes[:, ::-1],
@@ -36,6 +38,28 @@ _END = b"\xff\xd9"  # of a JPEG
 def decode(
     data: bytes, *, name: str, least: int | None = None, room: int | None = None
 ) -> tuple[Pixels, str]:
+    """Decode the first frame of an image file to floats; see `decode_lean`.
+
+    Returns:
+        The pixels, (H, W, 3) or with transparency (H, W, 4), float32 in [0, 1], alpha not
+        premultiplied; and what a reader should be told ("first of 12 frames"), or "".
+    """
+    pixels, note = decode_lean(data, name=name, least=least, room=room, extra=FLOATS)
+    if pixels.dtype == np.uint8:
+        planes = np.empty((pixels.shape[2], *pixels.shape[:2]), np.float32)
+        np.divide(pixels.transpose(2, 0, 1), np.float32(255), out=planes)
+        return planes.transpose(1, 2, 0), note
+    return cast(Pixels, pixels), note
+
+
+def decode_lean(
+    data: bytes,
+    *,
+    name: str,
+    least: int | None = None,
+    room: int | None = None,
+    extra: int = BYTES,
+) -> tuple[Pixels | NDArray[np.uint8], str]:
     """Decode the first frame of an image file, upright and in sRGB.
 
     Where a pixel is fully transparent, the colour hidden there is replaced by the mean visible
@@ -47,10 +71,12 @@ def decode(
         least: px that the shorter side is wanted to have. Of a file that has over twice as many,
             fewer may be decoded; never fewer than `least`. None is the whole picture.
         room: bytes of memory that decoding may take; None is what is free.
+        extra: bytes a pixel that whoever asks takes on top.
 
     Returns:
-        The pixels, (H, W, 3) or with transparency (H, W, 4), float32 in [0, 1], alpha not
-        premultiplied; and what a reader should be told ("first of 12 frames"), or "".
+        The pixels, (H, W, 3) or with transparency (H, W, 4), alpha not premultiplied: uint8 of what
+        is opaque and has 8 bits a channel, float32 in [0, 1] of all else; and what a reader should
+        be told ("first of 12 frames"), or "".
 
     Raises:
         StylizeError: the data is empty, not an image, damaged, too large or too small.
@@ -58,7 +84,7 @@ def decode(
     if not data:
         raise StylizeError(f"{name} is empty: copy or download it again")
     try:
-        planes, notes = _planes(data, name, least, room)
+        planes, notes = _planes(data, name, least, room, extra)
     except UnidentifiedImageError:
         raise StylizeError(
             f"{name} is not an image of a known format: convert it to PNG or JPEG first"
@@ -81,21 +107,35 @@ def decode(
     return planes.transpose(1, 2, 0), ", ".join(notes)
 
 
+def size_of(data: bytes) -> tuple[int, int] | None:
+    """(height, width) of an image file, upright, from its header; None where that does not open."""
+    try:
+        image = headers.opened(data)
+    except Exception:  # decoding it says what is wrong
+        return None
+    is_turned = headers.orientation(image) > 4
+    return (image.width, image.height) if is_turned else (image.height, image.width)
+
+
 def pixels_of(image: Image.Image) -> Pixels:
     """The pixels of an image that Pillow holds, as `decode` gives those of a file."""
-    planes = _colours(image, image.info.get("icc_profile"), None)
+    planes: Any = _colours(image, image.info.get("icc_profile"), None)
+    if planes.dtype == np.uint8:
+        planes = np.asarray(planes, np.float32) / np.float32(255)
     turn = headers.orientation(image)
-    return (_UPRIGHT[turn](planes) if turn in _UPRIGHT else planes).transpose(1, 2, 0)
+    upright: Pixels = _UPRIGHT[turn](planes) if turn in _UPRIGHT else planes
+    return upright.transpose(1, 2, 0)
 
 
 def _planes(
-    data: bytes, name: str, least: int | None, room: int | None
-) -> tuple[Pixels, list[str]]:
+    data: bytes, name: str, least: int | None, room: int | None, extra: int
+) -> tuple[Pixels | NDArray[np.uint8], list[str]]:
     """(C, H, W): RGB or RGBA, upright; and notes."""
 
     def check(size: tuple[int, int], decoded: float) -> None:
-        _check_size(name, size, decoded, least, room)
+        _check_size(name, size, decoded, least, room, extra)
 
+    planes: Pixels | NDArray[np.uint8]
     found, notes = deep.tiff(data, lambda size: check(size, DEEP)), []
     if found is None:
         image = headers.opened(data)
@@ -118,7 +158,12 @@ def _planes(
 
 
 def _check_size(
-    name: str, size: tuple[int, int], decoded: float, least: int | None, room: int | None
+    name: str,
+    size: tuple[int, int],
+    decoded: float,
+    least: int | None,
+    room: int | None,
+    extra: int,
 ) -> None:
     """Refuses, before it is decoded, a picture that is too small, or for which memory will not do.
 
@@ -128,6 +173,7 @@ def _check_size(
         decoded: bytes a pixel while it is.
         least: see `decode`; so is room.
         room: see there.
+        extra: see `decode_lean`.
     """
     width, height = size
     if min(size) < MIN_SIDE:
@@ -135,7 +181,7 @@ def _check_size(
             f"{name} is {width}x{height} pixels: give a picture of at least {MIN_SIDE}x{MIN_SIDE}"
         )
     pixels = width * height
-    need = int(pixels * (decoded + FLOATS / _factor(size, least) ** 2))
+    need = int(pixels * (decoded + extra / _factor(size, least) ** 2))
     room = hardware.available_memory() if room is None else room
     if pixels > MOST or need > room:
         raise StylizeError(
@@ -202,8 +248,10 @@ def _deep_colours(planes: Pixels, icc: bytes | None) -> Pixels:
     return planes if len(planes) == 4 else np.concatenate([colours, planes[1:]])
 
 
-def _colours(image: Image.Image, icc: bytes | None, least: int | None) -> Pixels:
-    """A decoded picture's channels, RGB or RGBA."""
+def _colours(
+    image: Image.Image, icc: bytes | None, least: int | None
+) -> Pixels | NDArray[np.uint8]:
+    """A decoded picture's channels, RGB or RGBA; of an opaque one of 8 bits as they are."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         top = 1.0 if image.mode == "F" else 65535.0
         grey = deep.unit(np.asarray(image)[None], top)
@@ -211,7 +259,8 @@ def _colours(image: Image.Image, icc: bytes | None, least: int | None) -> Pixels
     if not image.has_transparency_data:
         if image.mode not in ("L", "RGB", "CMYK", "LAB"):
             image = image.convert("L" if image.mode == "1" else "RGB")
-        return _unit(profiles.to_srgb(_reduced(image, least), icc))
+        shown = profiles.to_srgb(_reduced(image, least), icc)
+        return np.array(shown).transpose(2, 0, 1)  # a copy, which can be written to
     is_grey = image.mode in ("1", "L", "LA", "La")
     if image.mode == "La":  # the one premultiplied mode that does not convert to RGBA directly
         image = image.convert("LA")

@@ -101,20 +101,23 @@ def quantised(
     """Samples of pixels: clamped to [0, 1] and rounded to the nearest level, halves up.
 
     Args:
-        pixels: (H, ...); samples of that depth stay as they are.
+        pixels: (H, ...), or samples of that depth, which stay as they are but on white.
         depth: bits of a sample.
         on_white: whether their last axis is RGBA, which becomes RGB laid on white.
 
     Raises:
         ValueError: a value is not finite.
     """
-    if pixels.dtype.kind == "u":
+    is_samples = pixels.dtype.kind == "u"
+    if is_samples and not on_white:
         return cast(Samples, pixels)
     shape = (*pixels.shape[:-1], 3) if on_white else pixels.shape
     samples = np.empty(shape, np.uint8 if depth == 8 else np.uint16)
     top, half = np.float32(2**depth - 1), np.float32(0.5)
     for row in range(0, len(pixels), _ROWS):
         block = cast(NDArray[np.float32], pixels[row : row + _ROWS])
+        if is_samples:
+            block = block / top
         if not np.isfinite(block).all():
             raise ValueError("pixels to encode must be finite")
         if on_white:

@@ -35,8 +35,9 @@ def judge(
 
     Args:
         describe: VGG-19 with max pooling in float32, for figures that compare with others'.
-        image: (1, 3, H, W) RGB in [0, 1].
-        style: likewise, of any size; or (1, 4, H, W), of which what is transparent does not count.
+        image: (1, 3, H, W) RGB, floats in [0, 1] or uint8.
+        style: likewise, of any size; or floats (1, 4, H, W), of which what is transparent does not
+            count.
         content: likewise.
         room: bytes that VGG's maps may take.
 
@@ -60,18 +61,29 @@ def judge(
     notebook = 0.0
     if style is not None:
         shown = images.same_area(images.size_of(style), height * width, least=LEAST_SIDE)
-        wanted = tiled(images.resize(style, shown), STYLE_LAYERS, _gram)
+        wanted = tiled(_resized(style, shown), STYLE_LAYERS, _gram)
         grams = tiled(image, STYLE_LAYERS, _gram)
         report["style_error"] = sum(relative_error(grams[k], wanted[k]) for k in grams) / len(grams)
         for layer, gram in grams.items():
             loss = losses.style_loss(gram, wanted[layer]).item()
             notebook += NOTEBOOK_STYLE / gram.shape[-1] ** 2 * loss
     if content is not None:
-        distance, own = _content(tiled, image, images.resize(content, size))
+        distance, own = _content(tiled, image, _resized(content, size))
         report["content_error"] = math.sqrt(distance / own) if own else math.inf
         if style is not None:
             report["notebook"] = distance + notebook
     return report
+
+
+def _resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """An image at another (height, width); of uint8 in float16, channel by channel, to be small."""
+    if image.dtype != torch.uint8 or images.size_of(image) == size:
+        return images.resize(image, size)
+    resized = torch.empty((1, 3, *size), dtype=torch.float16, device=image.device)
+    for channel in range(3):
+        plane = image[:, channel : channel + 1].float() / 255
+        resized[:, channel] = images.resize(plane, size)[:, 0]
+    return resized
 
 
 def _gram(_layer: str, features: Tensor) -> Tensor:

@@ -80,6 +80,36 @@ def stretches(side: int, *, most: int, halo: int, unit: int = 1) -> list[Stretch
     ]
 
 
+def windows(
+    side: int, *, most: int, halo: int, unit: int = 1, wraps: bool = False
+) -> list[Stretch]:
+    """Cuts an axis into stretches for each of which as many positions are computed.
+
+    So a network that is compiled for a size is compiled once. At the ends of the axis, the halo
+    that is missing outside is added inside.
+
+    Args:
+        side: positions of the axis, a multiple of the unit.
+        most: positions to be computed at once, unless the halos alone are as many.
+        halo: positions that must be computed on either side of what is wanted.
+        unit: every start and end is a multiple of it.
+        wraps: whether the axis goes on with its other end: then positions to be computed may be
+            below 0, and beyond the side.
+    """
+    halo = math.ceil(halo / unit) * unit
+    if side <= most and not wraps:
+        return [Stretch(0, side, 0, side, is_end=False)]
+    count = math.ceil(side / max((most - 2 * halo) // unit * unit, unit))
+    length = math.ceil(side / count / unit) * unit
+    width = length + 2 * halo if wraps else min(length + 2 * halo, side)
+    found = []
+    for start in range(0, side, length):
+        first = start - halo if wraps else min(max(0, start - halo), side - width)
+        stop = min(start + length, side)
+        found.append(Stretch(start, stop, first, first + width, is_end=False))
+    return found
+
+
 def grid(
     size: tuple[int, int], *, most: int, halo: int, unit: int = 1
 ) -> list[tuple[Stretch, Stretch]]:

@@ -103,7 +103,8 @@ class Tiled:
         """Shows every tile's maps.
 
         Args:
-            images: (1, 3, H, W) RGB in [0, 1] each, of one size, looked at side by side.
+            images: (1, 3, H, W) RGB each, of one size, looked at side by side: in [0, 1], or uint8
+                where the descriptor adds no margin.
             layers: to show.
             note: told each layer's name, a tile's maps (B, C, h, w), and where they lie; the tiles
                 of a layer cover it once.
@@ -117,8 +118,10 @@ class Tiled:
         for stage in stages:
             whole: Tensor | None = None
             for tile in self._grid(stage, kept[-1]):
-                sources = framed if stage is stages[0] else kept[-1:]
-                x = torch.cat([_cropped(source, tile) for source in sources])
+                if stage is stages[0]:
+                    x = torch.cat([_floats(_cropped(source, tile)) for source in framed])
+                else:
+                    x = _cropped(kept[-1], tile)
                 for layer, ratio, maps in self._climb(stage, x):
                     if layer in layers:
                         for shown in self._shown(images[0], layer, maps, tile, ratio):
@@ -261,6 +264,13 @@ def cost(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
         if layer.startswith("pool") and pool == "max":
             kept += values * INDEX
     return kept + GRADIENTS * largest * dtype.itemsize
+
+
+def _floats(image: Tensor) -> Tensor:
+    """RGB in [0, 1] of a part of an image, in float32 where that is held in less."""
+    if image.dtype == torch.uint8:
+        return image.float() / 255
+    return image.float() if image.dtype == torch.float16 else image
 
 
 def _cropped(maps: Tensor, tile: Tile) -> Tensor:

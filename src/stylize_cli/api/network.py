@@ -11,12 +11,13 @@ from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.engines import Engine, EngineName, Precision
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import apply, blend, feedforward, figures, strokes, texture
+from stylize_cli.methods import apply, blend, feedforward, figures, painting, strokes, texture
 from stylize_cli.methods.apply import Look, Photo, Result
 from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.strokes import Stroked
 from stylize_cli.methods.texture import Size
+from stylize_cli.methods.tiling import Wanted
 from stylize_cli.progress import OnStep, Step, ignore, run
 
 RANGES: Ranges = {
@@ -38,6 +39,7 @@ class Network:
         memory: most bytes that the whole program may take; None is what is free.
         model: its file.
         opening: how the file is opened, by argument of `engines.open_model`.
+        depth: bits a channel of results that come tile by tile.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Network:
         memory: int | None,
         model: Path,
         opening: Mapping[str, Any],
+        depth: Depth = 8,
     ) -> None:
         self.name, self.engine, self.memory = name, engine, memory
-        self.model, self.opening = model, opening
+        self.model, self.opening, self.depth = model, opening, depth
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {self.engine.device}, {self.engine.precision})"
@@ -69,6 +72,7 @@ class Network:
         size: int | None = None,
         noise_scale: float = 1.0,
         seed: int = 0,
+        tileable: bool = False,
     ) -> Picture:
         """Paints a photo in a style, or enlarges it.
 
@@ -81,31 +85,39 @@ class Network:
             size: long side of what the network is given, px; None is the photo's own.
             noise_scale: of a texture-style network: the less noise, the more of the photo.
             seed: of that noise.
+            tileable: whether the photo's opposite borders fit each other, and the result's are to;
+                of networks that enlarge.
 
         Returns:
-            The result, with the photo's transparency.
+            The result, with the photo's transparency: floats, or samples where it came tile by
+            tile.
 
         Raises:
             StylizeError: the photo cannot be read, there is no such style, or memory will not do.
         """
         self.check_takes_photos()
+        if tileable:
+            self.check_wraps()
         if style is not None and self.is_unseen(style):
             return self.with_style(style, [photo])(
                 photo, strength=strength, preserve_color=preserve_color, size=size
             )
         asked = {"strength": strength, "size": size, "noise_scale": noise_scale, "seed": seed}
         check_ranges(asked, RANGES)
-        chosen, picture = (
-            feedforward.choose_style(self.engine.about, str(style) if style else None),
-            Picture(photo),
+        chosen = feedforward.choose_style(self.engine.about, str(style) if style else None)
+        wanted = Wanted(
+            feedforward.one_style(self.engine.about, chosen),
+            strength,
+            preserve_color,
+            Noise(seed, noise_scale),
+            tileable,
+            self.depth,
         )
-        pixels = apply.fit(picture.floats, size, self.engine, self.room)
-        mix = feedforward.one_style(self.engine.about, chosen)
-        (output,) = feedforward.forward(self.engine, [pixels], [mix], Noise(seed, noise_scale))
-        result = feedforward.finish(
-            output, pixels, self.engine.about, strength=strength, preserve_color=preserve_color
-        )
-        return of_pixels(result, name=picture.name)
+        return self._painted(Picture(photo), size, wanted)
+
+    def _painted(self, picture: Picture, size: int | None, wanted: Wanted) -> Picture:
+        result, note = painting.paint(self.engine, picture.pixels, size, wanted, room=self.room)
+        return Picture(of_pixels(result, name=picture.name), note=note)
 
     def is_unseen(self, style: Source) -> bool:
         """Whether a style is a picture that would have to be learnt. A name wins over a file."""
@@ -164,7 +176,7 @@ class Network:
         device, threads = self.opening["device"], self.opening["threads"]
         file = yield from unseen.learn(self.model, style, photos, device=device, threads=threads)
         engine = engines.open_model(file, **self.opening)
-        learnt = Network(Picture(style).name, engine, self.memory, file, self.opening)
+        learnt = Network(Picture(style).name, engine, self.memory, file, self.opening, self.depth)
         return learnt.with_strokes(self.engine.scale if isinstance(self.engine, Stroked) else 1)
 
     def with_strokes(self, scale: float) -> "Network":
@@ -181,7 +193,7 @@ class Network:
         if scale != 1:
             upscaler = engines.open_model(models.find(strokes.UPSCALER), **self.opening)
             engine = Stroked(engine, upscaler, scale)
-        return Network(self.name, engine, self.memory, self.model, self.opening)
+        return Network(self.name, engine, self.memory, self.model, self.opening, self.depth)
 
     def apply(self, photos: Iterable[Photo], look: Look) -> Generator[Result, None, None]:
         """Paints many photos, while the next are decoded and the last are encoded.
@@ -252,12 +264,16 @@ class Network:
             StylizeError: see `blend`.
         """
         check_ranges({"strength": strength, "size": size, "cell": cell}, RANGES)
-        room, picture = self.room, Picture(photo)
-        if mixture.kind != "picture":
-            cell = cell or figures.CELL
-            size = size or cell
-        pixels = apply.fit(picture.floats, size, self.engine, room)
-        painted = blend.blend(
+        picture = Picture(photo)
+        if mixture.kind == "picture":
+            (mix,) = blend.mixes(self.engine.about, mixture.styles, mixture.weights)
+            wanted = Wanted(mix, strength, preserve_color, depth=self.depth)
+            painted = self._painted(picture, size, wanted)
+            on_step(Step("Blending", 1, 1))
+            return painted
+        room, cell = self.room, cell or figures.CELL
+        pixels = painting.fit(picture.floats, size or cell, self.engine, room)
+        cells = blend.blend(
             self.engine,
             pixels,
             mixture.styles,
@@ -266,9 +282,7 @@ class Network:
             preserve_color=preserve_color,
             room=room,
         )
-        results = _told(painted, len(mixture.weights), on_step)
-        if cell is None:
-            return of_pixels(next(results), name=picture.name)
+        results = _told(cells, len(mixture.weights), on_step)
         height, width = images.fitted((pixels.shape[0], pixels.shape[1]), cell)
         return of_pixels(figures.draw(results, mixture, (height, width), room), name=picture.name)
 
@@ -332,6 +346,11 @@ class Network:
                 f"{self.name} makes textures of noise: use stylize texture {self.name}"
             )
 
+    def check_wraps(self) -> None:
+        """Raises `StylizeError` where no pattern that it is given stays one."""
+        if self.engine.about.factor == 1:
+            raise StylizeError(f"{self.name} does not enlarge: tileable is for super-resolution")
+
     def check_takes_mixtures(self) -> None:
         """Raises `StylizeError` where it has no styles that could be mixed."""
         if not self.engine.about.takes_mix:
@@ -372,7 +391,7 @@ def load(
         "precision": precision,
         "threads": threads,
     }
-    return Network(name, engines.open_model(file, **opening), memory, file, opening)
+    return Network(name, engines.open_model(file, **opening), memory, file, opening, depth)
 
 
 def _told(

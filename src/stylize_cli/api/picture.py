@@ -73,12 +73,12 @@ class Picture:
             self.pixels = decoders.pixels_of(source)
         elif isinstance(source, bytes):
             called = name or "the picture"
-            self.pixels, found = decoders.decode(source, name=called, least=least, room=room)
+            self.pixels, found = decoders.decode_lean(source, name=called, least=least, room=room)
             self.exif = headers.metadata(source)
         else:
             path = Path(fspath(source))
             data = images.contents(path)
-            self.pixels, found = decoders.decode(data, name=str(path), least=least, room=room)
+            self.pixels, found = decoders.decode_lean(data, name=str(path), least=least, room=room)
             self.exif = headers.metadata(data)
             own = path.stem
         self.name, self.note = name or own, note or found

@@ -69,6 +69,13 @@ def apply(
         ),
     ] = 1.0,
     seed: options.SeedOption = 0,
+    tileable: Annotated[
+        bool,
+        typer.Option(
+            "--tileable",
+            help="Super-resolution of a pattern whose borders fit each other: they still do.",
+        ),
+    ] = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Make only the results that are not there yet.")
     ] = False,
@@ -92,10 +99,7 @@ def apply(
 ) -> None:
     """Run a trained model over pictures: its style, or super-resolution."""
     inputs.check_one_stdin(sources)
-    if style and all_styles:
-        raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
-    if skip_existing and overwrite:
-        raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
+    _check_together(styles=bool(style and all_styles), files=bool(skip_existing and overwrite))
     console = Console(quiet, json, _screen(output, quiet=quiet) if show else None)
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
@@ -115,6 +119,8 @@ def apply(
         depth=bits,
     )
     net.check_takes_photos()
+    if tileable:
+        net.check_wraps()
     unseen = [one for one in style or () if net.is_unseen(one)]
     if unseen and len(style or ()) > 1:
         raise StylizeError("a picture is learnt by itself: give --style once")
@@ -147,12 +153,26 @@ def apply(
         )
         for item in left
     ]
-    look = Look(styles, strength, preserve_color, size, Noise(seed, noise_scale))
+    noise = Noise(seed, noise_scale)
+    look = Look(styles, strength, preserve_color, size, noise, tileable, bits)
     results = net.apply([outlet.photo() for outlet in outlets], look)
     is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
     failed = _report(results, outlets, net, console, is_batch=is_batch)
     if failed or lost:
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _check_together(*, styles: bool, files: bool) -> None:
+    """Refuses options that contradict each other.
+
+    Args:
+        styles: whether some of the styles are named, and all are asked for.
+        files: whether what is there is to stay, and to be replaced.
+    """
+    if styles:
+        raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
+    if files:
+        raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
 
 
 def _screen(output: str | None, *, quiet: bool) -> "showing.Screen":

@@ -131,7 +131,9 @@ def blend(
             cell=cell,
             on_step=on_step,
         )
-    outlet.save(label, result.floats)
+    if result.note:
+        console.say(result.note)
+    outlet.save(label, result.pixels)
     shape, seconds = (result.height, result.width), time.perf_counter() - began
     record = reports.of_engine(outlet.path(label), shape, seconds, net.engine, None)
     console.result(record | _shares(mixture))

@@ -10,7 +10,7 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from stylize_cli.api.evaluate import Evaluation
 
 
 def evaluate(
@@ -26,56 +26,56 @@ def evaluate(
         str | None, typer.Option("--style", metavar="IMAGE", help="The style they should have.")
     ] = None,
     weights: options.WeightsOption = None,
+    memory: options.MemoryOption = None,
     device: options.DeviceOption = "auto",
     threads: options.ThreadsOption = None,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
 ) -> None:
     """Measure style and content error under the original VGG-19; 0 is a perfect match."""
-    if content is None and style is None:
-        raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
     console = Console(quiet=quiet, json=json)
     batch = inputs.expand(results, console)
-    sources = [source for source in (*batch, content, style) if source is not None]
-    inputs.check_one_stdin(sources)
-    # In float32 always: the figures are to compare with others'.
-    from stylize_cli import descriptors, devices, metrics, transparency
+    inputs.check_one_stdin([source for source in (*batch, content, style) if source is not None])
+    budget = options.parse_bytes(memory)
 
-    machine = devices.machine(device, "float32")
+    from stylize_cli.api import evaluate as api
 
-    def read(source: str) -> "Tensor":
-        return inputs.read_picture(source, console).rgb.to(machine.device)
-
-    painting = None
-    if style is not None:
-        painting = transparency.style_of(inputs.read_picture(style, console)).to(machine.device)
-    photo = None if content is None else read(content)
-    describe = descriptors.load("vgg19", file=weights).to(machine.device)
-
-    def measure(name: str, source: str) -> bool:
-        """Whether that was possible."""
-        try:
-            picture = read(source)
-            with devices.threads(threads):
-                report = metrics.judge(describe, picture, painting, photo)
-        except StylizeError as error:
-            if len(batch) == 1:
-                raise
-            console.failure(name, str(error), name)
-            return False
-        if json:
-            height, width = picture.shape[2:]
-            console.result({"output": name, "width": width, "height": height, **report})
-        else:
-            figures = "  ".join(f"{figure} {value:.4g}" for figure, value in report.items())
-            write_line(f"{name}  {figures}")
-        return True
-
+    found = api.evaluations(
+        [inputs.opened(source) for source in batch],
+        style=style and inputs.opened(style),
+        content=content and inputs.opened(content),
+        weights=weights,
+        device=device,
+        threads=threads,
+        memory=budget,
+    )
     failed = False
     with console.progress("Measuring") as on_step:
         for done, source in enumerate(batch):
             name = "stdin" if source == inputs.STDIO else source
             on_step(Step(f"Measuring {name}", done, len(batch)))
-            failed |= not measure(name, source)
+            failed |= not _told(name, source, next(found), console, is_only=len(batch) == 1)
     if failed:
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _told(name: str, source: str, found: "Evaluation", console: Console, *, is_only: bool) -> bool:
+    """Tells of a picture's figures; whether there are any.
+
+    Raises:
+        StylizeError: there are none of the only one.
+    """
+    if found.figures is None:
+        if is_only:
+            raise StylizeError(found.error)
+        console.failure(name, found.error, name)
+        return False
+    if found.note:
+        console.say(f"{inputs.stem(source)}: {found.note}")
+    if console.json:
+        size = {"width": found.width, "height": found.height}
+        console.result({"output": name, **size, **found.figures})
+    else:
+        figures = "  ".join(f"{figure} {value:.4g}" for figure, value in found.figures.items())
+        write_line(f"{name}  {figures}")
+    return True

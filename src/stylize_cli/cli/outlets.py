@@ -11,7 +11,7 @@ from stylize_cli.cli.inputs import STDIO
 from stylize_cli.cli.outputs import Output
 
 if TYPE_CHECKING:
-    from stylize_cli.encoders import Depth
+    from stylize_cli.encoders import Depth, Samples
     from stylize_cli.engines import Pixels
     from stylize_cli.methods.apply import Photo
 
@@ -72,15 +72,15 @@ class Outlet:
         outputs = self.item.outputs
         return outputs.get(style or "", next(iter(outputs.values())))
 
-    def save(self, style: str | None, pixels: "Pixels") -> None:
+    def save(self, style: str | None, pixels: "Pixels | Samples") -> None:
         """Writes a result, whole or not at all."""
         self._write(self.path(style), pixels)
         if self.has_sheet and style is not None:
             from stylize_cli import sheets
-            from stylize_cli.methods.feedforward import resized
+            from stylize_cli.methods.feedforward import reduced
 
             size = sheets.fitted((pixels.shape[0], pixels.shape[1]), CELL)
-            self.small[style] = resized(pixels[..., :3], size)
+            self.small[style] = reduced(pixels, size)
 
     def save_sheet(self) -> tuple[int, int]:
         """Writes the sheet of the results that were saved; gives its (height, width)."""
@@ -92,7 +92,7 @@ class Outlet:
         self._write(self.path(SHEET), drawn)
         return drawn.shape[0], drawn.shape[1]
 
-    def _write(self, path: Path, pixels: "Pixels") -> None:
+    def _write(self, path: Path, pixels: "Pixels | Samples") -> None:
         if path in self.made:
             return
         out = Output(None if path == STDOUT else path, self.quality, self.depth, self.exif)

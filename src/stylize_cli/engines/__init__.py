@@ -5,7 +5,7 @@ Nothing here imports torch but `pytorch` and `conversion`, and these are importe
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,13 +14,14 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from stylize_cli import hardware
+from stylize_cli import hardware, noise_tiles
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 
 Pixels = NDArray[np.float32]
 EngineName = Literal["auto", "openvino", "torch"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Piece = Callable[..., tuple[Pixels, ...]]  # of a network; see `Engine.pieces`
 
 LOADING = 60_000_000  # bytes: weights, and kernels that are generated for a shape
 
@@ -67,6 +68,22 @@ class About:
         """Whether it works on a photo; a texture is made of noise alone."""
         return not self.noise_levels or bool(self.arguments.get("image"))
 
+    @property
+    def halo(self) -> int:
+        """Px of its input around its own place that a pixel looks at, statistics apart."""
+        levels = self.noise_levels
+        return noise_tiles.halo(levels) if levels else KINDS[self.generator].halo
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it normalises by the picture at hand, and comes in pieces."""
+        return KINDS[self.generator].is_cut
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it normalises by the picture at hand, and does not come in pieces."""
+        return bool(self.noise_levels and self.takes_photo and self.arguments["norm"] == "instance")
+
 
 class Engine(Protocol):
     """A trained generator, ready to run. Several threads may run it at once."""
@@ -104,6 +121,18 @@ class Engine(Protocol):
 
     def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
         """Bytes that a batch of inputs of (height, width) takes, beside the program itself."""
+
+    def pieces(self) -> Sequence[Piece]:
+        """The network, cut before every layer that normalises by the picture at hand.
+
+        The first takes the image (1, 3, H, W) and returns maps, the last of which are to be
+        normalised. The others take the mixture of styles (1, N), means and variances (1, C) of
+        these, and the maps; the last returns the image. What one returns may be overwritten when it
+        is called again.
+        """
+
+    def measured(self, *arrays: Pixels) -> "Engine":
+        """The same with every statistic that is the picture's own fixed: those of this input."""
 
 
 def open_model(

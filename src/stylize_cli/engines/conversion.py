@@ -1,5 +1,6 @@
 """A model file -> the PyTorch module that OpenVINO is given, and examples of its inputs."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -97,6 +98,20 @@ def examples(about: About) -> tuple[Tensor, ...]:
         noise = draw_noise((side, side), about.noise_levels, 1, generator)
         return tuple(with_image(noise, image) if about.takes_photo else noise)
     return (image, torch.eye(len(about.styles))[:1]) if about.takes_mix else (image,)
+
+
+def pieces(network: nn.Module, about: About) -> list[tuple[nn.Module, tuple[Tensor, ...]]]:
+    """The pieces of a network, rewritten or not, and examples of what each is given."""
+    image, mix = examples(about)
+    cut: Callable[[], list[nn.Module]] = network.pieces  # type: ignore[assignment]
+    given: tuple[Tensor, ...] = (image,)
+    found = []
+    for piece in cut():
+        found.append((piece, given))
+        *kept, maps = piece(*given)
+        variance, mean = torch.var_mean(maps, dim=(2, 3))
+        given = (mix, mean, variance, *kept, maps)
+    return found
 
 
 def about(checkpoint: Checkpoint, network: nn.Module) -> About:

@@ -16,12 +16,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize_cli import __version__, engines, hardware, images
-from stylize_cli.engines import About, Pixels, Precision, cache, graphs, quantising
+from stylize_cli.engines import (
+    About,
+    Engine,
+    Piece,
+    Pixels,
+    Precision,
+    cache,
+    graphs,
+    quantising,
+)
 from stylize_cli.engines.graphs import Graph
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from torch import Tensor, nn
 
     from stylize_cli.checkpoints import Checkpoint
 
@@ -54,6 +65,7 @@ class OpenvinoEngine:
         runtime: the package `openvino`.
         precision: of its activations; "int8" where the inner ones have eight bits.
         threads: of the CPU.
+        path: of the model's file.
         note: what the user should be told, or "".
     """
 
@@ -62,6 +74,7 @@ class OpenvinoEngine:
     runtime: "ModuleType"
     precision: str
     threads: int
+    path: Path
     note: str = ""
     name: str = "openvino"
     device: str = "cpu"
@@ -114,6 +127,28 @@ class OpenvinoEngine:
         """The precision of what does not have eight bits."""
         return _usual() if self.precision == "int8" else self.precision
 
+    def pieces(self) -> list[Piece]:
+        """The network, cut before every layer that normalises by the picture at hand."""
+        from stylize_cli.engines import cuts  # noqa: PLC0415 - it imports this module
+
+        try:
+            found = cuts.load(self.runtime, self.key, self.path)
+        except Unusable as error:
+            raise StylizeError(f"{error}: use --engine torch") from error
+        models = (_read(self.runtime, self._core, *graph) for graph in found)
+        compiled: list[cuts.Cut] = []
+        return [cuts.Cut(self._core, model, self._options(1), compiled) for model in models]
+
+    def measured(self, *arrays: Pixels) -> Engine:
+        """The same by PyTorch with every statistic fixed: those of this input."""
+        from stylize_cli.engines import pytorch  # noqa: PLC0415 - imports torch
+
+        precision: Precision = "bfloat16" if self._rest == "bfloat16" else "float32"
+        engine = pytorch.open_model(
+            self.path, device="cpu", precision=precision, threads=self.threads
+        )
+        return engine.measured(*arrays)
+
     def _streams(self, batch: int) -> int:
         return min(batch, self.threads)
 
@@ -136,11 +171,7 @@ class OpenvinoEngine:
         return self._held[key]
 
     def _compiled(self, shapes: Shapes, streams: int) -> list[Any]:
-        options = {
-            "INFERENCE_PRECISION_HINT": HINTS[self._rest],
-            "INFERENCE_NUM_THREADS": self.threads,
-            "NUM_STREAMS": streams,
-        }
+        options = self._options(streams)
         # Code for one processor is not code for another.
         made_for = (
             f"{shapes} {self.precision} {options} {hardware.cpu_name()} {hardware.cpu_features()}"
@@ -149,13 +180,20 @@ class OpenvinoEngine:
         name = f"{self.key[:KEY]}-{digest[:KEY]}.compiled"
         compiled = self._cached(name, options)
         if compiled is None:
-            model = _read(self.runtime, self._core, self.graph)
+            model = _read(self.runtime, self._core, self.graph.xml, self.graph.weights)
             if self.precision == "int8":
                 model = quantising.quantised(model, self.graph.ranges or ())
             model.reshape(dict(zip(model.inputs, map(list, shapes), strict=True)))
             compiled = self._core.compile_model(model, "CPU", options)
             cache.write(name, compiled.export_model().getvalue())
         return [compiled.create_infer_request() for _ in range(streams)]
+
+    def _options(self, streams: int) -> dict[str, Any]:
+        return {
+            "INFERENCE_PRECISION_HINT": HINTS[self._rest],
+            "INFERENCE_NUM_THREADS": self.threads,
+            "NUM_STREAMS": streams,
+        }
 
     def _cached(self, name: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
         body = cache.read(name)
@@ -195,7 +233,7 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
             graph = _with_ranges(runtime, graph, count)
             cache.write(name, graphs.pack(graph))
         chosen = "int8" if graph.ranges else chosen
-    return OpenvinoEngine(graph, key, runtime, chosen, count, note)
+    return OpenvinoEngine(graph, key, runtime, chosen, count, path, note)
 
 
 def _runtime() -> "ModuleType":
@@ -246,21 +284,32 @@ def ranges_of(path: Path, threads: int) -> tuple[quantising.Range, ...]:
 
 def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
     core = runtime.Core()
-    read = partial(_read, runtime, core, graph)
+    read = partial(_read, runtime, core, graph.xml, graph.weights)
     return replace(graph, ranges=quantising.find_ranges(core, read, graph.about, threads))
 
 
 def _convert(runtime: "ModuleType", path: Path) -> Graph:
     """Converts a model file by way of its PyTorch module."""
-    import torch  # noqa: PLC0415 - seconds, and here alone
-
-    from stylize_cli import checkpoints  # noqa: PLC0415
+    from stylize_cli import checkpoints  # noqa: PLC0415 - seconds, and here alone
     from stylize_cli.engines import conversion  # noqa: PLC0415
 
     checkpoint: Checkpoint = checkpoints.load(path)
     network = checkpoint.build()
     about = conversion.about(checkpoint, network)
     conversion.rewrite(network)
+    return Graph(about, *converted(runtime, network, conversion.examples(about)))
+
+
+def converted(
+    runtime: "ModuleType", network: "nn.Module", examples: tuple["Tensor", ...]
+) -> tuple[bytes, bytes]:
+    """A PyTorch module as OpenVINO's layers and weights.
+
+    Raises:
+        Unusable: OpenVINO does not convert it.
+    """
+    import torch  # noqa: PLC0415 - as above
+
     try:
         converter = _without(CONVERTER, TELEMETRY)
         with (
@@ -270,15 +319,14 @@ def _convert(runtime: "ModuleType", path: Path) -> Graph:
             tempfile.TemporaryDirectory() as folder,
         ):
             warnings.simplefilter("ignore")  # torch's tracer is deprecated, and is what is used
-            model = converter.convert_model(network, example_input=conversion.examples(about))
+            model = converter.convert_model(network, example_input=examples)
             file = Path(folder) / "model.xml"
             runtime.save_model(model, file, compress_to_fp16=False)
-            return Graph(about, file.read_bytes(), file.with_suffix(".bin").read_bytes())
+            return file.read_bytes(), file.with_suffix(".bin").read_bytes()
     except Exception as error:  # whatever a converter of another version runs into
         reason = str(error).strip().partition("\n")[0]
         raise Unusable(f"OpenVINO does not convert the model ({reason})") from error
 
 
-def _read(runtime: "ModuleType", core: Any, graph: Graph) -> Any:  # noqa: ANN401 - untyped
-    weights = np.frombuffer(graph.weights, np.uint8)
-    return core.read_model(graph.xml, runtime.Tensor(weights))
+def _read(runtime: "ModuleType", core: Any, xml: bytes, weights: bytes) -> Any:  # noqa: ANN401
+    return core.read_model(xml, runtime.Tensor(np.frombuffer(weights, np.uint8)))

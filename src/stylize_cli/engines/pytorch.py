@@ -1,6 +1,9 @@
 """PyTorch as the engine: CUDA, MPS, and CPUs that OpenVINO does not serve."""
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,7 +11,8 @@ from torch import Tensor, nn
 
 from stylize_cli import checkpoints, devices, engines
 from stylize_cli.devices import Machine
-from stylize_cli.engines import About, Pixels, Precision, conversion
+from stylize_cli.engines import About, Piece, Pixels, Precision, conversion
+from stylize_cli.generators.pyramid import AtHandNorm
 
 COPIES = 1.8  # times OpenVINO's memory: padded maps, and maps in another layout
 
@@ -51,6 +55,29 @@ class TorchEngine:
         if tensor.ndim != 4:
             return tensor
         return tensor.to(self.machine.dtype).contiguous(memory_format=torch.channels_last)
+
+    def pieces(self) -> list[Piece]:
+        """The network, cut before every layer that normalises by the picture at hand."""
+        cut: Callable[[], list[nn.Module]] = self.network.pieces  # type: ignore[assignment]
+        return [partial(self._piece, piece) for piece in cut()]
+
+    @torch.inference_mode()
+    def _piece(self, piece: nn.Module, *arrays: Pixels) -> tuple[Pixels, ...]:
+        with devices.threads(self.threads):
+            maps = piece(*(self._input(array) for array in arrays))
+            return tuple(one.float().cpu().contiguous().numpy() for one in maps)
+
+    def measured(self, *arrays: Pixels) -> "TorchEngine":
+        """The same with every statistic that is the picture's own fixed: those of this input."""
+        network = copy.deepcopy(self.network)
+        norms = [module for module in network.modules() if isinstance(module, AtHandNorm)]
+        for norm in norms:
+            norm.measures = True
+        engine = replace(self, network=network)
+        engine.run(*arrays)
+        for norm in norms:
+            norm.measures = False
+        return engine
 
     def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:
         """Bytes that a batch takes."""

@@ -20,6 +20,9 @@ class Kind:
         takes_mix: whether its second input is a mixture of styles.
         takes_noise: whether it takes noise at several scales, each half as coarse as the last.
         shortest: side of a photo that it can be trained on, px.
+        halo: px around its own place that a pixel of the output looks at, statistics apart; of one
+            that takes noise, `noise_tiles.halo` says it.
+        is_cut: whether it normalises by the picture at hand, and says where (`pieces`).
     """
 
     home: str
@@ -27,6 +30,8 @@ class Kind:
     takes_mix: bool = False
     takes_noise: bool = False
     shortest: int = 1
+    halo: int = 0
+    is_cut: bool = False
 
     def build(self, **arguments: Any) -> "nn.Module":  # noqa: ANN401 - each has its own
         """The network, untrained; its class says what the arguments are."""
@@ -53,13 +58,15 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "conditional": Kind("conditional.ConditionalTransform", alive=5.0, takes_mix=True),
+    "conditional": Kind(
+        "conditional.ConditionalTransform", alive=5.0, takes_mix=True, halo=60, is_cut=True
+    ),
     # It mirrors 40 px around its input.
-    "johnson": Kind("johnson.JohnsonTransform", alive=2.5, shortest=41),
-    "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5),
+    "johnson": Kind("johnson.JohnsonTransform", alive=2.5, shortest=41, halo=64),
+    "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5, halo=16),
     # Alive is its trunk, at full resolution.
     "pyramid": Kind("pyramid.Pyramid", alive=7.0, takes_noise=True),
-    "upscaler": Kind("superres.Upscaler", alive=1.5),
+    "upscaler": Kind("superres.Upscaler", alive=1.5, halo=13),
 }
 
 BUILDERS: Mapping[str, Callable[..., "nn.Module"]] = {

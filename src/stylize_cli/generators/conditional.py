@@ -1,8 +1,15 @@
 """N styles in one network (Dumoulin, Shlens, Kudlur 2017, table 1); with N = 1, one style's."""
 
+from typing import cast
+
 from torch import Tensor, nn
 
-from stylize_cli.generators.layers import ConditionalInstanceNorm, Conv, DoublingConv
+from stylize_cli.generators.layers import (
+    ConditionalInstanceNorm,
+    Conv,
+    DoublingConv,
+    normalised_by,
+)
 
 BLOCKS = 5
 INITIAL_DEVIATION = 0.01  # of the convolutions' weights
@@ -83,3 +90,69 @@ class ConditionalTransform(nn.Module):
             x = layer(x, mix)
         head: Tensor = self.head(x, mix, relu=False)
         return head.float().sigmoid()
+
+    def pieces(self) -> list["Piece"]:
+        """The network cut before every normalisation, for a picture that comes in tiles."""
+        cut, before = [], None
+        for layer in cast(list[Normalised], self.down):
+            cut.append(Piece(before, layer))
+            before = layer
+        adds = False
+        for block in cast(list[Residual], self.blocks):
+            cut.append(Piece(before, block.first, adds=adds, relu=not adds, keeps=True))
+            cut.append(Piece(block.first, block.second))
+            before, adds = block.second, True
+        for layer in cast(list[Normalised], [*self.up, self.head]):
+            cut.append(Piece(before, layer, adds=adds, relu=not adds))
+            before, adds = layer, False
+        return [*cut, Piece(self.head, None, relu=False)]
+
+
+class Piece(nn.Module):
+    """What lies between two normalisations: it does the one, and makes what the next is given.
+
+    Args:
+        before: whose normalisation it does; None at the start.
+        after: whose convolution follows; None at the end.
+        relu: whether a ReLU lies between.
+        adds: whether the result is added to the maps that an earlier piece kept.
+        keeps: whether it is kept for a later piece.
+    """
+
+    def __init__(
+        self,
+        before: Normalised | None,
+        after: Normalised | None,
+        *,
+        relu: bool = True,
+        adds: bool = False,
+        keeps: bool = False,
+    ) -> None:
+        super().__init__()
+        self.before = None if before is None else before.norm
+        self.after = None if after is None else after.conv
+        self.relu, self.adds, self.keeps = relu, adds, keeps
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Computes a tile.
+
+        Args:
+            given: at the start the image (1, 3, H, W). Else the mixture (1, N), means and variances
+                (1, C) of the maps that are to be normalised, and maps: those kept, and these.
+
+        Returns:
+            Maps, likewise; at the end the stylised image, (1, 3, H, W) in [0, 1].
+        """
+        if self.before is None:
+            kept, x = [], given[0]
+        else:
+            mix, mean, variance, *kept, x = given
+            gamma, beta = mix @ self.before.gamma, mix @ self.before.beta
+            x = normalised_by(x, mean, variance, gamma, beta)
+            x = x.relu() if self.relu else x
+        if self.adds:
+            x = kept.pop() + x
+        if self.after is None:
+            return (x.float().sigmoid(),)
+        out: Tensor = self.after(x)
+        return (x, out) if self.keeps else (*kept, out)

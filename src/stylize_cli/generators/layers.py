@@ -167,6 +167,21 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tens
     return out.relu_() if relu else out
 
 
+def normalised_by(x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    """γ (x - μ)/σ + β by a mean and a variance that are given.
+
+    Args:
+        x: (B, C, H, W).
+        mean: (B, C); so are the variance, gamma and beta.
+        variance: see there.
+        gamma: see there.
+        beta: see there.
+    """
+    scale = gamma * (variance + EPSILON).rsqrt()
+    shift = beta - mean * scale
+    return (x * scale[:, :, None, None] + shift[:, :, None, None]).to(x.dtype)
+
+
 def wrapped(x: Tensor, margin: int) -> Tensor:
     """Circular padding that keeps channels-last, there and back, which torch's own does not.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylize_cli import images, noise_tiles
-from stylize_cli.generators.layers import Conv, doubled, instance_norm
+from stylize_cli.generators.layers import Conv, doubled, instance_norm, normalised_by
 
 Norm = Literal["batch", "instance"]
 NormLayer = Callable[[int], nn.Module]
@@ -50,7 +50,13 @@ class AtHandNorm(nn.Module):
 
     Args:
         maps: C.
+
+    Attributes:
+        measures: whether the next image's statistics are kept, for all that follow.
     """
+
+    measures = False
+    kept: tuple[Tensor, Tensor] | None = None
 
     def __init__(self, maps: int) -> None:
         super().__init__()
@@ -59,6 +65,11 @@ class AtHandNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
+        if self.measures:
+            variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
+            self.kept = mean, variance
+        if self.kept is not None:
+            return normalised_by(x, *self.kept, self.weight[None], self.bias[None])
         return instance_norm(x, self.weight[None], self.bias[None], relu=False)
 
 

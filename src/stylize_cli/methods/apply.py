@@ -4,25 +4,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
-from stylize_cli import decoders, hardware, images
-from stylize_cli.engines import Engine, Pixels
-from stylize_cli.errors import StylizeError, is_exhausted, too_little_memory
+from stylize_cli import decoders
+from stylize_cli.encoders import Depth, Samples
+from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.errors import StylizeError, is_exhausted
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise
+from stylize_cli.methods.painting import THREADS, fit, given_size, needed, paint
+from stylize_cli.methods.tiling import Wanted
 
-MOST_THREADS = 8  # pictures that wait take memory
-THREADS = min(max(2, hardware.cores()), MOST_THREADS)  # that decode, and as many that encode
 AHEAD = 2 * THREADS  # pictures decoded early, and as many results that wait to be written
 BATCH = 4  # pictures that run together
 BATCH_PIXELS = 4_000_000  # of them together: larger ones gain nothing
-# In memory beside the network's own: waiting, in hand, and as they are encoded.
-PICTURES = 10 + 4 * THREADS
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -38,6 +35,8 @@ class Look:
         preserve_color: keep the photo's colours.
         size: long side of what the network is given, px; None is the photo's own.
         noise: of a texture-style net.
+        tileable: whether the photo's borders fit each other, and the result's are to.
+        depth: bits a channel of results that come tile by tile.
     """
 
     styles: Sequence[str | None]
@@ -45,6 +44,19 @@ class Look:
     preserve_color: bool = False
     size: int | None = None
     noise: Noise = feedforward.USUAL
+    tileable: bool = False
+    depth: Depth = 8
+
+    def wanted(self, about: About, style: str | None) -> Wanted:
+        """What is wanted of one style."""
+        return Wanted(
+            feedforward.one_style(about, style),
+            self.strength,
+            self.preserve_color,
+            self.noise,
+            self.tileable,
+            self.depth,
+        )
 
 
 @dataclass(frozen=True)
@@ -54,13 +66,13 @@ class Photo:
     Attributes:
         name: what to call it in errors.
         read: the bytes of its file.
-        save: told the style and the result, (H, W, 3) or with alpha (H, W, 4), in [0, 1]; called in
-            threads.
+        save: told the style and the result, (H, W, 3) or with alpha (H, W, 4), in [0, 1] or
+            samples; called in threads.
     """
 
     name: str
     read: Callable[[], bytes]
-    save: Callable[[str | None, Pixels], None]
+    save: Callable[[str | None, Pixels | Samples], None]
 
 
 @dataclass(frozen=True)
@@ -94,6 +106,19 @@ class _Decoded:
     @property
     def size(self) -> tuple[int, int]:
         return self.pixels.shape[0], self.pixels.shape[1]
+
+
+@dataclass(frozen=True)
+class _Large:
+    """A photo that comes tile by tile, and is not decoded before its turn.
+
+    Attributes:
+        photo: what it is.
+        data: its file.
+    """
+
+    photo: Photo
+    data: bytes
 
 
 def apply(
@@ -132,13 +157,6 @@ def apply(
         encoding.shutdown()
 
 
-def needed(engine: Engine, size: tuple[int, int], batch: int = 1) -> int:
-    """Bytes that pictures of (height, width) take, a batch of them at a time, from file to file."""
-    outputs = size[0] * size[1] * engine.about.factor**2
-    waiting = PICTURES * 4 * np.dtype(np.float32).itemsize * outputs
-    return engine.bytes_needed(size, batch) + waiting
-
-
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
     """Results of `work` in order, a few of them computed ahead."""
     waiting: deque[Future[U]] = deque()
@@ -150,44 +168,25 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T])
         yield waiting.popleft().result()
 
 
-def _decode(photo: Photo, *, look: Look, engine: Engine, room: int) -> _Decoded | Result:
+def _decode(photo: Photo, *, look: Look, engine: Engine, room: int) -> _Decoded | _Large | Result:
     """The photo at the size that the network is given, or why there is none."""
     began = time.perf_counter()
     try:
-        pixels, note = decoders.decode(photo.read(), name=photo.name, least=look.size, room=room)
+        data = photo.read()
+        own = decoders.size_of(data)
+        if own and (look.tileable or needed(engine, given_size(own, look.size)) > room):
+            return _Large(photo, data)
+        pixels, note = decoders.decode(data, name=photo.name, least=look.size, room=room)
         pixels = fit(pixels, look.size, engine, room)
     except StylizeError as error:
         return Result(photo, error=str(error))
     return _Decoded(photo, pixels, time.perf_counter() - began, note)
 
 
-def fit(pixels: Pixels, long_side: int | None, engine: Engine, room: int) -> Pixels:
-    """A photo at the size that the network is given, None for its own.
-
-    Raises:
-        StylizeError: that takes more than the room in bytes; it says which size does not.
-    """
-    own = pixels.shape[0], pixels.shape[1]
-    size = own if long_side is None else images.fitted(own, long_side)
-    size = max(size[0], decoders.MIN_SIDE), max(size[1], decoders.MIN_SIDE)
-    _check_room(engine, size, room)
-    return feedforward.resized(pixels, size)
-
-
-def _check_room(engine: Engine, size: tuple[int, int], room: int) -> None:
-    """Raises `StylizeError` where memory will not do, and says which size will."""
-    need = needed(engine, size)
-    if need <= room:
-        return
-    long = images.longest(lambda long: needed(engine, images.fitted(size, long)) <= room, max(size))
-    fix = f"use --size {long}" if long > 0 else "give --memory more, or free some"
-    raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
-
-
 def _groups(
-    decoded: Iterable[_Decoded | Result], most: Callable[[tuple[int, int]], int]
-) -> Iterator[list[_Decoded] | Result]:
-    """Photos of one size that follow each other; failures in their place."""
+    decoded: Iterable[_Decoded | _Large | Result], most: Callable[[tuple[int, int]], int]
+) -> Iterator[list[_Decoded] | _Large | Result]:
+    """Photos of one size that follow each other; large ones and failures in their place."""
     group: list[_Decoded] = []
     for item in decoded:
         fits = isinstance(item, _Decoded) and (
@@ -211,12 +210,14 @@ def batch_size(engine: Engine, room: int, size: tuple[int, int]) -> int:
 
 
 def _works(
-    engine: Engine, group: list[_Decoded] | Result, look: Look, room: int
+    engine: Engine, group: list[_Decoded] | _Large | Result, look: Look, room: int
 ) -> Iterator[Callable[[], Result]]:
     """Runs the network, batch by batch; gives what is left to do for each result."""
     if isinstance(group, Result):
-        failure = group
-        yield lambda: failure
+        yield partial(replace, group)
+        return
+    if isinstance(group, _Large):
+        yield from (partial(replace, result) for result in _large(engine, group, look, room))
         return
     about = engine.about
     tasks = [(item, style) for item in group for style in look.styles]
@@ -233,18 +234,39 @@ def _works(
                 yield partial(Result, item.photo, style, error=f"{item.photo.name}: {error}")
             continue
         except (RuntimeError, MemoryError) as error:  # of an engine: a GPU's memory, above all
-            fix = "use a smaller --size" if is_exhausted(error) else "try another --engine"
-            reason = f"the network failed on it ({_first_line(error)}): {fix}"
             for item, style in batch:
-                yield partial(Result, item.photo, style, error=reason)
+                yield partial(Result, item.photo, style, error=_reason(error))
             continue
         seconds = (time.perf_counter() - began) / len(batch)
         for (item, style), output in zip(batch, outputs, strict=True):
             yield partial(_finish, engine, item, style, output, look, seconds)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _reason(error: Exception) -> str:
+    """Why an engine failed, and what to do."""
+    fix = "use a smaller --size" if is_exhausted(error) else "try another --engine"
+    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"the network failed on it ({said}): {fix}"
+
+
+def _large(engine: Engine, item: _Large, look: Look, room: int) -> Iterator[Result]:
+    """Paints a photo tile by tile and saves its results, one after the other."""
+    photo, began, styles = item.photo, time.perf_counter(), list(look.styles)
+    try:
+        pixels, note = decoders.decode_lean(item.data, name=photo.name, least=look.size, room=room)
+        room -= pixels.nbytes
+        while styles:
+            wanted = look.wanted(engine.about, styles[0])
+            result, said = paint(engine, pixels, look.size, wanted, room=room)
+            photo.save(styles[0], result)
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            size = result.shape[0], result.shape[1]
+            notes = ", ".join(filter(None, [note, said]))
+            yield Result(photo, styles.pop(0), size, seconds, note=notes)
+    except StylizeError as error:
+        yield from (Result(photo, style, error=str(error)) for style in styles)
+    except (RuntimeError, MemoryError) as error:
+        yield from (Result(photo, style, error=_reason(error)) for style in styles)
 
 
 def _finish(

@@ -70,17 +70,17 @@ def blend(
     Yields:
         For each mixture (H, W, C) in [0, 1].
     """
-    mixes = _mixes(engine.about, styles, weights)
+    wanted = mixes(engine.about, styles, weights)
     step = apply.batch_size(engine, room, (photo.shape[0], photo.shape[1]))
-    for start in range(0, len(mixes), step):
-        batch = mixes[start : start + step]
+    for start in range(0, len(wanted), step):
+        batch = wanted[start : start + step]
         for output in feedforward.forward(engine, [photo] * len(batch), batch):
             yield feedforward.finish(
                 output, photo, engine.about, strength=strength, preserve_color=preserve_color
             )
 
 
-def _mixes(about: About, styles: Sequence[str], weights: Weights) -> list[Pixels]:
+def mixes(about: About, styles: Sequence[str], weights: Weights) -> list[Pixels]:
     """What the network is given: (N,) of all its styles for each mixture."""
     chosen = np.stack([feedforward.one_style(about, style) for style in styles])
     return list((weights @ chosen).astype(np.float32))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stylize_cli import colours, names, noise_tiles
+from stylize_cli import colours, encoders, names, noise_tiles
+from stylize_cli.encoders import Depth, Samples
 from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.noise_tiles import Span
@@ -27,6 +28,9 @@ class Noise:
 
 
 USUAL = Noise()  # what such a net is trained with
+WHITES = {"uint8": np.float32(255), "uint16": np.float32(65535)}
+ROWS = 256  # of a photo, finished at once: whole, the steps between take several times the picture
+NEAR = 4  # px around its own place that an enlarged pixel looks at, and more
 
 
 def choose_style(about: About, name: str | None) -> str | None:
@@ -74,7 +78,7 @@ def forward(
     """
     about = engine.about
     height, width = photos[0].shape[:2]
-    margins = [_margin(side, about) for side in (height, width)]
+    margins = [filled(side, about) - side for side in (height, width)]
     batch = np.empty((len(photos), 3, height, width), np.float32)
     for planes, photo in zip(batch, photos, strict=True):
         planes[:] = photo[..., :3].transpose(2, 0, 1)
@@ -82,23 +86,42 @@ def forward(
         batch = np.pad(batch, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]
     if about.noise_levels:
-        arrays = _with_noise(batch, about.noise_levels, noise)
+        whole = Span(0, batch.shape[2]), Span(0, batch.shape[3])
+        arrays = with_noise(batch, about.noise_levels, noise, whole, batch.shape[2:])
     output = engine.run(*arrays)
-    if not np.isfinite(output).all():
-        raise StylizeError(
-            "the model makes no picture of it, its values are no numbers: train anew"
-        )
-    output = output.clip(0, 1)
+    output = clipped(output)
     cropped: Pixels = output[:, :, : height * about.factor, : width * about.factor]
     return list(cropped.transpose(0, 2, 3, 1))
 
 
-def _with_noise(batch: Pixels, levels: int, noise: Noise) -> list[Pixels]:
-    """The photos, averaged to every scale, and noise behind them (Ulyanov et al. 2016, sec. 3)."""
+def clipped(output: Pixels) -> Pixels:
+    """A network's output within [0, 1].
+
+    Raises:
+        StylizeError: some of it is no number.
+    """
+    if not np.isfinite(output).all():
+        raise StylizeError(
+            "the model makes no picture of it, its values are no numbers: train anew"
+        )
+    return output.clip(0, 1)
+
+
+def with_noise(
+    batch: Pixels, levels: int, noise: Noise, part: tuple[Span, Span], size: tuple[int, ...]
+) -> list[Pixels]:
+    """The photos, averaged to every scale, and noise behind them (Ulyanov et al. 2016, sec. 3).
+
+    Args:
+        batch: (B, 3, h, w), a part of the photos.
+        levels: scales.
+        noise: that is drawn.
+        part: its rows and columns.
+        size: (H, W) of the whole.
+    """
     count, _, height, width = batch.shape
-    whole = Span(0, height), Span(0, width)
     inputs = []
-    for drawn in noise_tiles.draw((noise.seed,), levels, (height, width), whole):
+    for drawn in noise_tiles.draw((noise.seed,), levels, (size[0], size[1]), part):
         rows, columns = drawn.shape[2:]
         blocks = batch.reshape(count, 3, rows, height // rows, columns, width // columns)
         scaled = np.repeat(drawn * np.float32(noise.scale), count, axis=0)
@@ -106,16 +129,67 @@ def _with_noise(batch: Pixels, levels: int, noise: Noise) -> list[Pixels]:
     return inputs
 
 
-def _margin(side: int, about: About) -> int:
-    """Pixels that a side lacks to be long enough, and a multiple."""
+def filled(side: int, about: About) -> int:
+    """A side made long enough for the network, and a multiple of what it wants, in px."""
     enough = max(side, about.least)
-    return enough + -enough % about.multiple - side
+    return enough + -enough % about.multiple
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What makes a network's output a result, pixel by pixel.
+
+    Attributes:
+        strength: share of the output in the mixture with the photo, in [0, 1].
+        preserve_color: take colours from the photo, and luminance only from the output.
+        is_grey: whether the result has no colours, as the photo.
+    """
+
+    strength: float
+    preserve_color: bool
+    is_grey: bool
+
+    def __call__(self, output: Pixels, photo: Pixels) -> Pixels:
+        """Finishes a part of a picture.
+
+        Args:
+            output: (f·h, f·w, 3) in [0, 1].
+            photo: (h, w, 3) or with alpha (h, w, 4).
+
+        Returns:
+            (f·h, f·w, C), with the photo's alpha.
+        """
+        if self.is_grey:
+            output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
+        if self.strength == 1 and not self.preserve_color and photo.shape[2] == 3:
+            return output
+        base = resized(photo, (output.shape[0], output.shape[1]))
+        rgb = base[..., :3]
+        if self.preserve_color:
+            output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)
+        if self.strength < 1:
+            share = np.float32(self.strength)
+            output = (1 - share) * rgb + share * output
+        return np.concatenate([output, base[..., 3:]], axis=2) if base.shape[2] > 3 else output
+
+
+def finishing(
+    photo: Pixels | Samples, about: About, *, strength: float, preserve_color: bool
+) -> Finish:
+    """How the results of a photo are finished; see `finish`."""
+    greys = (_is_grey(photo[row : row + ROWS]) for row in range(0, len(photo), ROWS))
+    is_grey = (about.factor > 1 or preserve_color) and all(greys)
+    return Finish(strength, preserve_color, is_grey)
+
+
+def _is_grey(photo: Pixels | Samples) -> bool:
+    return colours.is_grey(_batch(floats(photo[..., :3])))
 
 
 def finish(
     output: Pixels, photo: Pixels, about: About, *, strength: float, preserve_color: bool
 ) -> Pixels:
-    """Makes the network's output a result.
+    """Makes the network's output a result, rows by rows.
 
     Args:
         output: (f·H, f·W, 3) in [0, 1].
@@ -128,19 +202,22 @@ def finish(
     Returns:
         (f·H, f·W, C) in [0, 1], with the photo's alpha.
     """
-    if about.factor > 1 and _loss(about) != "pixel":
+    if is_matched(about):
         output = colours.match_histogram(output, photo[..., :3])
-    if (about.factor > 1 or preserve_color) and colours.is_grey(_batch(photo[..., :3])):
-        output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
-    if strength == 1 and not preserve_color and photo.shape[2] == 3:
-        return output
-    base = resized(photo, (output.shape[0], output.shape[1]))
-    rgb = base[..., :3]
-    if preserve_color:
-        output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)
-    if strength < 1:
-        output = (1 - np.float32(strength)) * rgb + np.float32(strength) * output
-    return np.concatenate([output, base[..., 3:]], axis=2) if base.shape[2] > 3 else output
+    finished = finishing(photo, about, strength=strength, preserve_color=preserve_color)
+    result = np.empty((*output.shape[:2], photo.shape[2]), np.float32)
+    factor = about.factor
+    for row in range(0, len(photo), ROWS):
+        first, last = max(0, row - NEAR), min(len(photo), row + ROWS + NEAR)
+        part = finished(output[factor * first : factor * last], photo[first:last])
+        place = result[factor * row : factor * (row + ROWS)]
+        place[:] = part[factor * (row - first) :][: len(place)]
+    return result
+
+
+def is_matched(about: About) -> bool:
+    """Whether its results get the photo's histogram."""
+    return about.factor > 1 and _loss(about) != "pixel"
 
 
 def _loss(about: About) -> str:
@@ -149,6 +226,15 @@ def _loss(about: About) -> str:
 
 def _batch(pixels: Pixels) -> Pixels:
     return pixels.transpose(2, 0, 1)[None]
+
+
+def floats(pixels: Pixels | Samples) -> Pixels:
+    """Pixels of floats, or of samples, as float32 in [0, 1]."""
+    white = WHITES.get(pixels.dtype.name)
+    if white is None:
+        return pixels.astype(np.float32, copy=False)
+    scaled: Pixels = np.asarray(pixels, np.float32)
+    return scaled / white
 
 
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -164,3 +250,22 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     ]
     stacked: Pixels = np.stack([np.asarray(channel) for channel in channels], axis=2).clip(0, 1)
     return stacked
+
+
+def reduced(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels:
+    """RGB of a photo (H, W, C), floats or samples, at another (height, width); by channel."""
+    channels = (floats(photo[..., channel : channel + 1]) for channel in range(3))
+    return np.concatenate([resized(channel, size) for channel in channels], axis=2)
+
+
+def resampled(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels | Samples:
+    """A photo (H, W, C) at another (height, width), in its own type; by channel."""
+    if photo.shape[:2] == size:
+        return photo
+    result = np.empty((*size, photo.shape[2]), photo.dtype)
+    depth: Depth = 16 if photo.dtype == np.uint16 else 8
+    for channel in range(photo.shape[2]):
+        values = resized(floats(photo[..., channel : channel + 1]), size)[..., 0]
+        is_float = photo.dtype.kind == "f"
+        result[..., channel] = values if is_float else encoders.quantised(values, depth)
+    return result

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.engines import About, Engine, Piece, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward
 
@@ -54,6 +54,22 @@ class Stroked:
         seen = self._seen(size)
         painting = self.engine.bytes_needed(seen, batch)
         return max(painting, self.upscaler.bytes_needed(seen)) if self.scale > 1 else painting
+
+    def pieces(self) -> Sequence[Piece]:
+        """Refuses: a picture with other strokes is painted whole.
+
+        Raises:
+            StylizeError: always.
+        """
+        raise StylizeError(
+            "with --stroke-size a picture is painted whole, and memory will not do: use a smaller "
+            "--size, or leave out --stroke-size"
+        )
+
+    def measured(self, *_arrays: Pixels) -> Engine:
+        """Refuses, as `pieces` does."""
+        self.pieces()
+        raise AssertionError
 
     def _seen(self, size: Sequence[int]) -> tuple[int, int]:
         """The (height, width) at which the network is given a photo."""

@@ -14,7 +14,7 @@ from stylize_cli import encoders, flow
 from stylize_cli.engines import Engine, Pixels
 from stylize_cli.flow import Flow
 from stylize_cli.frames import Frame, Samples
-from stylize_cli.methods import apply, feedforward
+from stylize_cli.methods import apply, feedforward, painting
 from stylize_cli.methods.feedforward import Noise
 
 AHEAD = 4  # frames that are decoded, and whose flow is found, before they are needed
@@ -84,7 +84,7 @@ def paint(
     if first is None:
         return
     # Of one size, so that memory is looked at once.
-    pixels = apply.fit(_floats(first.frame.pixels), None, engine, room)
+    pixels = painting.fit(_floats(first.frame.pixels), None, engine, room)
     most = max(1, apply.batch_size(engine, room, (pixels.shape[0], pixels.shape[1])))
     for batch in _batches(_with(first, seen), most):
         for item, new in zip(batch, _painted(engine, batch, look), strict=True):

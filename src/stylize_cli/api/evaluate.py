@@ -1,0 +1,151 @@
+"""How close pictures are to a style and to a photo."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stylize_cli import descriptors, devices, limits, metrics, transparency
+from stylize_cli.api.picture import Picture, Source
+from stylize_cli.errors import StylizeError, too_little_memory
+
+LEAST = 150_000_000  # bytes that VGG's maps must have: tiles of less are all halo
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured of one picture, or why nothing was.
+
+    Attributes:
+        width: px.
+        height: px.
+        figures: "style_error", "content_error" and "notebook", those that were asked for; see
+            `metrics.judge`.
+        note: of the picture ("first of 12 frames"), or "".
+        error: "" where it was measured.
+    """
+
+    width: int = 0
+    height: int = 0
+    figures: Mapping[str, float] | None = None
+    note: str = ""
+    error: str = ""
+
+
+def evaluate(
+    picture: Source,
+    *,
+    style: Source | None = None,
+    content: Source | None = None,
+    weights: "str | PathLike[str] | None" = None,
+    device: str = "auto",
+    threads: int | None = None,
+    memory: int | None = None,
+) -> dict[str, float]:
+    """Measures how close a picture is to a style and to a photo, whatever made it.
+
+    Args:
+        picture: the result, at its own size.
+        style: the style that it should have.
+        content: the photo that it was made of.
+        weights: a file in place of the original VGG-19's.
+        device: auto, cpu, cuda, cuda:N or mps.
+        threads: of the CPU; None for all.
+        memory: most bytes that the whole program may take; None is what is free.
+
+    Returns:
+        "style_error" and "content_error", relative, 0 for a perfect match, of what was given; and
+        "notebook", the objective of Gatys' notebook, where both were.
+
+    Raises:
+        StylizeError: nothing to compare with was given, a picture cannot be read or is too small,
+            or memory will not do.
+    """
+    options = {"weights": weights, "device": device, "threads": threads, "memory": memory}
+    (found,) = evaluations([picture], style=style, content=content, **options)  # type: ignore[arg-type]
+    if found.figures is None:
+        raise StylizeError(found.error)
+    return dict(found.figures)
+
+
+def evaluations(
+    pictures: Sequence[Source],
+    *,
+    style: Source | None = None,
+    content: Source | None = None,
+    weights: "str | PathLike[str] | None" = None,
+    device: str = "auto",
+    threads: int | None = None,
+    memory: int | None = None,
+) -> Iterator[Evaluation]:
+    """Measures several pictures one after the other; one that fails does not stop the others.
+
+    Args:
+        pictures: see `evaluate`.
+        style: see there; so are the others.
+        content: see there.
+        weights: see there.
+        device: see there.
+        threads: see there.
+        memory: see there.
+
+    Raises:
+        StylizeError: nothing to compare with was given, or it cannot be read.
+    """
+    if content is None and style is None:
+        raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
+    machine = devices.machine(device, "float32")  # the figures are to compare with others'
+
+    def read(source: Source) -> Picture:
+        return Picture(source, room=limits.room(machine, memory))
+
+    painting = None if style is None else read(style)
+    photo = None if content is None else read(content)
+    file = None if weights is None else Path(fspath(weights))
+    describe = descriptors.load("vgg19", file=file).to(machine.device)
+    wanted = [
+        None if painting is None else _style(painting).to(machine.device),
+        None if photo is None else _tensor(photo).to(machine.device),
+    ]
+    for source in pictures:
+        try:
+            picture = read(source)
+            room = _room(picture, limits.room(machine, memory))
+            with devices.threads(threads):
+                image = _tensor(picture).to(machine.device)
+                figures = metrics.judge(describe, image, *wanted, room=room)
+        except StylizeError as error:
+            yield Evaluation(error=str(error))
+        else:
+            yield Evaluation(picture.width, picture.height, figures, picture.note)
+
+
+def _style(picture: Picture) -> Tensor:
+    """Likewise of a style; one with transparency as `transparency.style_of` has it."""
+    if picture.pixels.shape[2] == 3:
+        return _tensor(picture)
+    return transparency.style_of(picture.planes())
+
+
+def _tensor(picture: Picture) -> Tensor:
+    """(1, 3, H, W) RGB: uint8 as its file has it, or floats in [0, 1]."""
+    pixels = picture.pixels if picture.pixels.dtype == np.uint8 else picture.floats
+    return torch.from_numpy(np.ascontiguousarray(pixels[..., :3])).permute(2, 0, 1)[None]
+
+
+def _room(picture: Picture, free: int) -> int:
+    """Bytes that VGG's maps may take, beside a style resized to the picture's area.
+
+    Raises:
+        StylizeError: that is too little.
+    """
+    resized = 2 * 3 * 2 * picture.width * picture.height  # float16, of one of which floats too
+    left = min(metrics.ROOM, free - resized)
+    if left < LEAST:
+        what = f"{picture.width}x{picture.height} px"
+        raise too_little_memory(what, resized + LEAST, free, "give --memory more, or free some")
+    return left
