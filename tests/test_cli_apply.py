@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("conversions", "photo", "model")
 
 QUICK = ["--precision", "float32", "--threads", 1]
 RUN = ["apply", "net.pt", "photo.png", "--style", "munch", *QUICK]
-KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "style"]
+KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "style", "input"]
 
 
 @pytest.fixture
@@ -66,7 +66,16 @@ def test_json_is_the_contract_s_object(stylize):
     record = ran.record
     assert (ran.code, ran.err, list(record)) == (0, "", KEYS)
     assert 0 <= record.pop("seconds") < 60
-    assert list(record.values()) == ["a.webp", 32, 24, "cpu", "float32", "openvino", "munch"]
+    assert list(record.values()) == [
+        "a.webp",
+        32,
+        24,
+        "cpu",
+        "float32",
+        "openvino",
+        "munch",
+        "photo.png",
+    ]
 
 
 @pytest.mark.usefixtures("album")
