@@ -19,13 +19,14 @@ from stylize_cli import paths
 from stylize_cli.api import unseen
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward
+from stylize_cli.progress import Step
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo", "model")
 
 QUICK = ["--precision", "float32", "--threads", 1]
 RUN = ["apply", "net.pt", "photo.png", "--style", "munch", *QUICK]
-KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "style"]
+KEYS = ["output", "width", "height", "seconds", "device", "precision", "engine", "style", "input"]
 
 
 @pytest.fixture
@@ -66,7 +67,16 @@ def test_json_is_the_contract_s_object(stylize):
     record = ran.record
     assert (ran.code, ran.err, list(record)) == (0, "", KEYS)
     assert 0 <= record.pop("seconds") < 60
-    assert list(record.values()) == ["a.webp", 32, 24, "cpu", "float32", "openvino", "munch"]
+    assert list(record.values()) == [
+        "a.webp",
+        32,
+        24,
+        "cpu",
+        "float32",
+        "openvino",
+        "munch",
+        "photo.png",
+    ]
 
 
 @pytest.mark.usefixtures("album")
@@ -574,6 +584,7 @@ def taught(monkeypatch, net):
 
     def learn(_model, style, photos, **_):
         calls.append((style, photos))
+        yield Step("Learning the style", 1, 1)
         return net(styles=("kept",), name="kept.pt")
 
     monkeypatch.setattr(unseen, "learn", learn)

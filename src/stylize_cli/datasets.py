@@ -11,6 +11,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -123,25 +124,26 @@ def find(folder: Path) -> paths.FolderContent:
     return found
 
 
-def batches(crops: Crops, batch_size: int, *, first: int = 0) -> Generator[Tensor, None, None]:
+def batches(
+    crops: Crops, batch_size: int, *, first: int = 0, part: range | None = None
+) -> Generator[Tensor, None, None]:
     """Batches without end, (B, 3, size, size) RGB in [0, 1], loaded ahead in threads until closed.
 
     Args:
         crops: the dataset.
-        batch_size: B.
+        batch_size: of the whole batch.
         first: number of the first batch.
+        part: which B samples of every batch are wanted; None for all.
     """
+    own = range(batch_size) if part is None else part
+    numbers = (step * batch_size + place for step in count(first) for place in own)
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="crops")
     try:
-        waiting = deque(
-            [pool.submit(crops.crop, first * batch_size + k) for k in range(AHEAD * batch_size)]
-        )
-        number = first * batch_size + len(waiting)
+        waiting = deque(pool.submit(crops.crop, next(numbers)) for _ in range(AHEAD * len(own)))
         while True:
-            batch = torch.stack([waiting.popleft().result() for _ in range(batch_size)])
-            for _ in range(batch_size):
-                waiting.append(pool.submit(crops.crop, number))
-                number += 1
+            batch = torch.stack([waiting.popleft().result() for _ in own])
+            for _ in own:
+                waiting.append(pool.submit(crops.crop, next(numbers)))
             yield batch
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -9,7 +9,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, devices, hardware, images, matching, tiled
+from stylize_cli import descriptors, devices, hardware, images, matching, ranks, tiled
 from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig, block_of
 from stylize_cli.devices import Machine
 from stylize_cli.errors import too_little_memory
@@ -271,7 +271,8 @@ def check_training(
         return measure(outline, replace(config, size=size))
 
     def need(other: TrainConfig) -> int:
-        return estimate_training(generator(other.size), other, machine.dtype)
+        part = replace(other, batch_size=-(-other.batch_size // ranks.count()))
+        return estimate_training(generator(other.size), part, machine.dtype)
 
     if need(config) <= free:
         return
@@ -287,6 +288,8 @@ def check_training(
 def _free(machine: Machine, budget: int | None) -> tuple[int, int, int]:
     """Bytes that may be taken, that the program takes, and that the device has free."""
     there = devices.free_memory(machine.device)
+    if machine.device.type == "cpu":  # what others train in beside this one is as free to them
+        there //= ranks.beside()
     own = devices.own_memory(machine.device)
     return there if budget is None else min(there, budget - own), own, there
 

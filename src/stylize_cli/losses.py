@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from stylize_cli import ranks
 from stylize_cli.config import LUMINANCE
 
 LEAST_NORM = 1e-8  # added to the norm that a gradient is divided by
@@ -94,7 +95,8 @@ def normalised_gradient(features: Tensor, weight: float) -> Tensor:
     2016, released code). The loss itself is not changed by it.
 
     Args:
-        features: (B, C, H, W); the norm is over the whole batch.
+        features: (B, C, H, W); the norm is over the whole batch, also where other processes have
+            parts of it.
         weight: L1 norm of the gradient.
     """
     same: Tensor = _NormalisedGradient.apply(features, weight)
@@ -111,6 +113,7 @@ class _NormalisedGradient(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         norm = grad.abs().sum(dtype=torch.promote_types(grad.dtype, torch.float32))
+        norm = ranks.summed(norm)
         return grad * (ctx.weight / (norm + LEAST_NORM)).to(grad.dtype), None
 
 

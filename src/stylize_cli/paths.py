@@ -4,7 +4,8 @@ import importlib.util
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
@@ -43,17 +44,49 @@ class FolderContent:
 
     Attributes:
         files: its image files, at any depth, in the order of their names.
-        heif: how many files are HEIC photos, which cannot be read here.
-        closed: folders that do not open.
+        note: what whoever named the folder should be told of it, or "".
     """
 
     files: tuple[Path, ...]
+    note: str = ""
+
+
+@dataclass
+class Listing:
+    """The pictures in a folder, at any depth, found as they are asked for.
+
+    Folders and files come in the order of their names, folders that are links behind all others. Of
+    one folder at a time the names are in memory: a million of them take 80 MB.
+
+    Hidden files and folders are passed over (".", also what macOS puts beside files on foreign
+    disks), and whatever has a picture's name but is no file: folders, pipes, dead links. Folders
+    that are links are entered; none is entered twice, so that a loop of links ends.
+
+    Attributes:
+        folder: to look into.
+        suffixes: other ones that are wanted, in small letters.
+        heif: how many files that were met are HEIC photos, which cannot be read here.
+        closed: folders met that do not open.
+    """
+
+    folder: Path
+    suffixes: tuple[str, ...] = ()
     heif: int = 0
-    closed: tuple[Path, ...] = ()
+    closed: list[Path] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Path]:
+        """Looks for them; for the whole of them once."""
+        readable = self.suffixes or readable_suffixes()
+        for folder, name in _walk(self.folder, self.closed):
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path each is slow
+            if suffix in readable:
+                yield folder / name
+            elif suffix in HEIF_SUFFIXES:
+                self.heif += 1
 
     @property
     def note(self) -> str:
-        """What whoever named the folder should be told of it, or ""."""
+        """What whoever named the folder should be told of it so far, or ""."""
         parts = []
         if self.heif:
             files = "1 HEIC file is" if self.heif == 1 else f"{self.heif} HEIC files are"
@@ -70,23 +103,15 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def look_into(folder: Path) -> FolderContent:
-    """Looks for pictures in a folder, at any depth.
+    """Looks for all the pictures in a folder, at any depth; see `Listing`."""
+    listing = Listing(folder)
+    files = tuple(sorted(listing))
+    return FolderContent(files, listing.note)
 
-    Hidden files and folders are passed over (".", also what macOS puts beside files on foreign
-    disks), and whatever has a picture's name but is no file: folders, pipes, dead links. Folders
-    that are links are entered; none is entered twice, so that a loop of links ends.
-    """
-    readable = SUFFIXES + (HEIF_SUFFIXES if reads_heif() else ())
-    found: list[Path] = []
-    closed: list[Path] = []
-    heif = 0
-    for file in _walk(folder, closed):
-        suffix = file.suffix.lower()
-        if suffix in readable:
-            found.append(file)
-        elif suffix in HEIF_SUFFIXES:
-            heif += 1
-    return FolderContent(tuple(sorted(found)), heif, tuple(closed))
+
+def readable_suffixes() -> tuple[str, ...]:
+    """What the names of pictures end in, in small letters."""
+    return SUFFIXES + (HEIF_SUFFIXES if reads_heif() else ())
 
 
 def reads_heif() -> bool:
@@ -94,24 +119,48 @@ def reads_heif() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
-def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
-    """The files that are not hidden; folders that do not open are put into `closed`."""
-    waiting, entered = deque([folder]), set()
-    while waiting:
-        here = waiting.popleft()
-        try:
-            status = here.stat()
-            if (own := (status.st_dev, status.st_ino)) in entered:
-                continue
-            entered.add(own)
-            with os.scandir(here) as entries:
-                visible = sorted(e.name for e in entries if not e.name.startswith("."))
-        except OSError:
-            closed.append(here)
-            continue
-        for path in (here / name for name in visible):
-            if os.path.isdir(path):  # noqa: PTH112 - Path's raises in a loop of links
-                # Links last: what is reached in two ways is then named by its own folder.
-                (waiting.append if path.is_symlink() else waiting.appendleft)(path)
-            elif os.path.isfile(path):  # noqa: PTH113 - of a link: what it leads to
-                yield path
+def _walk(folder: Path, closed: list[Path]) -> Iterator[tuple[Path, str]]:
+    """Folder and name of the files that are not hidden; what does not open goes to `closed`."""
+    entered: set[tuple[int, int]] = set()
+    # Links last: what is reached in two ways is then named by its own folder.
+    links, waiting = deque([folder]), list[Iterator[tuple[Path, str, bool]]]()
+    while links or waiting:
+        if not waiting:
+            waiting.append(_entries(links.popleft(), entered, closed))
+        for here, name, is_folder in waiting[-1]:
+            if not is_folder:
+                yield here, name
+            elif (path := here / name).is_symlink():
+                links.append(path)
+            else:
+                waiting.append(_entries(path, entered, closed))
+                break
+        else:
+            waiting.pop()
+
+
+def _entries(
+    folder: Path, entered: set[tuple[int, int]], closed: list[Path]
+) -> Iterator[tuple[Path, str, bool]]:
+    """The files and folders in a folder, by name, and which are folders; once for each folder."""
+    try:
+        status = folder.stat()
+        if (own := (status.st_dev, status.st_ino)) in entered:
+            return
+        entered.add(own)
+        with os.scandir(folder) as entries:
+            # A name with a mark before it: an entry takes several times as much memory.
+            names = [_marked(entry) for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        closed.append(folder)
+        return
+    for name in sorted(filter(None, names), key=itemgetter(slice(1, None))):
+        yield folder, name[1:], name[0] == "/"
+
+
+def _marked(entry: "os.DirEntry[str]") -> str:
+    """The name of what is a folder behind a slash, of a file behind a space, else ""."""
+    try:
+        return f"/{entry.name}" if entry.is_dir() else f" {entry.name}" * entry.is_file()
+    except OSError:  # a loop of links
+        return ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stylize_cli import ranks
 from stylize_cli.config import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.muon import Muon
@@ -41,6 +42,10 @@ class Pace:
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         return (now - self._began) / self.seconds
+
+    def agreed(self, step: int) -> float:
+        """The same by the clock of the first process, where several train together. All ask."""
+        return self.share(step) if self.seconds is None else ranks.of_first(self.share(step))
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ def fit(
 
     Args:
         losses: given the number of a step, from 0: the losses of its batch by name, each a tensor
-            whose mean counts. Their sum is minimised.
+            whose mean counts. Their sum is minimised. Of several processes (`ranks`) each has the
+            losses of its own part of the batch, and all do the same updates.
         optimizer: of the generator's parameters.
         config: steps, step size and its decay.
         first: steps that were done before.
@@ -101,16 +107,20 @@ def fit(
     """
     pace = pace or Pace(config.steps)
     settled: list[float] = []
+    share = len(ranks.part(config.batch_size)) / config.batch_size
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     step = first
-    while (done := pace.share(step)) < 1:
+    while (done := pace.agreed(step)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config, done)
-        terms = {name: values.mean() for name, values in losses(step).items()}
+        terms = {name: values.mean() * share for name, values in losses(step).items()}
         values = torch.stack(list(terms.values()))
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(values.sum())
-        # Read at once, and when a GPU has the backward pass to do meanwhile.
-        value, *parts = torch.cat([values.sum()[None], values]).detach().tolist()
+        # Of the whole batch: what is no number anywhere stops all. Read at once, and when a GPU has
+        # the backward pass to do meanwhile.
+        summed = ranks.summed(torch.cat([values.sum()[None], values]).detach())
+        value, *parts = summed.tolist()
         usual = max(LEAST, *settled) if len(settled) >= FEWEST else math.inf
         if not math.isfinite(value) or value > EXPLODED * usual:
             raise StylizeError(
@@ -119,6 +129,7 @@ def fit(
             )
         if len(settled) < SETTLED:
             settled.append(value)
+        ranks.sum_gradients(trained)
         optimizer.step()
         step += 1
         yield Update(step, {**dict(zip(terms, parts, strict=True)), "total": value})

@@ -20,6 +20,7 @@ from stylize_cli import (
     limits,
     models,
     plots,
+    ranks,
     transparency,
 )
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
@@ -122,9 +123,15 @@ def prepare(
     plot = options.get("plot")
     if plot is not None:
         plots.check(Path(plot), model, _files([*paintings.values(), *filter(None, [preview])]))
-    machine = devices.machine(options.get("device", "auto"), options.get("precision", "auto"))
+    device = ranks.device(options.get("device", "auto"))
+    machine = devices.machine(device, options.get("precision", "auto"))
     descriptor = options.get("descriptor", "vgg19")
     tasks.check(config, factor, descriptors.SOURCES[descriptor])
+    if config.batch_size < ranks.count():
+        raise StylizeError(
+            f"{ranks.count()} processes share --batch-size {config.batch_size}: give them a sample "
+            "each, or start fewer"
+        )
     own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
     notes = [] if base is None else _other_descriptor(base, descriptor)
     found = () if method == "texture" else _photos(photos, own, notes)
@@ -146,7 +153,9 @@ def prepare(
         outline = partial(task.outline, dtype=machine.dtype)
         limits.check_training(outline, config, instead, machine, options.get("memory"))
     logs, first = options.get("tensorboard"), state.step if state else 0
-    board = None if logs is None else boards.open_board(Path(logs), first=first)
+    board = (
+        None if logs is None or not ranks.is_first() else boards.open_board(Path(logs), first=first)
+    )
     return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes), given)
 
 

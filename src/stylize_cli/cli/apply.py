@@ -1,22 +1,29 @@
 """`stylize apply`: one feed-forward pass, over one picture or folders of them."""
 
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import batches, completion, inputs, options, reports, showing
+from stylize_cli.cli import (
+    admission,
+    applying,
+    batches,
+    completion,
+    farming,
+    inputs,
+    options,
+    showing,
+)
+from stylize_cli.cli.admission import Choice
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
-from stylize_cli.errors import StylizeError, counted
-from stylize_cli.progress import Step
+from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
-    from stylize_cli.methods.apply import Result
 
 
 def apply(
@@ -85,7 +92,20 @@ def apply(
             "--shard", metavar="K/N", help="Only the K-th of N shares of the inputs, K from 1."
         ),
     ] = None,
-    engine: options.EngineOption = "auto",
+    engine: Annotated[
+        Literal["auto", "openvino", "torch", "ray"],
+        typer.Option(
+            "--engine", help="auto: OpenVINO on a CPU, PyTorch elsewhere; ray: auto, on a cluster."
+        ),
+    ] = "auto",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Of the Ray cluster. [default: RAY_ADDRESS, else this machine]",
+        ),
+    ] = None,
     memory: options.MemoryOption = None,
     keep_metadata: options.KeepMetadataOption = False,
     quality: options.QualityOption = 95,
@@ -104,15 +124,19 @@ def apply(
     budget = options.parse_bytes(memory)
     first, step = options.parse_shard(shard)
 
+    from stylize_cli import files, tables
     from stylize_cli.api import network
+    from stylize_cli.methods import painter
     from stylize_cli.methods.apply import Look
     from stylize_cli.methods.feedforward import Noise
 
     bits = options.bits(depth)
+    farming.check_address(address, engine)
+    place, is_table = farming.target(output) if engine == "ray" else ("", False)
     net = network.load(
         model,
-        engine=engine,
-        device=device,
+        engine="auto" if engine == "ray" else engine,
+        device="auto" if engine == "ray" else device,  # what the workers have is theirs
         precision=precision,
         threads=threads,
         memory=budget,
@@ -128,37 +152,50 @@ def apply(
     styles = net.called(unseen) or _chosen(net, style or [], all_styles=all_styles)
     labels = [name or Path(model).stem for name in styles] + [SHEET] * all_styles
     several = bool(unseen) or len(net.engine.about.styles) > 1
-    planned = batches.plan(sources, output, labels, console, depth=bits, labelled=several)
-    # Of all shares: none may overwrite another's input.
-    refused = batches.check(planned, depth=bits)
-    items = [item for item in planned[first::step] if item.source not in refused]
-    lost = _failures(planned[first::step], refused, console)
-    if not (skip_existing or overwrite):
-        batches.check_new(items, keep="--skip-existing keeps what is there, ")
-    left = [item for item in items if not (skip_existing and item.is_done)]
-    if len(left) < len(items):
-        console.say(f"skipped: {len(items) - len(left)} that are there already")
-    if unseen and left:
-        net = _learnt(net, unseen[0], [item.source for item in planned], console)
-        styles = net.styles
-    net = net.with_strokes(stroke_size)
-    outlets = [
-        Outlet(
-            item,
-            styles,
+    noise = Noise(seed, noise_scale)
+    if engine == "ray":
+        if unseen:
+            net = _learnt(net, unseen[0], sources, console)
+            styles = net.styles
+        net.with_strokes(stroke_size)  # refuses what cannot be
+        job = painter.Job(
+            files.contents(net.model),
+            Look(styles, strength, preserve_color, size, noise, tileable, bits),
+            device,
+            net.opening["precision"],
+            stroke_size,
+            threads,
+            budget,
             quality,
             bits,
             keep_metadata,
-            item.made if skip_existing else frozenset(),
+            overwrite,
+            place if is_table else "",
+            tables.written(place) if is_table and not overwrite else frozenset(),
         )
-        for item in left
-    ]
-    noise = Noise(seed, noise_scale)
+        tags = labels[: len(styles)] if several else [""]
+        found = farming.orders(sources, place, tags, console, is_table=is_table, depth=bits)
+        if farming.run(job, found, address, console, share=(first, step)):
+            raise typer.Exit(PARTLY_FAILED)
+        return
+    queue = admission.Queue(
+        batches.plan(sources, output, labels, console, depth=bits, labelled=several),
+        Choice(bits, first, step, skip_existing, overwrite, batches.whole_folders(sources, output)),
+        console,
+    )
+    if unseen and queue.total != 0:
+        net = _learnt(net, unseen[0], sources, console)
+        styles = net.styles
+    net = net.with_strokes(stroke_size)
     look = Look(styles, strength, preserve_color, size, noise, tileable, bits)
-    results = net.apply([outlet.photo() for outlet in outlets], look)
-    is_batch = [item.source for item in planned] != list(sources) or len(planned) > 1
-    failed = _report(results, outlets, net, console, is_batch=is_batch)
-    if failed or lost:
+
+    def outlet(item: batches.Item) -> Outlet:
+        made = item.made if skip_existing else frozenset()
+        return Outlet(item, styles, quality, bits, keep_metadata, made)
+
+    is_batch = queue.several or [queue.first] != list(sources)
+    failed = applying.run(queue, outlet, look, net, console, is_batch=is_batch)
+    if failed or queue.failed:
         raise typer.Exit(PARTLY_FAILED)
 
 
@@ -186,14 +223,6 @@ def _screen(output: str | None, *, quiet: bool) -> "showing.Screen":
     return showing.opened(quiet=quiet)
 
 
-def _failures(items: Sequence[batches.Item], refused: Mapping[str, str], console: Console) -> bool:
-    """Tells of the pictures that can have no result; whether there are any."""
-    failed = [item for item in items if item.source in refused]
-    for item in failed:
-        console.failure(item.source, refused[item.source], str(next(iter(item.outputs.values()))))
-    return bool(failed)
-
-
 def _chosen(net: "Network", style: list[str], *, all_styles: bool) -> list[str | None]:
     """The model's styles that are meant, each once; of a model without any, None.
 
@@ -215,95 +244,13 @@ def _learnt(net: "Network", style: str, sources: list[str], console: Console) ->
     Raises:
         StylizeError: there is no file that it could be learnt on.
     """
-    photos = [source for source in sources if source != "-"]
+    from stylize_cli.api import unseen
+
+    files = (file for _, file in inputs.found(sources, console) if file != inputs.STDIO)
+    photos = list(islice(files, unseen.MOST_PHOTOS))
     if not photos:
         raise StylizeError(f"{style} is learnt on photos: name a file in place of -")
     if not net.has_learnt(style):
         console.say(f"learning {style} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:
         return net.with_style(style, photos, on_step=on_step)
-
-
-def _report(
-    results: "Generator[Result, None, None]",
-    outlets: Sequence[Outlet],
-    net: "Network",
-    console: Console,
-    *,
-    is_batch: bool,
-) -> bool:
-    """Tells of the results as they come; whether any failed.
-
-    Raises:
-        StylizeError: the only picture failed.
-    """
-    from stylize_cli.api.picture import Picture
-
-    by_name = {outlet.name: outlet for outlet in outlets}
-    total = sum(len(outlet.styles) for outlet in outlets)
-    # What runs the model is told with its first result: an error is one line, and alone.
-    told = failed = False
-    with (
-        closing(results),
-        _told_of_an_end(outlets, total, console) as on_result,
-        console.progress("Applying") as on_step,
-    ):
-        on_step(Step("Applying", 0, total))
-        for done, result in enumerate(results, 1):
-            on_step(Step("Applying", done, total))
-            on_result(result)
-            outlet = by_name[result.photo.name]
-            style, path = result.style, outlet.path(result.style)
-            if result.error:
-                if not is_batch:
-                    raise StylizeError(result.error)
-                console.failure(outlet.name, result.error, str(path))
-                failed = True
-            elif not told:
-                reports.announce(net.engine, console)
-                told = True
-            if not result.error and path not in outlet.made:
-                if result.note and style == outlet.styles[0]:
-                    console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
-                size, seconds = result.size, result.seconds
-                console.result(reports.of_engine(path, size, seconds, net.engine, style))
-                if console.screen:
-                    console.screen.show(Picture(path).floats)
-            # Also where the last style failed, of those that did not.
-            is_last = style == outlet.styles[-1] and outlet.path(SHEET) not in outlet.made
-            if outlet.has_sheet and outlet.small and is_last:
-                failed |= _sheet_fails(outlet, net, console)
-    return failed
-
-
-@contextmanager
-def _told_of_an_end(
-    outlets: Sequence[Outlet], total: int, console: Console
-) -> Iterator[Callable[["Result"], None]]:
-    """While it is entered, Ctrl-C is answered by what is written by then."""
-    written = 0
-
-    def on_result(result: "Result") -> None:
-        nonlocal written
-        written += not result.error
-
-    try:
-        yield on_result
-    except KeyboardInterrupt:
-        done = f"interrupted: {written} of {counted(total, 'result')} written"
-        named = all(outlet.item.is_named for outlet in outlets)
-        console.say(done if named else f"{done}; --skip-existing goes on")
-        raise
-
-
-def _sheet_fails(outlet: Outlet, net: "Network", console: Console) -> bool:
-    """Writes a picture's contact sheet, and tells of it; whether that failed."""
-    began, sheet = time.perf_counter(), outlet.path(SHEET)
-    try:
-        size = outlet.save_sheet()
-    except StylizeError as error:
-        console.failure(outlet.name, str(error), str(sheet))
-        return True
-    seconds = time.perf_counter() - began
-    console.result(reports.of_engine(sheet, size, seconds, net.engine, None))
-    return False

@@ -1,14 +1,15 @@
 """Many pictures in, and for each its outputs: folders keep their structure."""
 
+import hashlib
 import os
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stylize_cli.cli import inputs
 from stylize_cli.cli.console import Console
@@ -17,6 +18,8 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
+
+T = TypeVar("T")
 
 DEEP = ("PNG", "TIFF")  # formats that hold 16 bits a channel
 STDOUT = Path(STDIO)
@@ -56,7 +59,7 @@ def plan(
     *,
     depth: "Depth",
     labelled: bool = False,
-) -> list[Item]:
+) -> Iterator[Item]:
     """Finds the pictures that the inputs are, and decides where the results of each go.
 
     One picture with one result may go into a file or to stdout. In a folder that -o names every
@@ -71,39 +74,72 @@ def plan(
         depth: bits a channel.
         labelled: whether other runs of the same model may have other labels.
 
+    Returns:
+        The pictures as they are found, in an order that depends on their names alone.
+
     Raises:
         StylizeError: there is no picture, or -o does not suit them.
     """
     folder = _folder(output)
     places = _find(sources, folder, console)
-    is_one = list(places) == list(sources) and len(sources) == len(labels) == 1
+    first = next(places, None)
+    places = chain([first] if first else [], places)
+    is_one = len(sources) == len(labels) == 1 and first is not None and first[0] == sources[0]
     if output == STDIO:
         if not is_one:
             raise StylizeError("-o - is for one result: name a folder for several")
         if sys.stdout.isatty():
             raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
-        return [Item(sources[0], {labels[0]: STDOUT})]
+        return iter([Item(sources[0], {labels[0]: STDOUT})])
     if is_one and output and folder is None:
-        return [Item(sources[0], {labels[0]: Path(output)}, is_named=True)]
+        return iter([Item(sources[0], {labels[0]: Path(output)}, is_named=True)])
     if output and folder is None:
         folder = Path(output)
         if _format(folder):
             raise StylizeError(f"-o {output} is one file for several results: name a folder")
-    tagged = output is None or labelled or len(labels) > 1
-    taken: set[str] = set()
-    return [
-        Item(
+    tags = labels if output is None or labelled or len(labels) > 1 else [""] * len(labels)
+    return (
+        Item(source, {label: (folder or Path()) / path for label, path in outputs.items()})
+        for source, outputs in named(places, dict(zip(labels, tags, strict=True)), depth)
+    )
+
+
+def named(
+    places: Iterable[tuple[T, Path]], tags: Mapping[str, str], depth: "Depth"
+) -> Iterator[tuple[T, dict[str, Path]]]:
+    """Decides what the results are called, no two alike.
+
+    Args:
+        places: pictures, and where they belong below a folder.
+        tags: what the name is to say of each result, by label.
+        depth: bits a channel.
+
+    Yields:
+        The picture, and by label the path of its result below that folder.
+    """
+    taken = Names()
+    for source, place in places:
+        yield (
             source,
-            {
-                label: _free(_path(folder, place, label if tagged else "", depth), place, taken)
-                for label in labels
-            },
+            {label: _free(_path(place, tag, depth), place, taken) for label, tag in tags.items()},
         )
-        for source, place in places.items()
-    ]
 
 
-def _free(path: Path, place: Path, taken: set[str]) -> Path:
+class Names:
+    """Names that were met, 64 bits of each: a million of them take 70 MB."""
+
+    def __init__(self) -> None:
+        self._met: set[int] = set()
+
+    def add(self, name: str) -> bool:
+        """Notes a name; whether it is new."""
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        before = len(self._met)
+        self._met.add(int.from_bytes(digest, "little"))
+        return len(self._met) > before
+
+
+def _free(path: Path, place: Path, taken: Names) -> Path:
     """The path, or where another result has it one with the picture's suffix or a number.
 
     Two paths are one where a file system may take them for one: by case, or by how accents are
@@ -114,9 +150,7 @@ def _free(path: Path, place: Path, taken: set[str]) -> Path:
     free = chain(names, (f"{path.stem}-{number}" for number in count(2)))
     for name in free:
         found = path.with_name(name + path.suffix)
-        key = unicodedata.normalize("NFC", str(found)).casefold()
-        if key not in taken:
-            taken.add(key)
+        if taken.add(unicodedata.normalize("NFC", str(found)).casefold()):
             return found
     raise AssertionError  # there are numbers without end
 
@@ -128,25 +162,32 @@ def _folder(output: str | None) -> Path | None:
     return None
 
 
-def _find(sources: Sequence[str], folder: Path | None, console: Console) -> dict[str, Path]:
-    """Files for the inputs, and the place of each below the output folder.
+def whole_folders(sources: Sequence[str], output: str | None) -> tuple[Path, ...]:
+    """The inputs that are folders, resolved; not those that -o lies in, which holds no inputs."""
+    folder = _folder(output)
+    found = (
+        Path(one).resolve() for one in sources if one not in ("", STDIO) and Path(one).is_dir()
+    )
+    return tuple(one for one in found if not (folder and one in folder.resolve().parents))
+
+
+def _find(
+    sources: Sequence[str], folder: Path | None, console: Console
+) -> Iterator[tuple[str, Path]]:
+    """Files for the inputs, each once, and the place of each below the output folder.
 
     What an earlier run left in an output folder within an input folder is not an input.
     """
-    places: dict[str, Path] = {}
-    for source in sources:
-        is_folder = source not in ("", STDIO) and Path(source).is_dir()
-        for file in inputs.expand([source], console):
-            if is_folder and folder and _is_output(Path(file), folder, Path(source)):
-                continue
+    met = Names() if len(sources) > 1 else None
+    own = folder.resolve() if folder else None
+    folders = {one for one in sources if one not in ("", STDIO) and Path(one).is_dir()}
+    holding = {one for one in folders if own and Path(one).resolve() in own.parents}
+    for source, file in inputs.found(sources, console):
+        if source in holding and own in Path(file).resolve().parents:
+            continue
+        if met is None or met.add(file):
             place = Path("stdin.png") if file == STDIO else Path(Path(file).name)
-            places.setdefault(file, Path(file).relative_to(source) if is_folder else place)
-    return places
-
-
-def _is_output(file: Path, folder: Path, source: Path) -> bool:
-    outputs = folder.resolve()
-    return source.resolve() in outputs.parents and outputs in file.resolve().parents
+            yield file, Path(file).relative_to(source) if source in folders else place
 
 
 def _format(path: Path) -> str | None:
@@ -155,63 +196,10 @@ def _format(path: Path) -> str | None:
     return FORMATS.get(path.suffix.lower())
 
 
-def _path(folder: Path | None, place: Path, label: str, depth: "Depth") -> Path:
+def _path(place: Path, label: str, depth: "Depth") -> Path:
     """Where a result goes; its format is the picture's own, where that can be written so deep."""
     # A label may come from anyone's model file.
     tag = re.sub(r"[^\w.+-]+", "-", f"-{label.strip()}") if label else ""
     format = _format(place)
     suffix = place.suffix if format and (depth == 8 or format in DEEP) else ".png"
-    return (folder or Path()) / place.parent / f"{place.stem}{tag}{suffix}"
-
-
-def check(items: Sequence[Item], *, depth: "Depth") -> dict[str, str]:
-    """Looks, before any work, for outputs that could not be written or would destroy something.
-
-    Returns:
-        Of several pictures those that can have no result, and why not.
-
-    Raises:
-        StylizeError: an output is an input, or none of them can be written.
-    """
-    from stylize_cli import images
-
-    read = {_identity(Path(item.source)) for item in items} - {None}
-    failed: dict[str, str] = {}
-    for item in items:
-        for path in (path for path in item.outputs.values() if path != STDOUT):
-            try:
-                images.check_writable(path, (), depth=depth)
-            except StylizeError as error:  # a name that is too long, say
-                failed[item.source] = str(error)
-                if len(failed) == len(items):
-                    raise
-            if _identity(path) in read:
-                raise StylizeError(
-                    f"{path} is an input and would be overwritten: name another output with -o"
-                )
-    return failed
-
-
-def check_new(items: Sequence[Item], *, keep: str = "") -> None:
-    """Raises `StylizeError` where an earlier run made one of the outputs; -o may name a file anew.
-
-    Args:
-        items: what is to be made.
-        keep: what else than --overwrite and -o there is.
-    """
-    made = sorted(path for item in items if not item.is_named for path in item.made)
-    if made:
-        several = f" and {len(made) - 1} more are" if len(made) > 1 else " is"
-        raise StylizeError(
-            f"{made[0]}{several} there already: {keep}--overwrite replaces it, -o names another "
-            "place"
-        )
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What a file is, under whatever name; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+    return place.parent / f"{place.stem}{tag}{suffix}"

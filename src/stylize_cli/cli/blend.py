@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stylize_cli.cli import batches, completion, inputs, options, reports
+from stylize_cli.cli import admission, batches, completion, inputs, options, reports
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import Outlet
 from stylize_cli.errors import StylizeError
@@ -113,7 +113,7 @@ def blend(
     label = _label(mixture)
     item = _item(source, output, label, console, depth=options.bits(depth))
     if not overwrite:
-        batches.check_new([item])
+        admission.check_new([item])
     outlet = Outlet(item, [label], quality, options.bits(depth))
     reports.announce(net.engine, console)
     began = time.perf_counter()
@@ -205,8 +205,8 @@ def _item(
     source: str, output: str | None, label: str, console: Console, *, depth: "Depth"
 ) -> batches.Item:
     """Where the one result goes; refuses what could not be written in the end."""
-    items = batches.plan([source], output, [label], console, depth=depth, labelled=True)
+    items = list(batches.plan([source], output, [label], console, depth=depth, labelled=True))
     if len(items) > 1:
         raise StylizeError(f"{source} is {len(items)} pictures: name one of them")
-    batches.check(items, depth=depth)
+    admission.check(items, depth=depth)
     return items[0]

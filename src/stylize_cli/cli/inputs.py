@@ -2,7 +2,7 @@
 
 import glob
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,30 +40,42 @@ def opened(source: str) -> "str | Picture":
 
 
 def expand(sources: Sequence[str], console: Console) -> list[str]:
-    """Files for folders (all pictures in them, at any depth) and for globs the shell left alone.
-
-    What of a folder is left out, HEIC photos and folders that do not open, is said.
+    """Files for folders and globs; see `found`.
 
     Raises:
         StylizeError: a folder or a glob that holds no picture.
     """
-    found: list[str] = []
+    return [file for _, file in found(sources, console)]
+
+
+def found(sources: Sequence[str], console: Console) -> Iterator[tuple[str, str]]:
+    """Files for folders (all pictures in them, at any depth) and for globs the shell left alone.
+
+    They are looked for as they are asked for. What of a folder is left out, HEIC photos and folders
+    that do not open, is said behind its last one.
+
+    Yields:
+        The source, and a file of it.
+
+    Raises:
+        StylizeError: a folder or a glob that holds no picture.
+    """
     for source in sources:
-        path = Path(source)
-        if source and path.is_dir():
-            held = paths.look_into(path)
-            files = [str(file) for file in held.files]
-            if held.note:
-                console.say(f"{source}: {held.note}")
+        path, files = Path(source), iter([source])
+        listing = paths.Listing(path) if source and path.is_dir() else None
+        if listing is not None:
+            files = map(str, listing)
         elif glob.has_magic(source) and not path.exists():
             # Path.glob takes no absolute pattern.
-            files = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
-        else:
-            files = [source]
-        if not files:
+            files = iter(sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
+        is_empty = True
+        for file in files:
+            is_empty = False
+            yield source, file
+        if listing is not None and listing.note:
+            console.say(f"{source}: {listing.note}")
+        if is_empty:
             raise StylizeError(f"there are no pictures in {source}: check the path")
-        found += files
-    return found
 
 
 def stem(source: str) -> str:

@@ -61,12 +61,12 @@ def learn(lesson: "Lesson", console: Console) -> None:
     Raises:
         StylizeError: the loss explodes, the output is blank, or a file cannot be written.
     """
-    from stylize_cli import devices
+    from stylize_cli import devices, ranks
 
     reports.tell(lesson.notes, console)
     with devices.threads(lesson.threads):
         console.say(f"device: {lesson.machine.describe()}")
-    with console.progress("Loading the descriptor") as on_step:
+    with console.progress("Loading the descriptor") as on_step, ranks.together():
         course = lesson.begin(on_step)
     if lesson.task.method == "texture" and lesson.options.get("method", "auto") == "auto":
         console.say(
@@ -74,7 +74,7 @@ def learn(lesson: "Lesson", console: Console) -> None:
             "this style, give --dataset a folder of photos"
         )
     _announce(course.training, console)
-    began = time.perf_counter()
+    began, stopped = time.perf_counter(), False
     with (
         Stop(course) as stop,
         closing(devices.on_threads(course.run(), lesson.threads)) as updates,
@@ -86,26 +86,31 @@ def learn(lesson: "Lesson", console: Console) -> None:
                 _forecast(course, console)
             if not sys.stderr.isatty() and update.step % course.plan.save_every == 0:
                 console.say(_line(update, course))
-            if stop.asked:
+            stopped = ranks.any_of(stop.asked)
+            if stopped:
                 break
-    _tell(course, console, interrupted=stop.asked)
-    console.result(_record(course, time.perf_counter() - began))
-    if stop.asked:
+    _tell(course, console, interrupted=stopped)
+    if ranks.is_first():
+        console.result(_record(course, time.perf_counter() - began))
+    if stopped:
         raise typer.Exit(INTERRUPTED)
 
 
 def _announce(training: "Training", console: Console) -> None:
     """What is about to be done."""
+    from stylize_cli import ranks
+
     config, crops = training.task.config, training.crops
     left = config.steps - training.step
     if left <= 0:
         console.say(f"all {training.step} steps are done: give --steps for more")
         return
+    processes = f"{ranks.count()} processes: " if ranks.count() > 1 else ""
     minutes = training.pace.seconds and training.pace.seconds / 60
     amount = counted(left, "step") if minutes is None else f"{minutes:g} minutes"
     source = "noise" if crops is None else counted(len(crops.files), "photo")
     batch = counted(config.batch_size, "sample" if crops is None else "crop")
-    console.say(f"{source}, {amount} of {batch} of {config.size} px")
+    console.say(f"{processes}{source}, {amount} of {batch} of {config.size} px")
 
 
 def _step(update: "Update", course: "Course") -> Step:

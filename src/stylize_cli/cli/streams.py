@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any, TextIO
 
 ENDS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C; docker stop, SLURM, kill; a line that dropped
 
@@ -35,6 +36,28 @@ def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
     """What an encoding does not hold, as the bytes that a file's name has."""
     assert isinstance(error, UnicodeEncodeError)
     return os.fsencode(error.object[error.start : error.end]), error.end
+
+
+@contextlib.contextmanager
+def own_stdout() -> Iterator[None]:
+    """Keeps stdout to this thread while it is entered; what others print goes to stderr."""
+    before = sys.stdout
+    sys.stdout = _OfOneThread(before)
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
+class _OfOneThread:
+    """A stream for the thread that made it; to all others it is stderr."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever streams have
+        is_own = threading.get_ident() == self._thread
+        return getattr(self._stream if is_own else sys.stderr, name)
 
 
 @contextlib.contextmanager

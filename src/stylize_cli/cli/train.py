@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stylize_cli.cli import completion, inputs, learning, options
-from stylize_cli.cli.console import Console
+from stylize_cli.cli.console import USER_ERROR, Console
 from stylize_cli.config import START, TRAIN_PRESETS, Loss, Method, TrainPreset
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from stylize_cli.api.lesson import TrainOptions
+    from stylize_cli.api.lesson import Lesson, TrainOptions
 
 SAVE_EVERY = 100  # steps; this and the next as in the API, which the help must not import
 LEAST_SIZE = 32  # px
@@ -160,10 +160,11 @@ def train(
 ) -> None:
     """Teach a network a style, many styles or super-resolution, to be run in one pass."""
     _train(
-        Console(quiet=quiet, json=json),
         style or [],
         dataset,
         output,
+        quiet=quiet,
+        json=json,
         add_style=add_style,
         start=start,
         to=to,
@@ -202,13 +203,37 @@ def train(
 
 
 def _train(
-    console: Console,
     styles: list[str],
     photos: Path | None,
     output: str | None,
+    *,
+    quiet: bool,
+    json: bool,
     **asked: "Unpack[TrainOptions]",
 ) -> None:
-    """Finds the pictures that are meant, and runs the training."""
+    """Runs the training, with the processes that torchrun started beside this one."""
+    from stylize_cli import ranks
+
+    with ranks.joined():
+        console = Console(quiet=quiet or not ranks.is_first(), json=json)
+        try:
+            with ranks.together():
+                lesson = _prepared(styles, photos, output, console, asked)
+            learning.learn(lesson, console)
+        except StylizeError as error:
+            if ranks.is_first():
+                raise
+            raise typer.Exit(USER_ERROR) from error  # the first says it
+
+
+def _prepared(
+    styles: list[str],
+    photos: Path | None,
+    output: str | None,
+    console: Console,
+    asked: "TrainOptions",
+) -> "Lesson":
+    """Finds the pictures that are meant, and checks what was asked for."""
     from stylize_cli.api import train as api
 
     added, preview = asked["add_style"], asked["preview"]
@@ -224,7 +249,7 @@ def _train(
         "name": folder.resolve().name if folder else None,
     }
     opened = [inputs.opened(picture) for picture in pictures]
-    learning.learn(api.prepare(opened, photos, output, **asked), console)
+    return api.prepare(opened, photos, output, **asked)
 
 
 def _one(layers: tuple[str, ...] | None) -> str | None:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from stylize_cli import ranks
+
 Padding = Literal["reflect", "zeros", "circular", "none"]
 
 EPSILON = 1e-5  # of every normalisation
@@ -78,7 +80,33 @@ class UpConv(nn.ConvTranspose2d):
         return F.conv_transpose2d(x, weight, bias.to(x.dtype), 2, padding=1, output_padding=1)
 
 
-class BatchRelu(nn.BatchNorm2d):
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation over the whole batch, also where other processes have parts of it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same."""
+        if not self.training or ranks.count() == 1:
+            return super().forward(x)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        size = ranks.summed(wide.new_tensor(x.numel() / x.shape[1]))
+        mean = ranks.summed_with_gradient(wide.sum((0, 2, 3))) / size
+        centred = wide - mean[:, None, None]
+        variance = ranks.summed_with_gradient(centred.square().sum((0, 2, 3))) / size
+        self._remember(mean.detach(), variance.detach() * size / (size - 1))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Keeps the statistics for evaluation, as torch does."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, self.momentum or 0.0)
+        self.running_var.lerp_(variance, self.momentum or 0.0)
+
+
+class BatchRelu(BatchNorm):
     """Batch normalisation and a ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,7 +130,7 @@ class Residual(nn.Module):
             Conv(maps, maps, 3, padding=padding, bias=True),
             BatchRelu(maps),
             Conv(maps, maps, 3, padding=padding, bias=True),
-            nn.BatchNorm2d(maps),
+            BatchNorm(maps),
         )
 
     def forward(self, x: Tensor) -> Tensor:

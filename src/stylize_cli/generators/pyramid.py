@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylize_cli import images, noise_tiles
-from stylize_cli.generators.layers import Conv, doubled, instance_norm, normalised_by
+from stylize_cli import images, noise_tiles, ranks
+from stylize_cli.generators.layers import BatchNorm, Conv, doubled, instance_norm, normalised_by
 
 Norm = Literal["batch", "instance"]
 NormLayer = Callable[[int], nn.Module]
@@ -18,7 +18,7 @@ SLOPE = 0.01  # of the leaky ReLU below 0
 MOMENTUM = 0.03  # of the statistics that generation uses, by batch
 
 
-class FrozenNorm(nn.BatchNorm2d):
+class FrozenNorm(BatchNorm):
     """Normalises by the batch or image at hand in training, and by the means of these afterwards.
 
     Frozen, a pixel depends on the noise around it alone: a texture can be computed tile by tile.
@@ -37,12 +37,38 @@ class FrozenNorm(nn.BatchNorm2d):
         """(B, C, H, W) -> the same."""
         if not self.training or self.norm == "batch":
             return super().forward(x)
-        kept = self.running_mean, self.running_var, self.weight, self.bias
+        total = len(x) if ranks.count() == 1 else int(ranks.summed(torch.tensor(len(x))))
+        means = self._means if ranks.count() == 1 else [one.clone() for one in self._means]
+        mean, variance = means
+        kept = mean, variance, self.weight, self.bias
         each = [
-            F.batch_norm(one, *kept, training=True, momentum=MOMENTUM / len(x), eps=self.eps)
+            F.batch_norm(one, *kept, training=True, momentum=MOMENTUM / total, eps=self.eps)
             for one in x.chunk(len(x))
         ]
+        if ranks.count() > 1:
+            self._join(means, len(x), total)
         return each[0] if len(each) == 1 else torch.cat(each)
+
+    @property
+    def _means(self) -> list[Tensor]:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        return [self.running_mean, self.running_var]
+
+    @torch.no_grad()
+    def _join(self, moved: list[Tensor], samples: int, total: int) -> None:
+        """Moves the means as one process would have, by the samples that all of them have.
+
+        A mean m that moves by a share s with every sample is (1-s)^n m + d behind n of them, and
+        each sample after these shrinks d by (1-s) again.
+        """
+        stays, behind = 1 - MOMENTUM / total, total - ranks.part(total).stop
+        before = torch.stack(self._means)
+        own = (torch.stack(moved) - before * stays**samples) * stays**behind
+        for mean, joined in zip(
+            self._means, before * stays**total + ranks.summed(own), strict=True
+        ):
+            mean.copy_(joined)
 
 
 class AtHandNorm(nn.Module):

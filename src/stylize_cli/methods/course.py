@@ -3,13 +3,14 @@
 import time
 from collections import deque
 from collections.abc import Generator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import checkpoints, files, plots
+from stylize_cli import checkpoints, files, plots, ranks
 from stylize_cli.boards import Board
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.errors import StylizeError
@@ -48,6 +49,8 @@ def state_file(model: Path) -> Path:
 
 class Course:
     """A training from one step to the next, with all that it leaves on the way.
+
+    Of several processes that train together (`ranks`) the first writes.
 
     Args:
         training: that is to be run.
@@ -103,10 +106,14 @@ class Course:
         Raises:
             StylizeError: the loss explodes, the output is blank, or a file cannot be written.
         """
-        with (
-            files.held(self.plan.model),
-            closing(self.plan.board) if self.plan.board else nullcontext(),
-        ):
+        with ExitStack() as held:
+
+            def hold() -> None:
+                held.enter_context(files.held(self.plan.model))
+                if self.plan.board:
+                    held.enter_context(closing(self.plan.board))
+
+            ranks.by_first(hold)
             try:
                 try:
                     yield from self._steps()
@@ -125,29 +132,35 @@ class Course:
                 self._write(*pending)
             self.history.append(update.losses)
             self._times.append(time.perf_counter())
-            self._log(update)
+            if ranks.is_first():
+                self._log(update)
             if self._sheet and update.step % self.plan.preview_every == 0:
-                self._sheet.draw(update.step)
+                ranks.by_first(partial(self._sheet.draw, update.step))
             yield update
             pending = self._taken if update.step % self.plan.save_every == 0 else None
 
     @property
     def _taken(self) -> tuple[int, TrainingState, Checkpoint]:
+        self.training.share_skipped()
         return self.training.step, self.training.state(), self.training.checkpoint()
 
     def _end(self) -> None:
         """Saves the last step."""
         self.ending = True
-        _check_weights(self.training)
+        with ranks.together():
+            _check_weights(self.training)
         self._write(*self._taken)
         if self._sheet:
-            self._sheet.draw(self.training.step)
+            ranks.by_first(partial(self._sheet.draw, self.training.step))
 
     def _write(self, step: int, state: TrainingState, model: Checkpoint) -> None:
+        ranks.by_first(partial(self._save, state, model))
+        self.saved = step
+
+    def _save(self, state: TrainingState, model: Checkpoint) -> None:
         # The state first: a run that is killed in between goes on from the later step.
         checkpoints.save_state(state_file(self.plan.model), state)
         checkpoints.save(self.plan.model, model)
-        self.saved = step
         if self.plan.plot and self.history:
             plots.write(self.plan.plot, self.history, first=self.first)
 

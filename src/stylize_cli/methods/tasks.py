@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, images
+from stylize_cli import descriptors, images, ranks
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config import Method, TrainConfig
 from stylize_cli.descriptors import Source
@@ -109,13 +109,17 @@ class Task:
                 batch = own.inputs(photos, [0] * OUTLINED, 0)
         return network.train(), [x.to(dtype) if x.dim() == 4 else x for x in batch]
 
-    def inputs(self, photos: Tensor, chosen: Sequence[int], step: int) -> list[Tensor]:
+    def inputs(
+        self, photos: Tensor, chosen: Sequence[int], step: int, *, whole: int | None = None
+    ) -> list[Tensor]:
         """What its generator is given.
 
         Args:
             photos: (B, 3, H, W) RGB in [0, 1]; of a texture, whose size alone counts.
             chosen: the style of each, as its index.
             step: the number of the batch, which noise is drawn by.
+            whole: samples of the batch that these photos are this process's part of; None where
+                they are all.
         """
         config = self.config
         if self.factor:
@@ -124,8 +128,9 @@ class Task:
             return [photos, torch.eye(len(self.styles), device=photos.device)[list(chosen)]]
         if self.kind.takes_noise:
             random = torch.Generator().manual_seed(_mixed(self.seed, step))
-            noise = draw_noise(images.size_of(photos), config.levels, len(photos), random)
-            noise = [one.to(photos.device) for one in noise]
+            noise = draw_noise(images.size_of(photos), config.levels, whole or len(photos), random)
+            own = ranks.part(whole) if whole else range(len(photos))
+            noise = [one[own.start : own.stop].to(photos.device) for one in noise]
             return with_image(noise, photos) if self.method == "texture-style" else noise
         return [photos]
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import __version__, datasets, devices, images, perceptual, training
+from stylize_cli import __version__, datasets, devices, images, perceptual, ranks, training
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
@@ -72,6 +72,7 @@ class Training:
         if task.base is not None:
             add_style.freeze(self.network)
         self.network.to(machine.device)
+        ranks.copy_first(self.network)
         self.optimizer = training.optimizer(self.network, task.config)
         if state is not None:
             self.step = state.step
@@ -98,38 +99,42 @@ class Training:
         with closing(self._batches()) as batches:
 
             def losses(step: int) -> Mapping[str, Tensor]:
-                batch = devices.sent(next(batches), self.machine.device)
+                with ranks.together():
+                    batch = devices.sent(next(batches), self.machine.device)
                 return self._losses(step, batch, targets)
 
             course = training.fit(losses, self.optimizer, config, first=self.step, pace=self.pace)
             for update in course:
                 self.step = update.step
                 due = update.step % RATED == 0 or self.pace.share(update.step) >= 1
-                if self.task.kind.takes_noise and due:
+                if self.task.kind.takes_noise and due and ranks.is_first():
                     self._rate(targets or {})
                 yield update
 
     def _batches(self) -> Generator[Tensor, None, None]:
         config = self.task.config
+        own = ranks.part(config.batch_size)
         if self.crops is not None:
-            yield from datasets.batches(self.crops, config.batch_size, first=self.step)
+            yield from datasets.batches(self.crops, config.batch_size, first=self.step, part=own)
         while True:  # of a texture, whose size alone counts
-            yield torch.zeros(config.batch_size, 3, config.size, config.size)
+            yield torch.zeros(len(own), 3, config.size, config.size)
 
     def _losses(
         self, step: int, batch: Tensor, targets: Mapping[str, Tensor] | None
     ) -> Mapping[str, Tensor]:
-        config, count = self.task.config, len(batch)
-        chosen, photos = self._chosen(step, count), None if self.crops is None else batch
-        self.network.train(self.pace.share(step) < 1 - config.frozen)
-        output = self._generate(self.task.inputs(batch, chosen, step))
+        config, whole = self.task.config, self.task.config.batch_size
+        photos, own = None if self.crops is None else batch, ranks.part(whole)
+        everyones = self._chosen(step, whole)
+        chosen = everyones[own.start : own.stop]
+        self.network.train(self.pace.agreed(step) < 1 - config.frozen)
+        output = self._generate(self.task.inputs(batch, chosen, step, whole=whole))
         _check_not_blank(output, photos, step)
         if self.describe is None:
             return perceptual.pixel_losses(output, batch)
-        own = None if targets is None else {name: of[chosen] for name, of in targets.items()}
-        terms = perceptual.feature_losses(self.describe, output, photos, config, styles=own)
-        if own is not None:
-            self._remember(chosen, terms["style"])
+        wanted = None if targets is None else {name: of[chosen] for name, of in targets.items()}
+        terms = perceptual.feature_losses(self.describe, output, photos, config, styles=wanted)
+        if wanted is not None:
+            self._remember(everyones, ranks.whole(terms["style"], whole))
         return terms
 
     def _chosen(self, step: int, count: int) -> list[int]:
@@ -151,6 +156,12 @@ class Training:
             name = self.task.styles[index][0]
             old = self.style_losses.get(name, value)
             self.style_losses[name] = MEMORY_OF_STYLES * old + (1 - MEMORY_OF_STYLES) * value
+
+    def share_skipped(self) -> None:
+        """Lets every process know which files of the dataset the others could not read."""
+        if self.crops is not None:
+            for skipped in ranks.gathered(dict(self.crops.skipped)):
+                self.crops.skipped.update(skipped)
 
     @torch.no_grad()
     def _rate(self, targets: Mapping[str, Tensor]) -> None:
@@ -312,7 +323,9 @@ def _restore(optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
 
 
 def _check_not_blank(output: Tensor, photos: Tensor | None, step: int) -> None:
-    if _contrast(output) < BLANK and (photos is None or _contrast(photos) > SHOWN):
+    # Asked of the whole batch, whichever processes have it.
+    shows = ranks.any_of(not _contrast(output) < BLANK)
+    if not shows and ranks.any_of(photos is None or _contrast(photos) > SHOWN):
         raise StylizeError(
             f"the generator's output is blank at step {step + 1}: use a smaller --lr, or another "
             "--seed"

@@ -1,0 +1,122 @@
+"""How a batch of pictures is run on this machine, shown, and told of."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from stylize_cli.cli import inputs, reports
+from stylize_cli.cli.admission import Queue
+from stylize_cli.cli.batches import Item
+from stylize_cli.cli.console import Console
+from stylize_cli.cli.outlets import SHEET, Outlet
+from stylize_cli.errors import StylizeError, counted
+from stylize_cli.progress import Step
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+    from stylize_cli.methods.apply import Look, Photo, Result
+
+
+def run(
+    queue: Queue,
+    outlet_of: Callable[[Item], Outlet],
+    look: "Look",
+    net: "Network",
+    console: Console,
+    *,
+    is_batch: bool,
+) -> bool:
+    """Runs a model over pictures, and tells of the results as they come; whether any failed.
+
+    Raises:
+        StylizeError: the only picture failed.
+    """
+    at_work: dict[str, Outlet] = {}
+
+    def photos() -> "Iterator[Photo]":
+        for item in queue:
+            outlet = outlet_of(item)
+            at_work[outlet.name] = outlet
+            yield outlet.photo()
+
+    results = net.apply(photos(), look)
+    total = None if queue.total is None else queue.total * len(look.styles)
+    # What runs the model is told with its first result: an error is one line, and alone.
+    told = failed = False
+    with (
+        closing(results),
+        _told_of_an_end(total, console, is_named=queue.is_named) as on_result,
+        console.progress("Applying") as on_step,
+    ):
+        on_step(Step("Applying", 0, total))
+        for done, result in enumerate(results, 1):
+            on_step(Step("Applying", done, total))
+            on_result(result)
+            outlet = at_work[result.photo.name]
+            style, path = result.style, outlet.path(result.style)
+            if result.error:
+                if not is_batch:
+                    raise StylizeError(result.error)
+                console.failure(outlet.name, result.error, str(path))
+                failed = True
+            elif not told:
+                reports.announce(net.engine, console)
+                told = True
+            if not result.error and path not in outlet.made:
+                _tell(result, outlet, net, console)
+            # Also where the last style failed, of those that did not.
+            is_last = style == outlet.styles[-1] and outlet.path(SHEET) not in outlet.made
+            if outlet.has_sheet and outlet.small and is_last:
+                failed |= _sheet_fails(outlet, net, console)
+            if style in (None, outlet.styles[-1]):  # a photo that cannot be read has no style
+                del at_work[outlet.name]
+    return failed
+
+
+def _tell(result: "Result", outlet: Outlet, net: "Network", console: Console) -> None:
+    """A result that was saved, and what there is to say of its photo."""
+    style = result.style
+    if result.note and style == outlet.styles[0]:
+        console.say(f"{inputs.stem(outlet.item.source)}: {result.note}")
+    path = outlet.path(style)
+    record = reports.of_engine(path, result.size, result.seconds, net.engine, style)
+    console.result({**record, "input": outlet.name})
+    if console.screen:
+        from stylize_cli.api.picture import Picture
+
+        console.screen.show(Picture(path).floats)
+
+
+@contextmanager
+def _told_of_an_end(
+    total: int | None, console: Console, *, is_named: bool
+) -> Iterator[Callable[["Result"], None]]:
+    """While it is entered, Ctrl-C is answered by what is written by then."""
+    written = 0
+
+    def on_result(result: "Result") -> None:
+        nonlocal written
+        written += not result.error
+
+    try:
+        yield on_result
+    except KeyboardInterrupt:
+        known = f"{written} of {counted(total, 'result')}" if total else counted(written, "result")
+        done = f"interrupted: {known} written"
+        console.say(done if is_named else f"{done}; --skip-existing goes on")
+        raise
+
+
+def _sheet_fails(outlet: Outlet, net: "Network", console: Console) -> bool:
+    """Writes a picture's contact sheet, and tells of it; whether that failed."""
+    began, sheet = time.perf_counter(), outlet.path(SHEET)
+    try:
+        size = outlet.save_sheet()
+    except StylizeError as error:
+        console.failure(outlet.name, str(error), str(sheet))
+        return True
+    seconds = time.perf_counter() - began
+    record = reports.of_engine(sheet, size, seconds, net.engine, None)
+    console.result({**record, "input": outlet.name})
+    return False

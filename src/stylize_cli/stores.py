@@ -1,0 +1,138 @@
+"""Files by path, or by any address that fsspec, an extra, knows: s3://bucket/photos.
+
+What lies on this machine's own disks is read and written as everywhere else: see `files`.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stylize_cli import files, paths
+from stylize_cli.errors import StylizeError
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_address(place: str) -> bool:
+    """Whether it is no path."""
+    return ADDRESS.match(place) is not None
+
+
+def absolute(place: str) -> str:
+    """The same for processes in other folders: an address as it is, of a file its path."""
+    place = place.removeprefix("file://")
+    return place if is_address(place) else os.path.abspath(place)  # noqa: PTH100 - links stay
+
+
+def read(place: str) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        StylizeError: it is not there or cannot be read.
+    """
+    if not is_address(place):
+        return files.contents(Path(place))
+    with _told("read", place):
+        return bytes(_system(place).cat_file(place))
+
+
+def write(place: str, data: bytes) -> None:
+    """Writes a file, whole or not at all as far as its store can.
+
+    Raises:
+        StylizeError: it cannot be written.
+    """
+    if not is_address(place):
+        files.write(Path(place), data)
+        return
+    with _told("write", place):
+        system = _system(place)
+        system.makedirs(place.rpartition("/")[0], exist_ok=True)
+        system.pipe_file(place, data)
+
+
+def exists(place: str) -> bool:
+    """Whether a file is there.
+
+    Raises:
+        StylizeError: its store does not answer.
+    """
+    if not is_address(place):
+        return os.path.lexists(place)
+    with _told("read", place):
+        return bool(_system(place).exists(place))
+
+
+def is_folder(place: str) -> bool:
+    """Whether there is a folder; raises as `exists` does."""
+    if not is_address(place):
+        return Path(place).is_dir()
+    with _told("read", place):
+        return bool(_system(place).isdir(place))
+
+
+def inside(folder: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """The files in a folder, at any depth, as they are found: paths below it.
+
+    In the order of their names, what is hidden left out; see `paths.Listing`.
+
+    Args:
+        folder: path or address.
+        suffixes: that their names may end in, in small letters.
+
+    Raises:
+        StylizeError: its store does not answer.
+    """
+    if not is_address(folder):
+        for file in paths.Listing(Path(folder), suffixes):
+            yield file.relative_to(folder).as_posix()
+        return
+    with _told("read", folder):
+        system = _system(folder)
+        root = system._strip_protocol(folder).rstrip("/")
+        for here, folders, names in system.walk(root, on_error="raise"):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            below = here[len(root) :].strip("/")
+            for name in sorted(names):
+                if not name.startswith(".") and name.lower().endswith(suffixes):
+                    yield f"{below}/{name}".lstrip("/")
+
+
+def opened(place: str) -> Any:  # noqa: ANN401 - a binary file, of whichever library
+    """A file that is read in parts.
+
+    Raises:
+        StylizeError: it cannot be read.
+    """
+    with _told("read", place):
+        return _system(place).open(place, "rb") if is_address(place) else Path(place).open("rb")
+
+
+def _system(place: str) -> Any:  # noqa: ANN401 - fsspec has no types
+    """The file system that an address is of."""
+    try:
+        import fsspec  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise StylizeError(
+            f"{place} is an address, which needs an extra: pip install 'stylize-cli[ray]'"
+        ) from None
+    return fsspec.core.url_to_fs(place)[0]
+
+
+@contextmanager
+def _told(verb: str, place: str) -> Iterator[None]:
+    """Turns what a store's library raises, anything, into an error that says the fix."""
+    try:
+        yield
+    except StylizeError:
+        raise
+    except FileNotFoundError:
+        raise StylizeError(f"there is no {place}: check the address") from None
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise StylizeError(
+            f"cannot {verb} {place} ({reason}): check the address, its rights and the network"
+        ) from error

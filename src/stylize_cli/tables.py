@@ -1,0 +1,115 @@
+"""Pictures in parquet files, by pyarrow, which is an extra.
+
+A row is a picture: the bytes of an image file in the column "bytes", its name in "path". That is
+how Ray writes files into a table; the "image" of a Hugging Face data set holds both, and is read
+too.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from stylize_cli import stores
+from stylize_cli.errors import StylizeError
+
+SUFFIX = ".parquet"
+BYTES = ("bytes", "image.bytes")
+NAMES = ("path", "image.path", "file_name")
+
+
+def names(file: str) -> Iterator[tuple[int, int, str]]:
+    """The pictures of a file; their bytes are not read.
+
+    Args:
+        file: path or address.
+
+    Yields:
+        The row group, the row in it, and the picture's name; where there is none, its number.
+
+    Raises:
+        StylizeError: it is no such file.
+    """
+    number = 0
+    with _opened(file) as table:
+        _column(table, BYTES, file)
+        named = next((name for name in NAMES if name in _leaves(table)), None)
+        for group in range(table.num_row_groups):
+            count = table.metadata.row_group(group).num_rows
+            found = [None] * count if named is None else _values(table, group, named)
+            for row, name in enumerate(found):
+                yield group, row, name or f"{number:08}.png"
+                number += 1
+
+
+def group(file: str, number: int) -> list[bytes]:
+    """The pictures of one row group, each the bytes of an image file.
+
+    Raises:
+        StylizeError: they cannot be read.
+    """
+    with _opened(file) as table:
+        return _values(table, number, _column(table, BYTES, file))
+
+
+def write(file: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a file, whole or not at all.
+
+    Raises:
+        StylizeError: it cannot be written.
+    """
+    pyarrow = _pyarrow()
+    data = io.BytesIO()  # images are compressed already
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), data, compression="none")
+    stores.write(file, data.getvalue())
+
+
+def written(folder: str) -> frozenset[str]:
+    """The names of all pictures in a folder's files; none where there is no folder.
+
+    Raises:
+        StylizeError: a file cannot be read.
+    """
+    if not stores.is_folder(folder):
+        return frozenset()
+    files = (f"{folder}/{file}" for file in stores.inside(folder, (SUFFIX,)))
+    return frozenset(name for file in files for _, _, name in names(file))
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[Any]:
+    """A parquet file; what is wrong with it becomes an error that says the fix."""
+    pyarrow = _pyarrow()
+    with stores.opened(file) as handle:
+        try:
+            yield pyarrow.parquet.ParquetFile(handle)
+        except (OSError, pyarrow.ArrowException) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise StylizeError(f"{file} cannot be read as parquet ({reason}): check it") from error
+
+
+def _pyarrow() -> Any:  # noqa: ANN401 - it has no types
+    try:
+        import pyarrow.parquet  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise StylizeError("parquet files need an extra: pip install 'stylize-cli[ray]'") from None
+    return pyarrow
+
+
+def _leaves(table: Any) -> list[str]:  # noqa: ANN401
+    """The columns, those within others with a dot."""
+    return [table.schema.column(index).path for index in range(len(table.schema))]
+
+
+def _column(table: Any, known: Sequence[str], file: str) -> str:  # noqa: ANN401
+    found = next((name for name in known if name in _leaves(table)), None)
+    if found is None:
+        raise StylizeError(f"{file} has no column {known[0]}: name the one of the images so")
+    return found
+
+
+def _values(table: Any, group: int, column: str) -> list[Any]:  # noqa: ANN401
+    """A column of a row group; of one within another its own values."""
+    found = table.read_row_group(group, columns=[column]).column(0).to_pylist()
+    _, _, inner = column.partition(".")
+    return [one and one[inner] for one in found] if inner else found

@@ -1,0 +1,244 @@
+"""A worker of a cluster, in this process: what it reads, writes, skips and reports."""
+
+import io
+import json
+import re
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stylize_cli import files, stores
+from stylize_cli.cli import streams
+from stylize_cli.errors import StylizeError
+from stylize_cli.methods import farm
+from stylize_cli.methods.apply import Look
+from stylize_cli.methods.painter import Job, Order, Painter
+
+pytest_plugins = ["commandline", "nets"]
+pytestmark = pytest.mark.usefixtures("conversions", "photo")
+
+LOCAL = ["--precision", "float32", "--threads", 1]
+
+
+@pytest.fixture
+def job(net):
+    return Job(files.contents(net(name="net.pt")), Look(["munch"]), "cpu", "float32")
+
+
+@pytest.fixture
+def order(tmp_path):
+    """order(name, *outputs) -> of a file in the current folder."""
+
+    def make(name, *outputs):
+        file = str(tmp_path / name)
+        return Order(file, file, [str(tmp_path / one) for one in outputs])
+
+    return make
+
+
+@pytest.fixture
+def wanted(stylize, tmp_path):
+    """The bytes that the local engine writes."""
+    assert (
+        stylize("apply", "net.pt", "photo.png", "--style", "munch", *LOCAL, "-o", "w.png").code == 0
+    )
+    return (tmp_path / "w.png").read_bytes()
+
+
+def paint(job, *orders):
+    return Painter(job, 1, "cpu").paint(orders)
+
+
+def test_a_worker_makes_the_local_engine_s_bytes_once(job, order, wanted, tmp_path):
+    (one,) = paint(job, order("photo.png", "out/a.png"))
+    assert (one.error, one.was_there, one.width, one.height) == ("", False, 32, 24)
+    assert (one.style, one.device, one.engine) == ("munch", "cpu", "openvino")
+    assert (tmp_path / "out" / "a.png").read_bytes() == wanted
+    (tmp_path / "out" / "a.png").write_bytes(b"mine")
+    (again,) = paint(job, order("photo.png", "out/a.png"))
+    assert again.was_there
+    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"
+    paint(replace(job, overwrites=True), order("photo.png", "out/a.png"))
+    assert (tmp_path / "out" / "a.png").read_bytes() == wanted
+
+
+def test_of_several_styles_only_what_is_missing_is_made(job, order, wanted, tmp_path):
+    (tmp_path / "b.png").write_bytes(b"mine")
+    both = replace(job, look=Look(["munch", "monet"]))
+    reports = paint(both, order("photo.png", "a.png", "b.png"))
+    assert {(one.style, one.was_there) for one in reports} == {("munch", False), ("monet", True)}
+    assert (tmp_path / "a.png").read_bytes() == wanted
+    assert (tmp_path / "b.png").read_bytes() == b"mine"
+
+
+def test_failures_are_reports_and_stop_nobody(job, order, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    orders = [order("bad.png", "1.png"), order("gone.png", "2.png"), order("photo.png", "3.png")]
+    found = {one.input.rpartition("/")[2]: one for one in paint(job, *orders)}
+    assert "is not an image" in found["bad.png"].error
+    assert "there is no file" in found["gone.png"].error
+    assert found["photo.png"].error == ""
+
+
+def test_addresses_are_read_and_written(job, wanted, tmp_path):
+    pytest.importorskip("fsspec")
+    stores.write("memory://in/deep/x.png", (tmp_path / "photo.png").read_bytes())
+    stores.write("memory://in/.hidden/y.png", b"")
+    assert list(stores.inside("memory://in", (".png",))) == ["deep/x.png"]
+    given = Order("memory://in/deep/x.png", "memory://in/deep/x.png", ["memory://out/deep/x.png"])
+    (report,) = paint(job, given)
+    assert report.error == ""
+    assert stores.read("memory://out/deep/x.png") == wanted
+    assert paint(job, given)[0].was_there
+    with pytest.raises(StylizeError, match=r"there is no memory://out/y\.png: check the address"):
+        stores.read("memory://out/y.png")
+    with pytest.raises(StylizeError, match=r"cannot read nowhere://a .*: check the address"):
+        stores.read("nowhere://a")
+
+
+def test_pictures_in_parquet_files_and_back(job, wanted, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    from stylize_cli import tables
+
+    data, other = (tmp_path / "photo.png").read_bytes(), io.BytesIO()
+    Image.new("RGB", (9, 8), "teal").save(other, "PNG")
+    rows = [{"image": {"bytes": one, "path": f"{k}.png"}} for k, one in enumerate([data, b"no"])]
+    rows += [{"image": {"bytes": other.getvalue(), "path": "2.png"}}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "in.parquet", row_group_size=2)
+    file = str(tmp_path / "in.parquet")
+    assert list(tables.names(file)) == [(0, 0, "0.png"), (0, 1, "1.png"), (1, 0, "2.png")]
+    orders = [Order(name, file, [name], group, row) for group, row, name in tables.names(file)]
+    assert [len(chunk) for chunk in farm.chunks(orders)] == [2, 1]
+    table = replace(job, table=str(tmp_path / "out.parquet"))
+    reports = [one for chunk in farm.chunks(orders) for one in paint(table, *chunk)]
+    assert [bool(one.error) for one in sorted(reports, key=lambda one: one.input)] == [0, 1, 0]
+    made = sorted((tmp_path / "out.parquet").iterdir())
+    assert len(made) == 2
+    found = {row["path"]: row for one in made for row in parquet.read_table(one).to_pylist()}
+    assert found["0.png"]["bytes"] == wanted
+    assert found.keys() == tables.written(table.table) == {"0.png", "2.png"}
+    again = replace(table, made=tables.written(table.table))
+    assert [one.was_there for one in paint(again, *orders[:2])] == [True, False]
+    paint(table, *orders[2:])  # what is done anew is the same file
+    assert sorted((tmp_path / "out.parquet").iterdir()) == made
+
+
+def test_a_worker_has_its_cores_and_all_machines_are_counted():
+    nodes = [
+        {"Alive": True, "Resources": {"CPU": 16.0}},
+        {"Alive": True, "Resources": {"CPU": 6.0}},
+        {"Alive": False, "Resources": {"CPU": 64.0}},
+    ]
+    assert farm._shares(nodes, None, 0) == (4, 5)
+    assert farm._shares(nodes, 8, 0) == (8, 2)
+    assert farm._shares(nodes, None, 3) == (4, 3)
+    assert farm._shares([{"Alive": True, "Resources": {"CPU": 2.0}}], None, 0) == (2, 1)
+
+
+def test_files_go_out_a_few_together():
+    orders = [Order(str(k), str(k), [str(k)]) for k in range(farm.CHUNK * 2 + 1)]
+    assert [len(chunk) for chunk in farm.chunks(orders)] == [farm.CHUNK, farm.CHUNK, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--engine ray", "--engine ray writes into a folder: give -o a path or an address"),
+        ("--engine ray -o a.png", "-o a.png is one file: name a folder, which every machine sees"),
+        ("--address x:1", "--address is that of a Ray cluster: give --engine ray with it"),
+    ],
+)
+def test_what_a_cluster_cannot_do_is_refused(refused, net, options, said):
+    net("johnson", name="one.pt")
+    assert said in refused("apply", "one.pt", "photo.png", *options.split())
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Lets a worker in this process do what a cluster's would."""
+
+    def run(job, orders, _address):
+        for chunk in farm.chunks(orders):
+            yield from Painter(job, 1, "cpu").paint(chunk)
+
+    monkeypatch.setattr(farm, "run", run)
+
+
+@pytest.mark.usefixtures("here", "job")
+def test_failures_are_told_at_the_end_and_a_rerun_makes_the_rest(stylize, picture_file, tmp_path):
+    picture_file(9, 8, name="album/deep/a.png")
+    picture_file(9, 8, name="album/b.png")
+    (tmp_path / "album" / "bad.png").write_bytes(b"no picture")
+    run = ["apply", "net.pt", "album", "--style", "munch", *LOCAL[:2], "--engine", "ray"]
+    ran = stylize(*run, "-o", "out", "--json")
+    assert ran.code == 1
+    records = {Path(one["input"]).name: one for one in map(json.loads, ran.out.splitlines())}
+    assert records.keys() == {"a.png", "b.png", "bad.png"}
+    assert records["a.png"]["output"] == str(tmp_path / "out" / "deep" / "a-munch.png")
+    assert records["a.png"]["style"] == "munch"
+    assert "is not an image" in records["bad.png"]["error"]
+    said = ["2 results written, 1 failed", f"failed: {tmp_path}/album/bad.png"]
+    assert ran.err.splitlines()[-2:] == said
+    (tmp_path / "out" / "b-munch.png").unlink()
+    again = stylize(*run, "-o", "out")
+    assert again.line == str(tmp_path / "out" / "b-munch.png")
+    assert "skipped: 1 that are there already" in again.err
+
+
+@pytest.mark.usefixtures("here", "job")
+def test_a_table_is_written_gone_on_with_and_read(stylize, wanted, picture_file, tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    picture_file(9, 8, name="album/a.png")
+    rows = [{"path": "../../photo.png", "bytes": (tmp_path / "photo.png").read_bytes()}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "album" / "t.parquet")
+    run = ["apply", "net.pt", "album", "--style", "munch", *LOCAL[:2], "--engine", "ray"]
+    ran = stylize(*run, "-o", "out.parquet")
+    assert (ran.code, sorted(ran.out.decode().split())) == (0, ["a-munch.png", "photo-munch.png"])
+    assert "skipped: 2" in stylize(*run, "-o", "out.parquet").err
+    run[2] = "out.parquet"
+    ran = stylize(*run[:3], "--style", "monet", *run[5:], "-o", "out/")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "a-munch-monet.png", "photo-munch-monet.png"
+    ]  # fmt: skip
+    found = {
+        row["path"]: row["bytes"]
+        for file in (tmp_path / "out.parquet").iterdir()
+        for row in parquet.read_table(file).to_pylist()
+    }
+    assert found["photo-munch.png"] == wanted
+
+
+def test_no_input_is_overwritten(stylize, net):
+    net("johnson", name="one.pt")
+    ran = stylize("apply", "one.pt", "photo.png", "--engine", "ray", "-o", ".")
+    assert (ran.code, ran.out) == (2, b"")
+    assert re.search("inputs lie in .* and would be overwritten: name another folder", ran.err)
+
+
+@pytest.mark.usefixtures("here", "job")
+def test_results_within_the_input_folder_are_no_inputs(stylize, picture_file):
+    picture_file(9, 8, name="album/a.png")
+    run = ["apply", "net.pt", "album", "--style", "munch", *LOCAL[:2], "--engine", "ray"]
+    assert stylize(*run, "-o", "album/out").line.endswith("album/out/a-munch.png")
+    assert "skipped: 1" in stylize(*run, "-o", "album/out").err
+    picture_file(9, 8, name="album/album/a.png")
+    ran = stylize(*run, "-o", ".", "--overwrite")
+    assert (ran.code, ran.out) == (2, b"")
+
+
+def test_what_threads_of_a_library_print_is_no_data(capfd):
+    with streams.own_stdout():
+        for text in ("theirs", "theirs too"):
+            thread = threading.Thread(target=print, args=(text,))
+            thread.start()
+            thread.join()
+        print("ours", flush=True)  # noqa: T201
+    print("after", flush=True)  # noqa: T201
+    assert capfd.readouterr() == ("ours\nafter\n", "theirs\ntheirs too\n")
