@@ -49,9 +49,10 @@ def ship(source: Path, folder: Path, *, name: str, licence: str, credit: str) ->
     scratch = path.with_suffix(".part")
     checkpoints.save(scratch, shipped)
     ranges = [list(pair) for pair in openvino.ranges_of(scratch, hardware.cores())]
-    noted = {**shipped.provenance, quantising.NOTED: ranges}
-    scratch.unlink()
-    checkpoints.save(scratch, replace(shipped, provenance=noted))
+    if ranges:
+        noted = {**shipped.provenance, quantising.NOTED: ranges}
+        scratch.unlink()
+        checkpoints.save(scratch, replace(shipped, provenance=noted))
     data = scratch.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     entry = Model(name, trained.method, trained.styles, len(data), digest, licence, credit)

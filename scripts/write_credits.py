@@ -14,6 +14,9 @@ from stylize_cli import models
 
 FREE = "cc0/pd"
 CREDITED = ("cc-by", "permissive (bsd/mit)")
+SCANS = {
+    "munch-scream": "munch-scream-vivid"
+}  # of two pictures of a painting the one that was learnt
 PAGE = Path(models.__file__).with_name("pretrained") / "CREDITS.md"
 HEAD = """# Credits
 
@@ -37,7 +40,8 @@ def main() -> None:
     photos = [row for row in rows if row["file"].startswith("photos/")]
     free = sum(row["licence_class"] == FREE for row in photos)
     credited = [row for row in photos if row["licence_class"] in CREDITED]
-    styles = {style for model in models.bundled().values() for style in model.styles}
+    named = {style for model in models.bundled().values() for style in model.styles}
+    styles = {SCANS.get(style, style) for style in named}
     works = [
         row
         for row in rows

@@ -125,7 +125,7 @@ def test_options_have_the_names_of_the_command():
     ours = {"shares": "style_blend", "compile": "compile_"}
     named = {ours.get(name, name) for name in OptimizeOptions.__annotations__}
     output = {"output", "quality", "depth", "save_every", "plot", "quiet", "json", "pictures"}
-    output |= {"keep_metadata", "overwrite", "try_"}
+    output |= {"keep_metadata", "overwrite", "show", "try_"}
     assert named == command - output
 
 
