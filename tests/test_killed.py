@@ -38,16 +38,18 @@ def visible(files):
 def check(report, least):
     """Every file is there as a whole run makes it, or not at all; in the end all of them are."""
     whole = visible(report["whole"])
-    assert len(report["killed"]) >= least
-    for one in report["killed"]:
-        assert one["ended"] == -9
+    # A run whose threads wrote less of the cache than the first may end before its moment.
+    assert {one["ended"] for one in report["killed"]} <= {-9, 0}
+    killed = [one for one in report["killed"] if one["ended"] == -9]
+    assert len(killed) >= least
+    for one in killed:
         then = visible(one["then"])
         assert then.items() <= whole.items(), one["moment"]
         assert one["code"] == 0, one["said"]
         assert visible(one["after"]) == whole, one["moment"]
         assert not [name for name in one["after"] if name.endswith(".part")], one["moment"]
     # The moments were not all before the first file, nor all behind the last.
-    assert len({len(visible(one["then"])) for one in report["killed"]}) > 1
+    assert len({len(visible(one["then"])) for one in killed}) > 1
 
 
 def test_apply(killed, folder, net, picture_file):

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from stylize_cli import checkpoints, downloads, models
+from stylize_cli.engines import quantising
 from stylize_cli.errors import StylizeError
 
 pytest_plugins = ["releases"]
@@ -82,7 +83,10 @@ def test_a_shipped_model_is_half_as_large_and_computes_the_same(
         torch.testing.assert_close(
             value.to(original.dtype), original, rtol=2**-11 if kernel else 0, atol=1e-7 * kernel
         )
-    assert after.provenance == {**before.provenance, "licence": "MIT", "credit": "b"}
+    noted = {name: value for name, value in after.provenance.items() if name != quantising.NOTED}
+    assert noted == {**before.provenance, "licence": "MIT", "credit": "b"}
+    ranges = after.provenance.get(quantising.NOTED)
+    assert (generator == "conditional") == bool(ranges)
     assert not after.build().training
 
 
