@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stylize_cli import animations, films, images, paths
+from stylize_cli import animations, files, films, images, paths
 from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
@@ -93,7 +93,7 @@ class Target:
         if self.kind == "frames":
             self._check_frames(clip)
         else:
-            images.check_place(self.path, [Path(clip.name)])
+            files.check_place(self.path, [Path(clip.name)])
 
     def _check_codec(self) -> None:
         if self.path.suffix.lower() == ".webm" and self.chosen != "vp9":
@@ -104,7 +104,7 @@ class Target:
     def _check_frames(self, clip: Clip) -> None:
         names = self.names(clip)
         first = animations.nth(names, 0)
-        images.check_place(first, [])
+        files.check_place(first, [])
         folder = first.parent
         if Path(clip.name).is_dir() and folder.resolve() == Path(clip.name).resolve():
             raise StylizeError(

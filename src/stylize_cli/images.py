@@ -21,8 +21,6 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from torch import Tensor
 
-check_place, contents, write_bytes = files.check_place, files.contents, files.write
-
 FORMATS: dict[str, Format] = {
     ".png": "PNG",
     ".jpg": "JPEG",

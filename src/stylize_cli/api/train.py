@@ -16,6 +16,7 @@ from stylize_cli import (
     datasets,
     descriptors,
     devices,
+    files,
     images,
     limits,
     models,
@@ -275,7 +276,7 @@ def _file(out: "str | PathLike[str] | None", name: str, sources: Sequence[object
     if path.suffix != ".pt":
         raise StylizeError(f"cannot write a model to {path}: its name must end in .pt")
     for file in (path, state_file(path), previews.sheet_file(path)):
-        images.check_place(file, _files(sources))
+        files.check_place(file, _files(sources))
     return path
 
 

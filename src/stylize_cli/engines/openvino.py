@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_cli import __version__, engines, hardware, images
+from stylize_cli import __version__, engines, files, hardware
 from stylize_cli.engines import (
     About,
     Engine,
@@ -212,7 +212,7 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
         Unusable: OpenVINO is not here, or does not convert the model.
         StylizeError: the model file is not one, or the processor does not have the precision.
     """
-    data = images.contents(path)
+    data = files.contents(path)
     runtime = _runtime()
     version = f"{FORMAT} {__version__} {runtime.get_version()}".encode()
     key = hashlib.sha256(version + hashlib.sha256(data).digest()).hexdigest()
@@ -220,7 +220,7 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
     body, note = cache.read(name), ""
     if body is None:
         graph = _convert(runtime, path)
-        if images.contents(path) != data:  # a training wrote it anew meanwhile
+        if files.contents(path) != data:  # a training wrote it anew meanwhile
             return open_model(path, precision=precision, threads=threads)
         if not cache.write(name, graphs.pack(graph)):
             note = f"{cache.folder()} is not writable: the model is converted anew every time"
