@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from stylize_cli import hardware, noise_tiles
@@ -188,7 +187,7 @@ def room(engine: Engine, budget: int | None) -> int:
         engine: runs the work.
         budget: most bytes that the whole program may take; None for what is free.
     """
-    free, own = hardware.available_memory(), int(psutil.Process().memory_info().rss)
+    free, own = hardware.available_memory(), hardware.own_memory()
     if engine.device != "cpu":
         import torch  # noqa: PLC0415 - as above
 
