@@ -246,11 +246,11 @@ def _name(source: Source) -> str:
 def _settings(method: Method, options: TrainOptions, base: Checkpoint | None) -> TrainConfig:
     """The preset's, for a style that is added the model's own losses, and what was given."""
     preset = options.get("preset", "default")
-    config = TRAIN_PRESETS[method, preset]
-    if base is not None:
-        steps, width = config.steps // SHARE_OF_ADDED, base.arguments.get("width", 32)
-        config = replace(config, steps=steps, width=width)
-        config = add_style.with_losses_of(base, config) if preset == "default" else config
+    if base is None:
+        config = TRAIN_PRESETS[method, preset]
+    else:
+        config = add_style.settings(base, preset)
+        config = replace(config, steps=config.steps // SHARE_OF_ADDED)
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(config)}
     layers = given["style_layers"]
     given["style_layers"] = None if layers is None else tuple(layers)
