@@ -22,11 +22,11 @@ def apply(
     overwrite: options.OverwriteOption = False,
     style: Annotated[
         list[str] | None,
-        typer.Option(
+        options.text(
             "--style",
-            metavar="NAME|FILE",
-            help="Which of the model's styles; again for more. A picture is learnt at once.",
-            autocompletion=completion.of_styles,
+            "NAME|FILE",
+            "Which of the model's styles; again for more. A picture is learnt at once.",
+            completion.of_styles,
         ),
     ] = None,
     all_styles: Annotated[
@@ -36,28 +36,29 @@ def apply(
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        typer.Option(
+        options.number(
             "--size",
+            "Long side of what the model is given. [default: as it is]",
             metavar="PX",
-            min=2,
-            help="Long side of what the model is given. [default: as it is]",
+            least=2,
         ),
     ] = None,
     stroke_size: Annotated[
         float,
-        typer.Option(
+        options.number(
             "--stroke-size",
+            "Strokes so many times as large, from 0.25 to 4; the result's size stays.",
             metavar="X",
-            help="Strokes so many times as large, from 0.25 to 4; the result's size stays.",
+            least=None,
         ),
     ] = 1.0,
     noise_scale: Annotated[
         float,
-        typer.Option(
+        options.number(
             "--noise-scale",
+            "Of texture-style models: the less noise, the more of the photo.",
             metavar="X",
-            min=0,
-            help="Of texture-style models: the less noise, the more of the photo.",
+            least=0,
         ),
     ] = 1.0,
     seed: options.SeedOption = 0,
@@ -73,9 +74,7 @@ def apply(
     ] = False,
     shard: Annotated[
         str | None,
-        typer.Option(
-            "--shard", metavar="K/N", help="Only the K-th of N shares of the inputs, K from 1."
-        ),
+        options.text("--shard", "K/N", "Only the K-th of N shares of the inputs, K from 1."),
     ] = None,
     engine: Annotated[
         Literal["auto", "openvino", "torch", "ray"],
@@ -85,10 +84,10 @@ def apply(
     ] = "auto",
     address: Annotated[
         str | None,
-        typer.Option(
+        options.text(
             "--address",
-            metavar="HOST:PORT",
-            help="Of the Ray cluster. [default: RAY_ADDRESS, else this machine]",
+            "HOST:PORT",
+            "Of the Ray cluster. [default: RAY_ADDRESS, else this machine]",
         ),
     ] = None,
     memory: options.MemoryOption = None,

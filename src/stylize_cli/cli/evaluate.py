@@ -20,10 +20,10 @@ def evaluate(
     ],
     *,
     content: Annotated[
-        str | None, typer.Option("--content", metavar="PHOTO", help="The photo they were made of.")
+        str | None, options.text("--content", "PHOTO", "The photo they were made of.")
     ] = None,
     style: Annotated[
-        str | None, typer.Option("--style", metavar="IMAGE", help="The style they should have.")
+        str | None, options.text("--style", "IMAGE", "The style they should have.")
     ] = None,
     weights: options.WeightsOption = None,
     memory: options.MemoryOption = None,
