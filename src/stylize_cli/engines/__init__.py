@@ -165,11 +165,11 @@ def open_model(
 
         accelerated = devices.choose("auto").type != "cpu"
     if engine == "openvino" or (engine == "auto" and not accelerated):
-        from stylize_cli.engines import openvino  # noqa: PLC0415 - only where it is to run
+        from stylize_cli.engines import openvino, toolkit  # noqa: PLC0415 - only where it is to run
 
         try:
             return openvino.open_model(path, precision=precision, threads=threads)
-        except openvino.Unusable as error:
+        except toolkit.Unusable as error:
             if engine == "openvino":
                 raise StylizeError(f"{error}: use --engine torch") from error
             note = f"{error}: running with PyTorch"
