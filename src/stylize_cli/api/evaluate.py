@@ -125,7 +125,7 @@ def evaluations(
 
 
 def _style(picture: Picture) -> Tensor:
-    """Likewise of a style; one with transparency as `transparency.style_of` has it."""
+    """(1, C, H, W) of a style: RGB, and alpha where not all of it is opaque."""
     if picture.pixels.shape[2] == 3:
         return _tensor(picture)
     return transparency.style_of(picture.planes())
