@@ -13,7 +13,7 @@ from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWri
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
 from stylize_cli.films import Film
-from stylize_cli.frames import Clip, Kept, Size, Span, Writer
+from stylize_cli.frames import Clip, Kept, Section, Size, Writer
 
 USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
 
@@ -34,7 +34,7 @@ def open_clip(path: Path) -> Clip:
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
     """Where the frames of a clip go.
 
     Attributes:
@@ -140,7 +140,9 @@ class Target:
             )
         return films.kept(self.path)
 
-    def writer(self, clip: Clip, span: Span, size: Size, label: str, kept: Kept | None) -> Writer:
+    def writer(
+        self, clip: Clip, span: Section, size: Size, label: str, kept: Kept | None
+    ) -> Writer:
         """What takes frames of (height, width); a context."""
         if self.kind == "frames":
             return FolderWriter(self.names(clip), kept.count if kept else 0)
@@ -165,8 +167,8 @@ def label(facts: Mapping[str, Any]) -> str:
     return f"stylize {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def behind(kept: Kept | None, span: Span) -> Span:
+def behind(kept: Kept | None, span: Section) -> Section:
     """What is left of a span, from the last frame on that an earlier run wrote."""
     if kept is None:
         return span
-    return Span(max(Fraction(0), span.start + kept.time - NEARLY), span.end)
+    return Section(max(Fraction(0), span.start + kept.time - NEARLY), span.end)

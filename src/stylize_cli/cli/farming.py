@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylize_cli.api.network import Network
     from stylize_cli.encoders import Depth
     from stylize_cli.methods.apply import Look
-    from stylize_cli.methods.painter import Job, Order, Report
+    from stylize_cli.methods.painter import Commission, Order, Report
 
 NAMED = 10  # failures that are named once more at the end
 
@@ -192,14 +192,14 @@ def run(
         StylizeError: there is no cluster, no picture, or an input would be overwritten.
     """
     from stylize_cli import files, tables
-    from stylize_cli.methods.painter import Job
+    from stylize_cli.methods.painter import Commission
 
     if chosen.unseen:
         net = styles.learnt(net, chosen.unseen, batch.sources, console)
         look = replace(look, styles=net.styles)
     net.with_strokes(batch.strokes)  # refuses what cannot be
     place, is_table = cluster.place, cluster.is_table
-    job = Job(
+    job = Commission(
         files.contents(net.model),
         look,
         cluster.device,
@@ -220,7 +220,7 @@ def run(
 
 
 def _run(
-    job: "Job",
+    job: "Commission",
     found: "Iterator[Order]",
     address: str | None,
     console: Console,
