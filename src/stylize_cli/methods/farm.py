@@ -37,7 +37,7 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
 
     Args:
         job: what to do.
-        orders: the pictures, listed before the first is painted; about 300 bytes each.
+        orders: the pictures, listed before the first is painted.
         address: of the cluster; None is RAY_ADDRESS or, without it, this machine.
 
     Yields:
