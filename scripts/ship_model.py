@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stylize_cli import checkpoints, hardware, images, models
+from stylize_cli import checkpoints, files, hardware, models
 from stylize_cli.engines import openvino, quantising
 from stylize_cli.errors import StylizeError
 from stylize_cli.models import INDEX, Model
@@ -62,7 +62,7 @@ def ship(source: Path, folder: Path, *, name: str, licence: str, credit: str) ->
     text = models.dump(entries[key] for key in sorted(entries))
     models.parse(text, where="available")  # refuses text that it could not read
     scratch.replace(path)
-    images.write_bytes(index, text.encode())
+    files.write(index, text.encode())
     return entry
 
 

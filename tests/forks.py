@@ -16,7 +16,7 @@ from conftest import _narrow_convolutions
 from stylize_cli import descriptors
 from stylize_cli.api import network, optimize, reconstruct, train  # noqa: F401 - once for all
 from stylize_cli.cli import app
-from stylize_cli.engines import openvino
+from stylize_cli.engines import toolkit
 from stylize_cli.methods import apply  # noqa: F401
 
 
@@ -36,7 +36,7 @@ def prepare():
     torch.set_num_threads(1)
     descriptors.load = narrow
     narrow()
-    openvino._runtime()
+    toolkit.load()
 
 
 def copied(folder, name):

@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console as Terminal
 
 from stylize_cli.cli import bars
-from stylize_cli.cli.bars import Pace
+from stylize_cli.cli.bars import Countdown
 from stylize_cli.progress import Step
 
 
 def test_time_left_is_the_mean_of_all_that_is_done():
-    pace = Pace()
+    pace = Countdown()
     assert pace.left(2, 10, 100.0) is None  # what a training that goes on has done before
     assert pace.left(4, 10, 103.0) == pytest.approx(6 / 2 * 3)
     assert pace.left(10, 10, 120.0) == 0
@@ -21,7 +21,7 @@ def test_time_left_is_the_mean_of_all_that_is_done():
 
 
 def test_time_left_does_not_jump_where_a_work_of_another_pace_begins():
-    pace, now, said = Pace(), 0.0, []
+    pace, now, said = Countdown(), 0.0, []
     # Five scales of 60 iterations; a pixel of the first takes twice as long as one of the last.
     pixels = [4.0**scale for scale in range(5)]
     costs = [work * (2 - scale / 4) for scale, work in enumerate(pixels)]

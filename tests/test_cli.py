@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import stylize_cli
-from stylize_cli import images
+from stylize_cli import files
 from stylize_cli.cli import app
 
 pytest_plugins = ["commandline"]
@@ -94,7 +94,7 @@ def test_ctrl_c_before_anything_is_made_leaves_nothing(
         raise KeyboardInterrupt
 
     if interrupted == "reading":
-        monkeypatch.setattr(images, "contents", stop)
+        monkeypatch.setattr(files, "contents", stop)
     else:
         monkeypatch.setattr("stylize_cli.descriptors.load", stop)
     ran = stylize("optimize", photo, style, "--quiet")

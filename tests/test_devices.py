@@ -1,3 +1,4 @@
+import psutil
 import pytest
 import torch
 
@@ -178,7 +179,7 @@ def test_what_a_program_has_is_of_the_device_s_memory(machine, monkeypatch, name
     machine(**TWO_CARDS, mps=True)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 699 + device.index)
     info = type("Info", (), {"rss": 77})
-    monkeypatch.setattr(devices.psutil.Process, "memory_info", lambda _self: info)
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _self: info)
     assert devices.own_memory(torch.device(name)) == want
 
 

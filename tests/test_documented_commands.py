@@ -2,8 +2,8 @@
 
 Run are the lines in blocks, in folders that hold what they name, on a narrow VGG and on the bundled
 models. Only parsed, by the command line itself, are those that wait for a browser or ask a network
-(`PARSED`, or an address), those of pages whose commands a script runs or a cluster (`UNRUN`), and those within a
-text.
+(`PARSED`), or a cluster, those of pages whose commands a script runs or a cluster (`UNRUN`), and
+those within a text.
 """
 
 import re
@@ -182,7 +182,7 @@ def ran(stylize, provide, tmp_path):
 
     def run(words):
         parse(words)
-        if " ".join(words).startswith(PARSED) or any("://" in word for word in words):
+        if " ".join(words).startswith(PARSED) or "ray" in words:
             return
         provide(words)
         given = (tmp_path / "photo.jpg").read_bytes() if "-" in words[:3] else b""

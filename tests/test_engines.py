@@ -13,7 +13,7 @@ import torch
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, engines, hardware, paths
-from stylize_cli.engines import cache, conversion, graphs, openvino, pytorch
+from stylize_cli.engines import cache, conversion, graphs, openvino, pytorch, toolkit
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators.layers import DoublingConv
 
@@ -207,8 +207,8 @@ def test_without_openvino_torch_runs_and_says_so(net, monkeypatch, hidden):
             raise ImportError(f"no {name}")
         return sys.modules[name]
 
-    openvino._runtime()
-    monkeypatch.setattr(openvino.importlib, "import_module", missing)
+    toolkit.load()
+    monkeypatch.setattr(toolkit.importlib, "import_module", missing)
     runner = opened(path, "auto", device="cpu")
     assert (runner.name, runner.device) == ("torch", "cpu")
     assert f"no {hidden}" in runner.note

@@ -15,7 +15,7 @@ from stylize_cli.cli import streams
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
-from stylize_cli.methods.painter import Job, Order, Painter
+from stylize_cli.methods.painter import Commission, Order, Painter
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -25,7 +25,7 @@ LOCAL = ["--precision", "float32", "--threads", 1]
 
 @pytest.fixture
 def job(net):
-    return Job(files.contents(net(name="net.pt")), Look(["munch"]), "cpu", "float32")
+    return Commission(files.contents(net(name="net.pt")), Look(["munch"]), "cpu", "float32")
 
 
 @pytest.fixture

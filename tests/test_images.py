@@ -58,18 +58,18 @@ def test_planes_are_in_the_order_of_the_file(tmp_path):
     np.testing.assert_array_equal(levels_of(picture.alpha), levels[..., 3:])
 
 
-def test_bytes_read_like_the_file_and_carry_its_note():
+def test_of_an_animation_the_first_frame_is_read_and_a_note_says_so(tmp_path):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    buffer = BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    picture = images.read_bytes(buffer.getvalue())
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    picture = images.read(tmp_path / "a.gif")
     assert picture.note == "first of 2 frames"
     assert picture.rgb[0, :, 0, 0].tolist() == [1, 0, 0]
 
 
-def test_bytes_that_are_no_image_are_named():
-    with pytest.raises(StylizeError, match=r"^stdin is not an image"):
-        images.read_bytes(b"junk")
+def test_a_file_that_is_no_image_is_named(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"junk")
+    with pytest.raises(StylizeError, match=r"a\.png is not an image"):
+        images.read(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,8 @@ def test_metadata_are_read_without_what_holds_for_the_pixels_alone(tmp_path):
     assert 0x0112 not in kept
     assert 0xA002 not in kept.get_ifd(0x8769)
     assert not Image.open(BytesIO(images.encode(picture, "JPEG"))).getexif()
-    assert images.read_bytes(data).rgb.shape == (1, 3, 20, 10)
+    (tmp_path / "b.jpg").write_bytes(data)
+    assert images.read(tmp_path / "b.jpg").rgb.shape == (1, 3, 20, 10)
 
 
 @pytest.mark.parametrize("below", [16, 17, 512, 10**20])

@@ -7,10 +7,11 @@ import psutil
 import pytest
 import torch
 
-from stylize_cli import descriptors, devices, images, limits
+from stylize_cli import descriptors, devices, images, limits, ranks
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS, TRAIN_PRESETS, OptimizeConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
+from stylize_cli.methods import tasks
 from stylize_cli.methods.tasks import Task
 
 CONFIG = OptimizeConfig(
@@ -250,3 +251,11 @@ def test_a_training_that_does_not_fit_is_told_what_would(free, least, fix):
     assert "a step of 6 samples of 128 px needs about" in str(refused.value)
     free(need(TRAINING))
     limits.check_training(outline, TRAINING, (), CPU, None)
+
+
+def test_what_is_tried_instead_leaves_every_process_a_sample(monkeypatch):
+    monkeypatch.setattr(ranks, "count", lambda: 4)
+    lesser = list(tasks.lesser(TRAINING, None))
+    assert {one.batch_size for one in lesser} == {4, 5}
+    assert lesser[0] == replace(TRAINING, batch_size=5)
+    assert lesser[-1].size < TRAINING.size

@@ -41,13 +41,13 @@ def tree(folder, *names):
 
 
 def names_in(folder):
-    return [file.relative_to(folder).as_posix() for file in paths.pictures_in(folder)]
+    return [file.relative_to(folder).as_posix() for file in paths.look_into(folder).files]
 
 
 def test_hidden_files_and_folders_are_passed_over(tmp_path):
     tree(tmp_path, "a.jpg", "._a.jpg", ".b.png", ".thumbs/c.jpg", "d/.e/f.jpg", "d/g.PNG")
     assert names_in(tmp_path) == ["a.jpg", "d/g.PNG"]
-    assert [file.name for file in paths.pictures_in(tmp_path / ".thumbs")] == ["c.jpg"]
+    assert [file.name for file in paths.look_into(tmp_path / ".thumbs").files] == ["c.jpg"]
 
 
 def test_other_suffixes_of_jpeg_are_read(tmp_path):

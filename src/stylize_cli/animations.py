@@ -15,7 +15,7 @@ from PIL import Image
 
 from stylize_cli import decoders, encoders, files, headers, images, paths
 from stylize_cli.errors import StylizeError
-from stylize_cli.frames import RATE, Frame, Kept, Samples, Size, Span
+from stylize_cli.frames import RATE, Frame, Kept, Samples, Section, Size
 
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 READ = (*FORMATS, ".png")
@@ -77,7 +77,7 @@ class Animation:
         """Frames a second, on average."""
         return len(self._durations) / self.length
 
-    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+    def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames, on white where they are transparent."""
         time = Fraction(0)
         for index, duration in enumerate(self._durations):
@@ -141,7 +141,7 @@ class Folder:
         """Seconds."""
         return len(self.files) / RATE
 
-    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+    def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its pictures, all at one size."""
         for index, file in enumerate(self.files):
             time = index / RATE

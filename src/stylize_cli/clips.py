@@ -8,12 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stylize_cli import animations, films, images, paths
+from stylize_cli import animations, files, films, images, paths
 from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
 from stylize_cli.films import Film
-from stylize_cli.frames import Clip, Kept, Size, Span, Writer
+from stylize_cli.frames import Clip, Kept, Section, Size, Writer
 
 USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
 
@@ -34,7 +34,7 @@ def open_clip(path: Path) -> Clip:
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
     """Where the frames of a clip go.
 
     Attributes:
@@ -93,7 +93,7 @@ class Target:
         if self.kind == "frames":
             self._check_frames(clip)
         else:
-            images.check_place(self.path, [Path(clip.name)])
+            files.check_place(self.path, [Path(clip.name)])
 
     def _check_codec(self) -> None:
         if self.path.suffix.lower() == ".webm" and self.chosen != "vp9":
@@ -104,7 +104,7 @@ class Target:
     def _check_frames(self, clip: Clip) -> None:
         names = self.names(clip)
         first = animations.nth(names, 0)
-        images.check_place(first, [])
+        files.check_place(first, [])
         folder = first.parent
         if Path(clip.name).is_dir() and folder.resolve() == Path(clip.name).resolve():
             raise StylizeError(
@@ -140,7 +140,9 @@ class Target:
             )
         return films.kept(self.path)
 
-    def writer(self, clip: Clip, span: Span, size: Size, label: str, kept: Kept | None) -> Writer:
+    def writer(
+        self, clip: Clip, span: Section, size: Size, label: str, kept: Kept | None
+    ) -> Writer:
         """What takes frames of (height, width); a context."""
         if self.kind == "frames":
             return FolderWriter(self.names(clip), kept.count if kept else 0)
@@ -165,8 +167,8 @@ def label(facts: Mapping[str, Any]) -> str:
     return f"stylize {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def behind(kept: Kept | None, span: Span) -> Span:
+def behind(kept: Kept | None, span: Section) -> Section:
     """What is left of a span, from the last frame on that an earlier run wrote."""
     if kept is None:
         return span
-    return Span(max(Fraction(0), span.start + kept.time - NEARLY), span.end)
+    return Section(max(Fraction(0), span.start + kept.time - NEARLY), span.end)

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from stylize_cli import deep, hardware, headers, profiles
+from stylize_cli import deep, hardware, headers, jpegs, profiles
 from stylize_cli.errors import StylizeError
 
 Pixels = NDArray[np.float32]
@@ -31,8 +31,6 @@ _UPRIGHT: dict[int, Callable[[Any], Any]] = {
 }
 # Several "frames" of these are a preview beside the photo.
 _NOT_FRAMES = {"MPO"}
-_CUT = "its end mark is missing"
-_END = b"\xff\xd9"  # of a JPEG
 
 
 def decode(
@@ -46,9 +44,7 @@ def decode(
     """
     pixels, note = decode_lean(data, name=name, least=least, room=room, extra=FLOATS)
     if pixels.dtype == np.uint8:
-        planes = np.empty((pixels.shape[2], *pixels.shape[:2]), np.float32)
-        np.divide(pixels.transpose(2, 0, 1), np.float32(255), out=planes)
-        return planes.transpose(1, 2, 0), note
+        return _floats(pixels.transpose(2, 0, 1)).transpose(1, 2, 0), note
     return cast(Pixels, pixels), note
 
 
@@ -121,7 +117,7 @@ def pixels_of(image: Image.Image) -> Pixels:
     """The pixels of an image that Pillow holds, as `decode` gives those of a file."""
     planes: Any = _colours(image, image.info.get("icc_profile"), None)
     if planes.dtype == np.uint8:
-        planes = np.asarray(planes, np.float32) / np.float32(255)
+        planes = _floats(planes)
     turn = headers.orientation(image)
     upright: Pixels = _UPRIGHT[turn](planes) if turn in _UPRIGHT else planes
     return upright.transpose(1, 2, 0)
@@ -140,13 +136,14 @@ def _planes(
     if found is None:
         image = headers.opened(data)
         frames = 1 if image.format in _NOT_FRAMES else getattr(image, "n_frames", 1)
-        _draft(image, least)
+        side = None if least is None else SPARE * least
+        jpegs.draft(image, side)
         check(image.size, _bytes_decoded(image, data))
         turn, icc = headers.orientation(image), image.info.get("icc_profile")
         if (samples := deep.sixteen(lambda: headers.opened(data))) is not None:
             planes = _clean(_deep_colours(_shrunk(samples, least), icc))
         else:
-            image, cut = _loaded(image, data, least)
+            image, cut = jpegs.loaded(image, data, side)
             notes += [cut] if cut else []
             planes = _colours(image, icc, least)
     else:
@@ -204,39 +201,6 @@ def _bytes_decoded(image: Image.Image, data: bytes) -> float:
 def _factor(size: tuple[int, int], least: int | None) -> int:
     """By how much a picture can be made smaller, a side."""
     return 1 if least is None else max(1, min(size) // (SPARE * least))
-
-
-def _draft(image: ImageFile.ImageFile, least: int | None) -> None:
-    """Lets a JPEG be decoded at a half, a quarter or an eighth of its size where that will do."""
-    if least is not None:
-        image.draft(None, (SPARE * least,) * 2)
-
-
-def _loaded(
-    image: ImageFile.ImageFile, data: bytes, least: int | None
-) -> tuple[ImageFile.ImageFile, str]:
-    """The picture, decoded; and what its file lacks."""
-    try:
-        image.load()
-    except OSError:
-        whole = _completed(data, least) if image.format in ("JPEG", "MPO") else None
-        if whole is None:
-            raise
-        return whole, _CUT
-    return image, ""
-
-
-def _completed(data: bytes, least: int | None) -> ImageFile.ImageFile | None:
-    """A JPEG whose file lacks its end mark; None where it lacks more.
-
-    It is decoded with two different endings: pixels that are not in the file would differ.
-    """
-    body = data.rstrip(_END[:1])
-    one, other = (headers.opened(body + more + _END) for more in (b"", b"\x55" * 64))
-    for image in (one, other):
-        _draft(image, least)
-        image.load()
-    return one if one.tobytes() == other.tobytes() else None
 
 
 def _deep_colours(planes: Pixels, icc: bytes | None) -> Pixels:
@@ -298,6 +262,13 @@ def _shrunk(planes: Pixels, least: int | None) -> Pixels:
     squares = cut.reshape(len(planes), height, factor, width, factor)
     means: Pixels = squares.mean((2, 4), dtype=np.float32)
     return means
+
+
+def _floats(planes: NDArray[Any]) -> Pixels:
+    """(C, H, W) in [0, 1] of planes of 8 bits."""
+    values = np.empty(planes.shape, np.float32)
+    np.divide(planes, np.float32(255), out=values)
+    return values
 
 
 def _unit(image: Image.Image) -> Pixels:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any, Literal, TypeVar
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -180,7 +179,7 @@ def own_memory(device: torch.device) -> int:
     """Bytes of a device's memory that this program has; MPS shares the machine's."""
     if device.type == "cuda":
         return int(torch.cuda.memory_reserved(device))
-    return int(psutil.Process().memory_info().rss)
+    return hardware.own_memory()
 
 
 def free_memory(device: torch.device) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from stylize_cli import files
 from stylize_cli.errors import StylizeError
 from stylize_cli.films import Film, first_time, library, seek
-from stylize_cli.frames import Frame, Size, Span
+from stylize_cli.frames import Frame, Section, Size
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -63,7 +63,7 @@ class FilmWriter:
         size: Size,
         clock: Fraction,
         rate: Fraction,
-        source: tuple[Film, Span] | None,
+        source: tuple[Film, Section] | None,
         kept: Path | None,
         codec: Codec,
         crf: int,
@@ -158,7 +158,7 @@ class FilmWriter:
         source: "InputContainer",
         streams: dict[int, Any],
         start: Fraction,
-        span: Span,
+        span: Section,
     ) -> Iterator[Any]:
         if not streams:
             return

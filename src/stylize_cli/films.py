@@ -12,7 +12,7 @@ import numpy as np
 
 from stylize_cli import files
 from stylize_cli.errors import StylizeError
-from stylize_cli.frames import RATE, Frame, Kept, Samples, Size, Span
+from stylize_cli.frames import RATE, Frame, Kept, Samples, Section, Size
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -74,7 +74,7 @@ class Film:
         """Seconds, or None where the file does not say."""
         return self._facts[3]
 
-    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+    def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames in a span, turned upright."""
         with self.opened() as container:
             stream = container.streams.video[0]
@@ -137,7 +137,7 @@ def kept(path: Path) -> Kept | None:
     last = None
     length = film.length or Fraction(0)
     for start in (max(Fraction(0), length - TAIL), Fraction(0)):
-        for frame in film.frames(Span(start), film.size) if last is None else ():
+        for frame in film.frames(Section(start), film.size) if last is None else ():
             last = frame
     if last is None:
         raise StylizeError(f"{path} has no frames to go on from: leave out --resume")

@@ -30,7 +30,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Span:
+class Section:
     """A part of a clip: seconds from its start, to before `end`, None for all."""
 
     start: Fraction = Fraction(0)
@@ -45,7 +45,7 @@ class Span:
         return self.end is not None and time >= self.end
 
 
-WHOLE = Span()
+WHOLE = Section()
 
 
 class Clip(Protocol):
@@ -71,7 +71,7 @@ class Clip(Protocol):
     def length(self) -> Fraction | None:
         """Seconds, or None where that is not known."""
 
-    def frames(self, span: Span, size: Size) -> Iterator[Frame]:
+    def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames in a span, scaled to (height, width), one after the other.
 
         Raises:

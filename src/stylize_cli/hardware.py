@@ -75,6 +75,11 @@ def available_memory() -> int:
     return min([psutil.virtual_memory().available, *_container_headroom()])
 
 
+def own_memory() -> int:
+    """Bytes of the machine's memory that this process has."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def release_memory() -> None:
     """Gives freed memory back to the system, where the C library would keep it (glibc).
 

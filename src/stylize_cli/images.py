@@ -21,8 +21,6 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from torch import Tensor
 
-check_place, contents, write_bytes = files.check_place, files.contents, files.write
-
 FORMATS: dict[str, Format] = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -50,35 +48,16 @@ class Planes:
     exif: bytes = b""
 
 
-def read(path: Path, *, least: int | None = None, room: int | None = None) -> Planes:
+def read(path: Path) -> Planes:
     """Read an image file: upright, in sRGB, the first frame of an animation.
-
-    Args:
-        path: of the file.
-        least: px that the shorter side is wanted to have; a larger file may be read smaller. See
-            `decoders.decode`.
-        room: bytes of memory that reading may take; None is what is free.
 
     Raises:
         StylizeError: the file is missing, not readable, or not a whole image of a sane size.
     """
-    return read_bytes(files.contents(path), name=str(path), least=least, room=room)
-
-
-def read_bytes(
-    data: bytes, *, name: str = "stdin", least: int | None = None, room: int | None = None
-) -> Planes:
-    """Read an image file that is in memory already; see `read`.
-
-    Args:
-        data: the whole file.
-        name: what to call it in errors.
-        least: see `read`; so is room.
-        room: see there.
-    """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    pixels, note = decoders.decode(data, name=name, least=least, room=room)
+    data = files.contents(path)
+    pixels, note = decoders.decode(data, name=str(path))
     planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
     alpha = planes[:, 3:] if planes.shape[1] == 4 else None
     return Planes(planes[:, :3], alpha, note, headers.metadata(data))

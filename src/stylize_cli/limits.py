@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-import psutil
 import torch
 from torch import Tensor, nn
 
@@ -302,8 +301,9 @@ def room(machine: Machine, budget: int | None) -> int:
         budget: most bytes the whole program may take; None for what is free.
     """
     there = hardware.available_memory()
-    own = psutil.Process().memory_info().rss
-    return there if budget is None or machine.device.type != "cpu" else min(there, budget - own)
+    if budget is None or machine.device.type != "cpu":
+        return there
+    return min(there, budget - hardware.own_memory())
 
 
 def _more(budget: int | None, own: int, there: int) -> str:

@@ -97,11 +97,6 @@ class Listing:
         return "; ".join(parts)
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The image files in a folder; see `look_into`."""
-    return list(look_into(folder).files)
-
-
 def look_into(folder: Path) -> FolderContent:
     """Looks for all the pictures in a folder, at any depth; see `Listing`."""
     listing = Listing(folder)

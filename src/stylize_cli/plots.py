@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import util
 from pathlib import Path
 
-from stylize_cli import images
+from stylize_cli import files
 from stylize_cli.errors import StylizeError
 
 SIZE = (9.0, 5.0)  # inches
@@ -28,7 +28,7 @@ def check(path: Path, result: Path | None, inputs: Iterable[Path]) -> None:
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise StylizeError(f"cannot plot to {path}: its name must end in one of {known}")
-    images.check_place(path, inputs)
+    files.check_place(path, inputs)
     if result is not None and path.resolve() == result.resolve():
         raise StylizeError(f"--plot {path} is the picture's own file: name another")
     if util.find_spec("matplotlib") is None:
@@ -39,7 +39,7 @@ def check(path: Path, result: Path | None, inputs: Iterable[Path]) -> None:
 
 def write(path: Path, history: Sequence[Mapping[str, float]], *, first: int = 0) -> None:
     """Draws the losses over the iterations from `first` on, into a file of its suffix's kind."""
-    images.write_bytes(path, loss_plot(history, format=path.suffix[1:].lower(), first=first))
+    files.write(path, loss_plot(history, format=path.suffix[1:].lower(), first=first))
 
 
 def loss_plot(

@@ -16,12 +16,8 @@ from stylize_cli.errors import StylizeError
 
 T = TypeVar("T")
 
-GIVEN = (
-    "RANK",
-    "WORLD_SIZE",
-    "MASTER_ADDR",
-    "MASTER_PORT",
-)  # what torchrun says in the environment
+# What torchrun says in the environment.
+GIVEN = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 @contextmanager

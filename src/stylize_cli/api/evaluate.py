@@ -17,7 +17,7 @@ LEAST = 150_000_000  # bytes that VGG's maps must have: tiles of less are all ha
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Findings:
     """What was measured of one picture, or why nothing was.
 
     Attributes:
@@ -81,7 +81,7 @@ def evaluations(
     device: str = "auto",
     threads: int | None = None,
     memory: int | None = None,
-) -> Iterator[Evaluation]:
+) -> Iterator[Findings]:
     """Measures several pictures one after the other; one that fails does not stop the others.
 
     Args:
@@ -119,13 +119,13 @@ def evaluations(
                 image = _tensor(picture).to(machine.device)
                 figures = metrics.judge(describe, image, *wanted, room=room)
         except StylizeError as error:
-            yield Evaluation(error=str(error))
+            yield Findings(error=str(error))
         else:
-            yield Evaluation(picture.width, picture.height, figures, picture.note)
+            yield Findings(picture.width, picture.height, figures, picture.note)
 
 
 def _style(picture: Picture) -> Tensor:
-    """Likewise of a style; one with transparency as `transparency.style_of` has it."""
+    """(1, C, H, W) of a style: RGB, and alpha where not all of it is opaque."""
     if picture.pixels.shape[2] == 3:
         return _tensor(picture)
     return transparency.style_of(picture.planes())

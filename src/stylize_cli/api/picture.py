@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylize_cli import decoders, encoders, headers, images
+from stylize_cli import decoders, encoders, files, headers, images
 from stylize_cli.decoders import Pixels
 from stylize_cli.encoders import Depth, Format, Samples
 from stylize_cli.errors import StylizeError
@@ -77,7 +77,7 @@ class Picture:
             self.exif = headers.metadata(source)
         else:
             path = Path(fspath(source))
-            data = images.contents(path)
+            data = files.contents(path)
             self.pixels, found = decoders.decode_lean(data, name=str(path), least=least, room=room)
             self.exif = headers.metadata(data)
             own = path.stem
@@ -130,7 +130,7 @@ class Picture:
         """
         file = Path(fspath(path))
         data = self.encoded(images.format_of(file), quality=quality, depth=depth, exif=exif)
-        images.write_bytes(file, data)
+        files.write(file, data)
         return file
 
     def encoded(

@@ -13,7 +13,6 @@ from torch import Tensor
 from stylize_cli import (
     boards,
     checkpoints,
-    datasets,
     descriptors,
     devices,
     images,
@@ -23,15 +22,15 @@ from stylize_cli import (
     ranks,
     transparency,
 )
+from stylize_cli.api import places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
-from stylize_cli.checkpoints import Checkpoint, TrainingState
+from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config import START, TRAIN_PRESETS, Method, TrainConfig, override
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.methods import add_style, previews, tasks, warm_start
-from stylize_cli.methods.course import state_file
 from stylize_cli.methods.tasks import Style, Task
 from stylize_cli.training import Update
 
@@ -119,10 +118,12 @@ def prepare(
         raise StylizeError("a texture needs no photo: leave out --preview")
     name = _stem(list(paintings), factor, options.get("name"))
     sources = [*paintings.values(), *filter(None, [preview, to, options.get("weights")])]
-    model = _file(out, f"{to.stem}-{name}.pt" if to else f"{name}.pt", sources)
+    model = places.model_file(out, f"{to.stem}-{name}.pt" if to else f"{name}.pt", sources)
     plot = options.get("plot")
     if plot is not None:
-        plots.check(Path(plot), model, _files([*paintings.values(), *filter(None, [preview])]))
+        plots.check(
+            Path(plot), model, places.given([*paintings.values(), *filter(None, [preview])])
+        )
     device = ranks.device(options.get("device", "auto"))
     machine = devices.machine(device, options.get("precision", "auto"))
     descriptor = options.get("descriptor", "vgg19")
@@ -134,9 +135,9 @@ def prepare(
         )
     own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
     notes = [] if base is None else _other_descriptor(base, descriptor)
-    found = () if method == "texture" else _photos(photos, own, notes)
+    found = () if method == "texture" else places.photos(photos, own, notes)
     sheet = [] if preview is None else [previews.sheet_file(model)]
-    state = _state(model, sheet, resume=options.get("resume", False))
+    state = places.state(model, sheet, resume=options.get("resume", False))
     digests: list[str] = []
     learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
     listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in found)
@@ -245,11 +246,11 @@ def _name(source: Source) -> str:
 def _settings(method: Method, options: TrainOptions, base: Checkpoint | None) -> TrainConfig:
     """The preset's, for a style that is added the model's own losses, and what was given."""
     preset = options.get("preset", "default")
-    config = TRAIN_PRESETS[method, preset]
-    if base is not None:
-        steps, width = config.steps // SHARE_OF_ADDED, base.arguments.get("width", 32)
-        config = replace(config, steps=steps, width=width)
-        config = add_style.with_losses_of(base, config) if preset == "default" else config
+    if base is None:
+        config = TRAIN_PRESETS[method, preset]
+    else:
+        config = add_style.settings(base, preset)
+        config = replace(config, steps=config.steps // SHARE_OF_ADDED)
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(config)}
     layers = given["style_layers"]
     given["style_layers"] = None if layers is None else tuple(layers)
@@ -261,60 +262,6 @@ def _stem(names: Sequence[str], factor: int | None, name: str | None) -> str:
     if factor is not None:
         return f"sr{factor}"
     return names[0] if len(names) == 1 else name or "styles"
-
-
-def _file(out: "str | PathLike[str] | None", name: str, sources: Sequence[object]) -> Path:
-    """Where the model goes.
-
-    Raises:
-        StylizeError: nothing can be written there, or an input would be overwritten.
-    """
-    path = Path(out or ".")
-    if path.is_dir() or str(out or "").endswith(("/", "\\")):
-        path /= name
-    if path.suffix != ".pt":
-        raise StylizeError(f"cannot write a model to {path}: its name must end in .pt")
-    for file in (path, state_file(path), previews.sheet_file(path)):
-        images.check_place(file, _files(sources))
-    return path
-
-
-def _files(sources: Sequence[object]) -> list[Path]:
-    """Those of the inputs that are files, which no output may overwrite."""
-    return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
-
-
-def _photos(
-    folder: "str | PathLike[str] | None", own: set[Path], notes: list[str]
-) -> tuple[Path, ...]:
-    """The photos to train on, without pictures that the training itself leaves among them."""
-    if folder is None:
-        raise StylizeError("there are no photos to train on: give --dataset FOLDER")
-    places = {path.resolve() for path in own}
-    found = datasets.find(Path(folder))
-    notes += [f"{folder}: {found.note}"] if found.note else []
-    names = {path.name for path in places}
-    kept = tuple(f for f in found.files if f.name not in names or f.resolve() not in places)
-    if not kept:
-        raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
-    return kept
-
-
-def _state(model: Path, sheet: Sequence[Path], *, resume: bool) -> TrainingState | None:
-    """The state to go on from; None for a new training.
-
-    Raises:
-        StylizeError: there is none, or files of an earlier training would be overwritten.
-    """
-    file = state_file(model)
-    if resume and not file.exists():
-        raise StylizeError(f"there is no {file} to go on from: leave out --resume")
-    if not resume and file.exists():
-        raise StylizeError(f"{file} exists: give --resume to go on with it, or another -o")
-    for made in (model, *sheet):
-        if not resume and made.exists():
-            raise StylizeError(f"{made} exists: give another -o, or delete it")
-    return checkpoints.load_state(file) if resume else None
 
 
 def _other_descriptor(base: Checkpoint, name: descriptors.Name) -> list[str]:

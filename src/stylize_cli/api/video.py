@@ -12,13 +12,13 @@ from typing import Any
 from stylize_cli import clips, flow, images
 from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
-from stylize_cli.clips import Target
+from stylize_cli.clips import Destination
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import Codec
-from stylize_cli.frames import Clip, Frame, Size, Span
+from stylize_cli.frames import Clip, Frame, Section, Size
 from stylize_cli.methods import feedforward
 from stylize_cli.methods import video as method
-from stylize_cli.methods.video import Look
+from stylize_cli.methods.video import ClipLook
 from stylize_cli.progress import OnStep, Step, ignore
 
 SMOOTH = 0.8  # where nothing else is said
@@ -114,7 +114,7 @@ def video(
 
 
 @dataclass(frozen=True)
-class Job:
+class Filming:
     """A clip, read and checked, ready to be painted.
 
     Attributes:
@@ -129,10 +129,10 @@ class Job:
 
     network: Network
     clip: Clip
-    target: Target
-    span: Span
+    target: Destination
+    span: Section
     size: Size
-    look: Look
+    look: ClipLook
     notes: tuple[str, ...] = ()
 
     @property
@@ -206,24 +206,24 @@ def prepare(
     end: float | None,
     codec: Codec | None,
     crf: int | None,
-) -> Job:
+) -> Filming:
     """Reads what a clip is and refuses what cannot be; see `video`."""
     opened = clips.open_clip(Path(fspath(clip)))
-    target = Target(Path(fspath(output)), codec, crf)
+    target = Destination(Path(fspath(output)), codec, crf)
     target.check(opened)
-    span = Span(_exact(start), None if end is None else _exact(end))
+    span = Section(_exact(start), None if end is None else _exact(end))
     if span.end is not None and span.end <= span.start:
         raise StylizeError(f"--end {end:g} is not after --start {start:g}: give a later one")
     sides = _sides(opened.size, size, target.multiple, network.engine.about.factor)
     about = network.engine.about
-    look = Look(feedforward.choose_style(about, style))
+    look = ClipLook(feedforward.choose_style(about, style))
     if to is not None:
         network.check_takes_mixtures()
         over = _ending(opened, span)
         if over is None:
             raise StylizeError(f"{opened.name} does not say how long it is: give --end with --to")
         look = replace(look, to=feedforward.choose_style(about, to), over=(span.start, over))
-    return Job(network, opened, target, span, sides, look)
+    return Filming(network, opened, target, span, sides, look)
 
 
 def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size:
@@ -245,7 +245,7 @@ def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size
     return own
 
 
-def _ending(clip: Clip, span: Span) -> Fraction | None:
+def _ending(clip: Clip, span: Section) -> Fraction | None:
     """When the span ends, seconds, where that is known."""
     known = [end for end in (clip.length, span.end) if end is not None]
     return min(known, default=None)

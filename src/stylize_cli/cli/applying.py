@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stylize_cli.cli import inputs, reports
-from stylize_cli.cli.admission import Queue
-from stylize_cli.cli.batches import Item
+from stylize_cli.cli import batches, inputs, reports, styles
+from stylize_cli.cli.admission import Choice, Queue
+from stylize_cli.cli.batches import Batch, Item, plan
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import SHEET, Outlet
+from stylize_cli.cli.styles import Chosen
 from stylize_cli.errors import StylizeError, counted
 from stylize_cli.progress import Step
 
@@ -18,7 +20,46 @@ if TYPE_CHECKING:
     from stylize_cli.methods.apply import Look, Photo, Result
 
 
-def run(
+def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Console) -> bool:
+    """Paints pictures, and tells of the results as they come; whether any failed.
+
+    Args:
+        net: the model.
+        look: what to make of every picture.
+        chosen: the styles.
+        batch: the pictures.
+        console: told of all.
+
+    Raises:
+        StylizeError: none can be made, or the only picture failed.
+    """
+    sources, output = batch.sources, batch.output
+    labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
+    queue = Queue(
+        plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some),
+        Choice(
+            batch.depth,
+            *batch.share,
+            batch.skips,
+            batch.overwrites,
+            batches.whole_folders(sources, output),
+        ),
+        console,
+    )
+    if chosen.unseen and queue.total != 0:
+        net = styles.learnt(net, chosen.unseen, sources, console)
+        look = replace(look, styles=net.styles)
+
+    def outlet(item: Item) -> Outlet:
+        made = item.made if batch.skips else frozenset()
+        return Outlet(item, look.styles, batch.quality, batch.depth, batch.keeps_metadata, made)
+
+    is_batch = queue.several or [queue.first] != sources
+    net = net.with_strokes(batch.strokes)
+    return _run(queue, outlet, look, net, console, is_batch=is_batch) or queue.failed
+
+
+def _run(
     queue: Queue,
     outlet_of: Callable[[Item], Outlet],
     look: "Look",

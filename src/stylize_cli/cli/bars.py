@@ -15,7 +15,7 @@ WIDTH = 12  # columns of the bar: what is said comes first
 
 
 @dataclass
-class Pace:
+class Countdown:
     """The time that is left, by the mean of all that is done since the first report.
 
     A mean of the last steps alone would jump wherever a work of another kind begins, as it does
@@ -64,7 +64,7 @@ def drawn(
         TaskProgressColumn(table_column=Column(min_width=4, no_wrap=True)),
         TextColumn("{task.fields[left]}", table_column=Column(min_width=12, no_wrap=True)),
     )
-    pace = Pace()
+    pace = Countdown()
     with Progress(
         *columns,
         console=terminal or Console(stderr=True),

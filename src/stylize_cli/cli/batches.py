@@ -26,6 +26,35 @@ STDOUT = Path(STDIO)
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Pictures, and how their results are made and written, as the options say it.
+
+    Attributes:
+        sources: files, folders, globs, or - for stdin.
+        output: what -o says, or None.
+        share: number of the first picture that is wanted, from 0, and from one to the next.
+        strokes: how many times as large they are to be.
+        skips: whether results that are there are kept.
+        overwrites: whether they are replaced.
+        has_sheet: whether a sheet shows all the styles.
+        quality: of JPEG and WebP.
+        depth: bits a channel.
+        keeps_metadata: whether the photos' are written with the results.
+    """
+
+    sources: list[str]
+    output: str | None
+    share: tuple[int, int]
+    strokes: float
+    skips: bool
+    overwrites: bool
+    has_sheet: bool
+    quality: int
+    depth: "Depth"
+    keeps_metadata: bool
+
+
+@dataclass(frozen=True)
 class Item:
     """A picture to read, and the files to make of it.
 

@@ -29,52 +29,51 @@ def blend(
     overwrite: options.OverwriteOption = False,
     style: Annotated[
         list[str] | None,
-        typer.Option(
+        options.text(
             "--style",
-            metavar="NAME:WEIGHT",
-            help="A style and its weight, 1 where it is left out; once for each. Weights are made "
+            "NAME:WEIGHT",
+            "A style and its weight, 1 where it is left out; once for each. Weights are made "
             "to sum to 1.",
-            autocompletion=completion.of_styles,
+            completion.of_styles,
         ),
     ] = None,
     grid: Annotated[
         str | None,
-        typer.Option(
+        options.text(
             "--grid",
-            metavar="A,B,C,D",
-            help="Draw four styles at the corners of a table, and their mixtures between.",
-            autocompletion=completion.of_corners,
+            "A,B,C,D",
+            "Draw four styles at the corners of a table, and their mixtures between.",
+            completion.of_corners,
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
+        options.number(
             "--steps",
-            metavar="N",
-            min=2,
-            max=MOST_STEPS,
-            help=f"Pictures a side of the grid [default: {STEPS}], or of a strip from one --style "
+            f"Pictures a side of the grid [default: {STEPS}], or of a strip from one --style "
             "to the other.",
+            least=2,
+            most=MOST_STEPS,
         ),
     ] = None,
     cell: Annotated[
         int | None,
-        typer.Option(
+        options.number(
             "--cell",
+            f"Long side of each picture in a grid or a strip. [default: {CELL}]",
             metavar="PX",
-            min=16,
-            help=f"Long side of each picture in a grid or a strip. [default: {CELL}]",
+            least=16,
         ),
     ] = None,
     strength: options.StrengthOption = 1.0,
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        typer.Option(
+        options.number(
             "--size",
+            "Long side of what the model is given. [default: as it is, or --cell]",
             metavar="PX",
-            min=2,
-            help="Long side of what the model is given. [default: as it is, or --cell]",
+            least=2,
         ),
     ] = None,
     engine: options.EngineOption = "auto",

@@ -10,7 +10,7 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
-    from stylize_cli.api.evaluate import Evaluation
+    from stylize_cli.api.evaluate import Findings
 
 
 def evaluate(
@@ -20,10 +20,10 @@ def evaluate(
     ],
     *,
     content: Annotated[
-        str | None, typer.Option("--content", metavar="PHOTO", help="The photo they were made of.")
+        str | None, options.text("--content", "PHOTO", "The photo they were made of.")
     ] = None,
     style: Annotated[
-        str | None, typer.Option("--style", metavar="IMAGE", help="The style they should have.")
+        str | None, options.text("--style", "IMAGE", "The style they should have.")
     ] = None,
     weights: options.WeightsOption = None,
     memory: options.MemoryOption = None,
@@ -59,7 +59,7 @@ def evaluate(
         raise typer.Exit(PARTLY_FAILED)
 
 
-def _told(name: str, source: str, found: "Evaluation", console: Console, *, is_only: bool) -> bool:
+def _told(name: str, source: str, found: "Findings", console: Console, *, is_only: bool) -> bool:
     """Tells of a picture's figures; whether there are any.
 
     Raises:

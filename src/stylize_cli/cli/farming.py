@@ -1,23 +1,48 @@
 """Many pictures on a Ray cluster: what is painted, where it goes, and what is told of it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from stylize_cli import paths
-from stylize_cli.cli import batches, inputs, streams
+from stylize_cli.cli import batches, inputs, streams, styles
+from stylize_cli.cli.batches import Batch
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
+from stylize_cli.cli.styles import Chosen
 from stylize_cli.errors import StylizeError, counted
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
     from stylize_cli.encoders import Depth
-    from stylize_cli.methods.painter import Job, Order, Report
+    from stylize_cli.methods.apply import Look
+    from stylize_cli.methods.painter import Commission, Order, Report
 
 NAMED = 10  # failures that are named once more at the end
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster, what its workers have, and where their results go.
+
+    Attributes:
+        address: of the cluster; None is RAY_ADDRESS's, or one that is started here.
+        place: folder of the results.
+        is_table: whether parquet files in it take them.
+        device: of a worker.
+        cores: likewise, of the CPU; None is the usual.
+        memory: likewise, in bytes; None is what is free.
+    """
+
+    address: str | None
+    place: str
+    is_table: bool
+    device: str
+    cores: int | None
+    memory: int | None
 
 
 @dataclass(frozen=True)
@@ -146,7 +171,56 @@ def _within(file: str, name: Path) -> Iterator[tuple[Found, Path]]:
 
 
 def run(
-    job: "Job",
+    cluster: Cluster,
+    net: "Network",
+    look: "Look",
+    chosen: Chosen,
+    batch: Batch,
+    console: Console,
+) -> bool:
+    """Paints pictures on a cluster, and tells of the results as they come; whether any failed.
+
+    Args:
+        cluster: where.
+        net: the model.
+        look: what to make of every picture.
+        chosen: the styles.
+        batch: the pictures.
+        console: told of all.
+
+    Raises:
+        StylizeError: there is no cluster, no picture, or an input would be overwritten.
+    """
+    from stylize_cli import files, tables
+    from stylize_cli.methods.painter import Commission
+
+    if chosen.unseen:
+        net = styles.learnt(net, chosen.unseen, batch.sources, console)
+        look = replace(look, styles=net.styles)
+    net.with_strokes(batch.strokes)  # refuses what cannot be
+    place, is_table = cluster.place, cluster.is_table
+    job = Commission(
+        files.contents(net.model),
+        look,
+        cluster.device,
+        net.opening["precision"],
+        batch.strokes,
+        cluster.cores,
+        cluster.memory,
+        batch.quality,
+        batch.depth,
+        batch.keeps_metadata,
+        batch.overwrites,
+        place if is_table else "",
+        tables.written(place) if is_table and not batch.overwrites else frozenset(),
+    )
+    tags = chosen.labels if chosen.are_some else [""]
+    found = orders(batch.sources, place, tags, console, is_table=is_table, depth=batch.depth)
+    return _run(job, found, cluster.address, console, share=batch.share)
+
+
+def _run(
+    job: "Commission",
     found: "Iterator[Order]",
     address: str | None,
     console: Console,

@@ -11,23 +11,9 @@ from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize_cli import images
     from stylize_cli.api.picture import Picture
 
 STDIO = "-"
-
-
-def read_picture(source: str, console: Console) -> "images.Planes":
-    """Reads one input, and says what its reader should know (an animation's first frame)."""
-    from stylize_cli import images
-
-    if source == STDIO:
-        picture = images.read_bytes(sys.stdin.buffer.read())
-    else:
-        picture = images.read(Path(source))
-    if picture.note:
-        console.say(f"{stem(source)}: {picture.note}")
-    return picture
 
 
 def opened(source: str) -> "str | Picture":

@@ -91,9 +91,7 @@ def show(
     *,
     output: options.OutputOption = None,
     overwrite: options.OverwriteOption = False,
-    photo: Annotated[
-        str | None, typer.Option("--photo", metavar="PHOTO", help="[default: a red panda]")
-    ] = None,
+    photo: Annotated[str | None, options.text("--photo", "PHOTO", "[default: a red panda]")] = None,
     quality: options.QualityOption = 95,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stylize_cli.cli import (
-    completion,
     inputs,
     mistakes,
     options,
@@ -51,26 +50,20 @@ def optimize(
     ] = "default",
     texture: Annotated[
         str | None,
-        typer.Option(
-            "--texture", metavar="IMAGE", help="No photo: synthesise a texture like this image."
-        ),
+        options.text("--texture", "IMAGE", "No photo: synthesise a texture like this image."),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--size", metavar="PX", min=16, help=f"Long side, px. {_default('size')}"),
+        options.number("--size", f"Long side, px. {_default('size')}", metavar="PX", least=16),
     ] = None,
     iterations: Annotated[
         int | None,
-        typer.Option(
-            "--iterations", metavar="N", min=1, help=f"At each scale. {_default('iterations')}"
-        ),
+        options.number("--iterations", f"At each scale. {_default('iterations')}"),
     ] = None,
     scales: Annotated[
         str | None,
-        typer.Option(
-            "--scales",
-            metavar="auto|N",
-            help="auto or how many, each half of the next. [default: auto]",
+        options.text(
+            "--scales", "auto|N", "auto or how many, each half of the next. [default: auto]"
         ),
     ] = None,
     optimizer: Annotated[
@@ -78,65 +71,49 @@ def optimize(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(
-            "--init", metavar="content|noise|FILE", help="Where to start. [default: content]"
-        ),
+        options.text("--init", "content|noise|FILE", "Where to start. [default: content]"),
     ] = None,
     balance: Annotated[
         float | None,
-        typer.Option(
+        options.number(
             "--balance",
+            f"From 0, all photo, to 1, all painter. {_default('balance')}",
             metavar="X",
-            min=0,
-            max=1,
-            help=f"From 0, all photo, to 1, all painter. {_default('balance')}",
+            least=0,
+            most=1,
         ),
     ] = None,
     content_weight: Annotated[
         float | None,
-        typer.Option(
-            "--content-weight", metavar="X", min=0, help="In place of --balance: a fixed weight."
+        options.number(
+            "--content-weight", "In place of --balance: a fixed weight.", metavar="X", least=0
         ),
     ] = None,
     style_weight: Annotated[
         float | None,
-        typer.Option("--style-weight", metavar="X", min=0, help=_default("style_weight")),
+        options.number("--style-weight", _default("style_weight"), metavar="X", least=0),
     ] = None,
     tv_weight: Annotated[
         float | None,
-        typer.Option(
-            "--tv-weight", metavar="X", min=0, help=f"Smoothness. {_default('tv_weight')}"
-        ),
+        options.number("--tv-weight", f"Smoothness. {_default('tv_weight')}", metavar="X", least=0),
     ] = None,
     style_blend: Annotated[
         str | None,
-        typer.Option(
-            "--style-blend", metavar="X,X...", help="Shares of several styles, such as 0.7,0.3."
-        ),
+        options.text("--style-blend", "X,X...", "Shares of several styles, such as 0.7,0.3."),
     ] = None,
     style_scale: Annotated[
         float | None,
-        typer.Option(
-            "--style-scale", metavar="X", min=0.1, max=4, help="Size of the style's strokes."
+        options.number(
+            "--style-scale", "Size of the style's strokes.", metavar="X", least=0.1, most=4
         ),
     ] = None,
     content_layers: Annotated[
         str | None,
-        typer.Option(
-            "--content-layers",
-            metavar="LAYER,...",
-            help="[default: relu3_3,relu4_2]",
-            autocompletion=completion.of_layers,
-        ),
+        options.layers("--content-layers", "[default: relu3_3,relu4_2]"),
     ] = None,
     style_layers: Annotated[
         str | None,
-        typer.Option(
-            "--style-layers",
-            metavar="LAYER,...",
-            help="[default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1]",
-            autocompletion=completion.of_layers,
-        ),
+        options.layers("--style-layers", "[default: relu1_1,relu2_1,relu3_1,relu4_1,relu5_1]"),
     ] = None,
     pool: Annotated[
         Literal["max", "avg"] | None, typer.Option("--pool", help=_default("pool"))
@@ -154,21 +131,19 @@ def optimize(
     weights: options.WeightsOption = None,
     try_: Annotated[
         str | None,
-        typer.Option(
+        options.text(
             "--try",
-            metavar="OPTION=A,B,...",
-            help="One labelled sheet of small pictures: --try content-weight=0.3,1,3.",
+            "OPTION=A,B,...",
+            "One labelled sheet of small pictures: --try content-weight=0.3,1,3.",
         ),
     ] = None,
     save_every: Annotated[
         int | None,
-        typer.Option(
-            "--save-every", metavar="N", min=1, help="Also save the picture every N iterations."
-        ),
+        options.number("--save-every", "Also save the picture every N iterations."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE", help="Draw the losses by layer into this file."),
+        options.text("--plot", "FILE", "Draw the losses by layer into this file."),
     ] = None,
     compile_: Annotated[
         bool,

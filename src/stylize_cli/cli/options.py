@@ -1,6 +1,7 @@
 """Options that several commands share, and how their text is read."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,6 +28,34 @@ def _of_all_cores(threads: int | None) -> int:
     return threads or hardware.asked_threads() or hardware.cores()
 
 
+def number(
+    name: str,
+    text: str,
+    *,
+    metavar: str = "N",
+    least: float | None = 1,
+    most: float | None = None,
+) -> object:
+    """What Typer is to know of an option that takes a number; None is no bound."""
+    return typer.Option(name, metavar=metavar, min=least, max=most, help=text)
+
+
+def text(
+    name: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None
+) -> object:
+    """The same of one that takes a text, and what completes it."""
+    return typer.Option(name, metavar=metavar, help=text, autocompletion=complete)
+
+
+def layers(name: str, text: str) -> object:
+    """The same of one that takes names of layers."""
+    return typer.Option(name, metavar="LAYER,...", help=text, autocompletion=completion.of_layers)
+
+
+def _threads(text: str, callback: Callable[[int | None], int]) -> object:
+    return typer.Option("--threads", metavar="N", min=1, max=1024, help=text, callback=callback)
+
+
 OutputOption = Annotated[
     str | None,
     typer.Option(
@@ -48,26 +77,10 @@ PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="auto: bfloat16 where the hardware has it.")
 ]
 ThreadsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        metavar="N",
-        min=1,
-        max=1024,
-        help="CPU threads. [default: as many as cores are free]",
-        callback=_of_free_cores,
-    ),
+    int | None, _threads("CPU threads. [default: as many as cores are free]", _of_free_cores)
 ]
 TrainingThreadsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--threads",
-        metavar="N",
-        min=1,
-        max=1024,
-        help="CPU threads. [default: as many as cores may be used]",
-        callback=_of_all_cores,
-    ),
+    int | None, _threads("CPU threads. [default: as many as cores may be used]", _of_all_cores)
 ]
 ModelArgument = Annotated[
     str,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize_cli.cli.inputs import STDIO, files
+from stylize_cli.cli import inputs
+from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ class Output:
         )
 
     def _deliver(self, data: bytes) -> None:
-        from stylize_cli import images
+        from stylize_cli import files
 
         if self.path is not None:
-            images.write_bytes(self.path, data)
+            files.write(self.path, data)
             return
         try:
             sys.stdout.buffer.write(data)
@@ -132,10 +133,10 @@ def choose(
     path = Path(output or ".")
     is_folder = path.is_dir() or (output or "").endswith(("/", "\\"))
     out = Output(path / name if is_folder else path, quality, depth)
-    images.check_writable(out.path or path, files(sources), depth=depth)
+    images.check_writable(out.path or path, inputs.files(sources), depth=depth)
     if is_folder and not overwrite:
         out = _free(out, marks, taken)
-        images.check_writable(out.path or path, files(sources), depth=depth)
+        images.check_writable(out.path or path, inputs.files(sources), depth=depth)
     return out
 
 
@@ -162,12 +163,12 @@ def marks_of(size: object, seed: int) -> list[str]:
 
 def check_numbered(output: Output, sources: Sequence[str]) -> None:
     """Raises `StylizeError` where a numbered file of the output would overwrite an input."""
-    from stylize_cli import images
+    from stylize_cli import files
 
-    for file in files(sources):
+    for file in inputs.files(sources):
         number = file.resolve().stem.rpartition("-")[2]
         if number.isdecimal():
-            images.check_place(Path(str(output.numbered(int(number)))), [file])
+            files.check_place(Path(str(output.numbered(int(number)))), [file])
 
 
 @dataclass(frozen=True)
@@ -211,5 +212,5 @@ class Written:
         if self.plot:
             from stylize_cli import plots
 
-            plots.check(self.plot, out.path, files(sources))
+            plots.check(self.plot, out.path, inputs.files(sources))
         return out

@@ -19,21 +19,13 @@ def reconstruct(
     *,
     content: Annotated[
         str | None,
-        typer.Option(
-            "--content",
-            metavar="LAYER",
-            help="Show what this layer keeps of it.",
-            autocompletion=completion.of_layers,
+        options.text(
+            "--content", "LAYER", "Show what this layer keeps of it.", completion.of_layers
         ),
     ] = None,
     style: Annotated[
         str | None,
-        typer.Option(
-            "--style",
-            metavar="LAYER,...",
-            help="Show what the Gram matrices of these layers keep of it.",
-            autocompletion=completion.of_layers,
-        ),
+        options.layers("--style", "Show what the Gram matrices of these layers keep of it."),
     ] = None,
     figure: Annotated[
         bool,
@@ -41,12 +33,12 @@ def reconstruct(
     ] = False,
     output: options.OutputOption = None,
     overwrite: options.OverwriteOption = False,
-    size: Annotated[int, typer.Option("--size", metavar="PX", min=16, help="Long side, px.")] = (
+    size: Annotated[int, options.number("--size", "Long side, px.", metavar="PX", least=16)] = (
         RECONSTRUCT_CONTENT.size
     ),
-    iterations: Annotated[
-        int, typer.Option("--iterations", metavar="N", min=1, help="At each scale.")
-    ] = (RECONSTRUCT_CONTENT.iterations),
+    iterations: Annotated[int, options.number("--iterations", "At each scale.")] = (
+        RECONSTRUCT_CONTENT.iterations
+    ),
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
     memory: options.MemoryOption = None,

@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from stylize_cli.cli import options, outputs, reports
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
@@ -26,12 +24,10 @@ def texture(
     *,
     output: options.OutputOption = None,
     overwrite: options.OverwriteOption = False,
-    size: Annotated[
-        str, typer.Option("--size", metavar="PX", help="Both sides, or such as 1920x1080.")
-    ] = SIZE,
+    size: Annotated[str, options.text("--size", "PX", "Both sides, or such as 1920x1080.")] = SIZE,
     count: Annotated[
         int | None,
-        typer.Option("--count", metavar="N", min=1, help="Make so many, in numbered files."),
+        options.number("--count", "Make so many, in numbered files."),
     ] = None,
     seed: options.SeedOption = 0,
     engine: options.EngineOption = "auto",

@@ -24,23 +24,14 @@ STEPS = "[default: {} for a style, {} for several, {} to enlarge]".format(
 )
 
 
-def _number(name: str, text: str, *, metavar: str = "N", least: int = 1) -> object:
-    return typer.Option(name, metavar=metavar, min=least, help=text)
-
-
-def _text(name: str, metavar: str, text: str) -> object:
-    complete = completion.of_layers if metavar.startswith("LAYER") else None
-    return typer.Option(name, metavar=metavar, help=text, autocompletion=complete)
-
-
 def train(
     *,
     style: Annotated[
         list[str] | None,
-        _text("--style", "IMAGE", "A style to learn; again for more. A folder: all in it."),
+        options.text("--style", "IMAGE", "A style to learn; again for more. A folder: all in it."),
     ] = None,
     dataset: Annotated[
-        Path | None, _text("--dataset", "FOLDER", "Photos, at any depth: two or 80,000.")
+        Path | None, options.text("--dataset", "FOLDER", "Photos, at any depth: two or 80,000.")
     ] = None,
     output: Annotated[
         str | None,
@@ -63,12 +54,12 @@ def train(
         typer.Option("--upscale", help="No style: enlarge photos so many times."),
     ] = None,
     add_style: Annotated[
-        str | None, _text("--add-style", "IMAGE", "Teach the model of --to one more style.")
+        str | None, options.text("--add-style", "IMAGE", "Teach the model of --to one more style.")
     ] = None,
-    to: Annotated[Path | None, _text("--to", "MODEL.pt", "It stays; -o is another.")] = None,
+    to: Annotated[Path | None, options.text("--to", "MODEL.pt", "It stays; -o is another.")] = None,
     start: Annotated[
         str | None,
-        _text(
+        options.text(
             "--from",
             "MODEL|none",
             f"Start from a trained network of styles. [default: {START}; none with --preset paper]",
@@ -86,27 +77,31 @@ def train(
         Loss | None,
         typer.Option("--loss", help="feature, or super-resolution's baseline. [default: feature]"),
     ] = None,
-    steps: Annotated[int | None, _number("--steps", f"Updates of the weights. {STEPS}")] = None,
+    steps: Annotated[
+        int | None, options.number("--steps", f"Updates of the weights. {STEPS}")
+    ] = None,
     minutes: Annotated[
         float | None,
-        _number("--minutes", "In place of --steps: as many as fit.", metavar="X", least=0),
+        options.number("--minutes", "In place of --steps: as many as fit.", metavar="X", least=0),
     ] = None,
-    batch_size: Annotated[int | None, _number("--batch-size", "Photos a step.")] = None,
+    batch_size: Annotated[int | None, options.number("--batch-size", "Photos a step.")] = None,
     size: Annotated[
-        int | None, _number("--size", "Side of the crops.", metavar="PX", least=LEAST_SIZE)
+        int | None, options.number("--size", "Side of the crops.", metavar="PX", least=LEAST_SIZE)
     ] = None,
-    width: Annotated[int | None, _number("--width", "Maps of the first convolution.")] = None,
+    width: Annotated[
+        int | None, options.number("--width", "Maps of the first convolution.")
+    ] = None,
     lr: Annotated[
-        float | None, _number("--lr", "Step size of the optimiser.", metavar="X", least=0)
+        float | None, options.number("--lr", "Step size of the optimiser.", metavar="X", least=0)
     ] = None,
     content_weight: Annotated[
-        float | None, _number("--content-weight", "Of the photo.", metavar="X", least=0)
+        float | None, options.number("--content-weight", "Of the photo.", metavar="X", least=0)
     ] = None,
     style_weight: Annotated[
-        float | None, _number("--style-weight", "Of the style.", metavar="X", least=0)
+        float | None, options.number("--style-weight", "Of the style.", metavar="X", least=0)
     ] = None,
     tv_weight: Annotated[
-        float | None, _number("--tv-weight", "Of smoothness.", metavar="X", least=0)
+        float | None, options.number("--tv-weight", "Of smoothness.", metavar="X", least=0)
     ] = None,
     content_layer: Annotated[
         str | None,
@@ -119,15 +114,17 @@ def train(
         ),
     ] = None,
     style_layers: Annotated[
-        str | None, _text("--style-layers", "LAYER,...", "Where the style is matched.")
+        str | None, options.layers("--style-layers", "Where the style is matched.")
     ] = None,
     pool: Annotated[
         Literal["max", "avg"] | None, typer.Option("--pool", help="Of the descriptor.")
     ] = None,
-    levels: Annotated[int | None, _number("--levels", "Scales of a texture network, K.")] = None,
+    levels: Annotated[
+        int | None, options.number("--levels", "Scales of a texture network, K.")
+    ] = None,
     style_size: Annotated[
         int | None,
-        _number(
+        options.number(
             "--style-size",
             "Side of a square style; smaller: finer.",
             metavar="PX",
@@ -137,19 +134,22 @@ def train(
     descriptor: options.DescriptorOption = "vgg19",
     weights: options.WeightsOption = None,
     memory: options.MemoryOption = None,
-    save_every: Annotated[int, _number("--save-every", "Steps between saves.")] = SAVE_EVERY,
+    save_every: Annotated[int, options.number("--save-every", "Steps between saves.")] = SAVE_EVERY,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where the training of this model stopped.")
     ] = False,
     preview: Annotated[
-        str | None, _text("--preview", "PHOTO", "Draw it on a contact sheet as the model learns.")
+        str | None,
+        options.text("--preview", "PHOTO", "Draw it on a contact sheet as the model learns."),
     ] = None,
     preview_every: Annotated[
-        int | None, _number("--preview-every", "Steps. [default: a twelfth of all]")
+        int | None, options.number("--preview-every", "Steps. [default: a twelfth of all]")
     ] = None,
-    plot: Annotated[Path | None, _text("--plot", "FILE", "Draw the losses into this file.")] = None,
+    plot: Annotated[
+        Path | None, options.text("--plot", "FILE", "Draw the losses into this file.")
+    ] = None,
     tensorboard: Annotated[
-        Path | None, _text("--tensorboard", "FOLDER", "Log for TensorBoard (an extra).")
+        Path | None, options.text("--tensorboard", "FOLDER", "Log for TensorBoard (an extra).")
     ] = None,
     seed: options.SeedOption = 0,
     device: options.DeviceOption = "auto",

@@ -39,46 +39,35 @@ def video(
     ],
     style: Annotated[
         str | None,
-        typer.Option(
-            "--style",
-            metavar="NAME",
-            help="Which of the model's styles.",
-            autocompletion=completion.of_styles,
-        ),
+        options.text("--style", "NAME", "Which of the model's styles.", completion.of_styles),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option(
-            "--to",
-            metavar="NAME",
-            help="The style at the end; --style is the first.",
-            autocompletion=completion.of_styles,
+        options.text(
+            "--to", "NAME", "The style at the end; --style is the first.", completion.of_styles
         ),
     ] = None,
     smooth: Annotated[
         float | None,
-        typer.Option(
+        options.number(
             "--smooth",
+            "How much of the frame before is carried along; 0 is frame by frame. [default: 0.8]",
             metavar="X",
-            min=0,
-            max=1,
-            help="How much of the frame before is carried along; 0 is frame by frame. "
-            "[default: 0.8]",
+            least=0,
+            most=1,
         ),
     ] = None,
     strength: options.StrengthOption = 1.0,
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        typer.Option(
-            "--size", metavar="PX", min=2, help="Long side of the frames. [default: as they are]"
+        options.number(
+            "--size", "Long side of the frames. [default: as they are]", metavar="PX", least=2
         ),
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="TIME", help="Seconds, or 1:02:03.5.")
-    ] = None,
+    start: Annotated[str | None, options.text("--start", "TIME", "Seconds, or 1:02:03.5.")] = None,
     end: Annotated[
-        str | None, typer.Option("--end", metavar="TIME", help="Likewise, from the clip's start.")
+        str | None, options.text("--end", "TIME", "Likewise, from the clip's start.")
     ] = None,
     codec: Annotated[
         Literal["h264", "hevc", "vp9"] | None,
@@ -86,12 +75,11 @@ def video(
     ] = None,
     crf: Annotated[
         int | None,
-        typer.Option(
+        options.number(
             "--crf",
-            metavar="N",
-            min=0,
-            max=63,
-            help="Quality of the codec, less is better. [default: 18, hevc 22, vp9 30]",
+            "Quality of the codec, less is better. [default: 18, hevc 22, vp9 30]",
+            least=0,
+            most=63,
         ),
     ] = None,
     resume: Annotated[

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from stylize_cli import hardware, noise_tiles
@@ -166,11 +165,11 @@ def open_model(
 
         accelerated = devices.choose("auto").type != "cpu"
     if engine == "openvino" or (engine == "auto" and not accelerated):
-        from stylize_cli.engines import openvino  # noqa: PLC0415 - only where it is to run
+        from stylize_cli.engines import openvino, toolkit  # noqa: PLC0415 - only where it is to run
 
         try:
             return openvino.open_model(path, precision=precision, threads=threads)
-        except openvino.Unusable as error:
+        except toolkit.Unusable as error:
             if engine == "openvino":
                 raise StylizeError(f"{error}: use --engine torch") from error
             note = f"{error}: running with PyTorch"
@@ -188,7 +187,7 @@ def room(engine: Engine, budget: int | None) -> int:
         engine: runs the work.
         budget: most bytes that the whole program may take; None for what is free.
     """
-    free, own = hardware.available_memory(), int(psutil.Process().memory_info().rss)
+    free, own = hardware.available_memory(), hardware.own_memory()
     if engine.device != "cpu":
         import torch  # noqa: PLC0415 - as above
 

@@ -5,7 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from stylize_cli import images, paths
+from stylize_cli import files, paths
 from stylize_cli.errors import StylizeError
 
 DIGEST = 32  # bytes in front of a file's body: its SHA-256
@@ -39,7 +39,7 @@ def write(name: str, body: bytes) -> bool:
     """
     path = folder() / name
     try:
-        images.write_bytes(path, hashlib.sha256(body).digest() + body)
+        files.write(path, hashlib.sha256(body).digest() + body)
     except (StylizeError, OSError):
         return False
     with contextlib.suppress(OSError):  # another process may be at the same

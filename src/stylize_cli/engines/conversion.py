@@ -1,12 +1,14 @@
 """A model file -> the PyTorch module that OpenVINO is given, and examples of its inputs."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stylize_cli import checkpoints
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.engines import About
 from stylize_cli.generators.layers import DoublingConv
@@ -72,6 +74,19 @@ class Phased(nn.Module):
         padded = F.pad(x, [1] * 4, mode="replicate")
         weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
         return F.pixel_shuffle(F.conv2d(padded, weight, bias), BLOCK)
+
+
+def load(path: Path) -> tuple[nn.Module, About]:
+    """The network of a model file, rewritten, and what is known of it.
+
+    Raises:
+        StylizeError: it is none.
+    """
+    checkpoint = checkpoints.load(path)
+    network = checkpoint.build()
+    found = about(checkpoint, network)
+    rewrite(network)
+    return network, found
 
 
 def rewrite(network: nn.Module) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize_cli import hardware
-from stylize_cli.engines import Pixels, cache, openvino
+from stylize_cli.engines import Pixels, cache, toolkit
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -68,7 +68,7 @@ def load(runtime: "ModuleType", key: str, path: Path) -> list[Graph]:
         path: of its file.
 
     Raises:
-        openvino.Unusable: OpenVINO does not convert it.
+        toolkit.Unusable: OpenVINO does not convert it.
     """
     name = f"{key}.pieces"
     body = cache.read(name)
@@ -82,16 +82,12 @@ def load(runtime: "ModuleType", key: str, path: Path) -> list[Graph]:
 def _converted(runtime: "ModuleType", path: Path) -> list[Graph]:
     import torch  # noqa: PLC0415 - seconds, and here alone
 
-    from stylize_cli import checkpoints  # noqa: PLC0415
     from stylize_cli.engines import conversion  # noqa: PLC0415
 
-    checkpoint = checkpoints.load(path)
-    network = checkpoint.build()
-    about = conversion.about(checkpoint, network)
-    conversion.rewrite(network)
+    network, about = conversion.load(path)
     with torch.no_grad():
         pieces = conversion.pieces(network, about)
-    return [openvino.converted(runtime, piece, given) for piece, given in pieces]
+    return [toolkit.converted(runtime, piece, given) for piece, given in pieces]
 
 
 def _packed(graphs: list[Graph]) -> bytes:

@@ -1,12 +1,8 @@
 """OpenVINO as the engine: CPUs. A model is converted once; later runs do not import torch."""
 
 import hashlib
-import importlib
 import io
-import sys
-import tempfile
 import threading
-import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_cli import __version__, engines, hardware, images
+from stylize_cli import __version__, engines, files, hardware
 from stylize_cli.engines import (
     About,
     Engine,
@@ -23,8 +19,10 @@ from stylize_cli.engines import (
     Pixels,
     Precision,
     cache,
+    cuts,
     graphs,
     quantising,
+    toolkit,
 )
 from stylize_cli.engines.graphs import Graph
 from stylize_cli.errors import StylizeError
@@ -32,24 +30,13 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from torch import Tensor, nn
-
-    from stylize_cli.checkpoints import Checkpoint
 
 FORMAT = 3  # of the cached files; part of their name
-CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 KEY = 32  # characters of a digest in the name of a compiled form
 HELD = 500_000_000  # bytes of compiled forms that are kept for the next picture of their size
 
 Shapes = tuple[tuple[int, ...], ...]
-
-# Modules and the filters of warnings are the process's: threads inside would undo each other's.
-_PROCESS = threading.Lock()
-
-
-class Unusable(Exception):
-    """OpenVINO is not here, or cannot run this model; the text says which."""
 
 
 @dataclass
@@ -129,13 +116,11 @@ class OpenvinoEngine:
 
     def pieces(self) -> list[Piece]:
         """The network, cut before every layer that normalises by the picture at hand."""
-        from stylize_cli.engines import cuts  # noqa: PLC0415 - it imports this module
-
         try:
             found = cuts.load(self.runtime, self.key, self.path)
-        except Unusable as error:
+        except toolkit.Unusable as error:
             raise StylizeError(f"{error}: use --engine torch") from error
-        models = (_read(self.runtime, self._core, *graph) for graph in found)
+        models = (toolkit.read(self.runtime, self._core, *graph) for graph in found)
         compiled: list[cuts.Cut] = []
         return [cuts.Cut(self._core, model, self._options(1), compiled) for model in models]
 
@@ -180,7 +165,7 @@ class OpenvinoEngine:
         name = f"{self.key[:KEY]}-{digest[:KEY]}.compiled"
         compiled = self._cached(name, options)
         if compiled is None:
-            model = _read(self.runtime, self._core, self.graph.xml, self.graph.weights)
+            model = toolkit.read(self.runtime, self._core, self.graph.xml, self.graph.weights)
             if self.precision == "int8":
                 model = quantising.quantised(model, self.graph.ranges or ())
             model.reshape(dict(zip(model.inputs, map(list, shapes), strict=True)))
@@ -209,18 +194,18 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
     """Opens a model file from its cached form, which is made where there is none.
 
     Raises:
-        Unusable: OpenVINO is not here, or does not convert the model.
+        toolkit.Unusable: OpenVINO is not here, or does not convert the model.
         StylizeError: the model file is not one, or the processor does not have the precision.
     """
-    data = images.contents(path)
-    runtime = _runtime()
+    data = files.contents(path)
+    runtime = toolkit.load()
     version = f"{FORMAT} {__version__} {runtime.get_version()}".encode()
     key = hashlib.sha256(version + hashlib.sha256(data).digest()).hexdigest()
     name = f"{key}.graph"
     body, note = cache.read(name), ""
     if body is None:
         graph = _convert(runtime, path)
-        if images.contents(path) != data:  # a training wrote it anew meanwhile
+        if files.contents(path) != data:  # a training wrote it anew meanwhile
             return open_model(path, precision=precision, threads=threads)
         if not cache.write(name, graphs.pack(graph)):
             note = f"{cache.folder()} is not writable: the model is converted anew every time"
@@ -234,31 +219,6 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
             cache.write(name, graphs.pack(graph))
         chosen = "int8" if graph.ranges else chosen
     return OpenvinoEngine(graph, key, runtime, chosen, count, path, note)
-
-
-def _runtime() -> "ModuleType":
-    """The package, without what reports its import to Google Analytics and without its converter.
-
-    The latter takes a quarter of the time of the import.
-    """
-    try:
-        return _without("openvino", CONVERTER, TELEMETRY)
-    except (ImportError, OSError) as error:
-        raise Unusable(f"OpenVINO does not load ({error})") from error
-
-
-def _without(name: str, *hidden: str) -> "ModuleType":
-    """Imports a module that others are hidden from; afterwards they can be imported as before."""
-    if name in sys.modules:
-        return importlib.import_module(name)
-    with _PROCESS:
-        new = [other for other in hidden if other not in sys.modules]
-        sys.modules.update(dict.fromkeys(new))  # type: ignore[arg-type]  # None: not importable
-        try:
-            return importlib.import_module(name)
-        finally:
-            for other in new:
-                del sys.modules[other]
 
 
 def _precision(runtime: "ModuleType", asked: Precision) -> str:
@@ -278,55 +238,19 @@ def _usual() -> str:
 
 def ranges_of(path: Path, threads: int) -> tuple[quantising.Range, ...]:
     """What eight bits need to know of a model file, for its provenance; see `find_ranges`."""
-    runtime = _runtime()
+    runtime = toolkit.load()
     return _with_ranges(runtime, _convert(runtime, path), threads).ranges or ()
 
 
 def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
     core = runtime.Core()
-    read = partial(_read, runtime, core, graph.xml, graph.weights)
+    read = partial(toolkit.read, runtime, core, graph.xml, graph.weights)
     return replace(graph, ranges=quantising.find_ranges(core, read, graph.about, threads))
 
 
 def _convert(runtime: "ModuleType", path: Path) -> Graph:
     """Converts a model file by way of its PyTorch module."""
-    from stylize_cli import checkpoints  # noqa: PLC0415 - seconds, and here alone
-    from stylize_cli.engines import conversion  # noqa: PLC0415
+    from stylize_cli.engines import conversion  # noqa: PLC0415 - seconds, and here alone
 
-    checkpoint: Checkpoint = checkpoints.load(path)
-    network = checkpoint.build()
-    about = conversion.about(checkpoint, network)
-    conversion.rewrite(network)
-    return Graph(about, *converted(runtime, network, conversion.examples(about)))
-
-
-def converted(
-    runtime: "ModuleType", network: "nn.Module", examples: tuple["Tensor", ...]
-) -> tuple[bytes, bytes]:
-    """A PyTorch module as OpenVINO's layers and weights.
-
-    Raises:
-        Unusable: OpenVINO does not convert it.
-    """
-    import torch  # noqa: PLC0415 - as above
-
-    try:
-        converter = _without(CONVERTER, TELEMETRY)
-        with (
-            torch.no_grad(),
-            _PROCESS,
-            warnings.catch_warnings(),
-            tempfile.TemporaryDirectory() as folder,
-        ):
-            warnings.simplefilter("ignore")  # torch's tracer is deprecated, and is what is used
-            model = converter.convert_model(network, example_input=examples)
-            file = Path(folder) / "model.xml"
-            runtime.save_model(model, file, compress_to_fp16=False)
-            return file.read_bytes(), file.with_suffix(".bin").read_bytes()
-    except Exception as error:  # whatever a converter of another version runs into
-        reason = str(error).strip().partition("\n")[0]
-        raise Unusable(f"OpenVINO does not convert the model ({reason})") from error
-
-
-def _read(runtime: "ModuleType", core: Any, xml: bytes, weights: bytes) -> Any:  # noqa: ANN401
-    return core.read_model(xml, runtime.Tensor(np.frombuffer(weights, np.uint8)))
+    network, about = conversion.load(path)
+    return Graph(about, *toolkit.converted(runtime, network, conversion.examples(about)))

@@ -29,7 +29,7 @@ class Normalised(nn.Module):
         return out
 
 
-class Residual(nn.Module):
+class StyledResidual(nn.Module):
     """Two convolutions, the second linear, and the input added."""
 
     def __init__(self, maps: int, *, styles: int) -> None:
@@ -65,7 +65,7 @@ class ConditionalTransform(nn.Module):
                 Normalised(Conv(middle, high, 3, stride=2), styles),
             ]
         )
-        self.blocks = nn.ModuleList(Residual(high, styles=styles) for _ in range(BLOCKS))
+        self.blocks = nn.ModuleList(StyledResidual(high, styles=styles) for _ in range(BLOCKS))
         self.up = nn.ModuleList(
             Normalised(DoublingConv(into, out), styles)
             for into, out in ((high, middle), (middle, low))
@@ -98,7 +98,7 @@ class ConditionalTransform(nn.Module):
             cut.append(Piece(before, layer))
             before = layer
         adds = False
-        for block in cast(list[Residual], self.blocks):
+        for block in cast(list[StyledResidual], self.blocks):
             cut.append(Piece(before, block.first, adds=adds, relu=not adds, keeps=True))
             cut.append(Piece(block.first, block.second))
             before, adds = block.second, True

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import TrainConfig
+from stylize_cli.config import TRAIN_PRESETS, TrainConfig, TrainPreset
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 
@@ -59,6 +59,16 @@ def alone(base: Checkpoint, name: str) -> Checkpoint:
     }
     arguments = {**base.arguments, "styles": 1}
     return replace(base, arguments=arguments, weights=weights, styles=(name,))
+
+
+def settings(base: Checkpoint, preset: TrainPreset = "default") -> TrainConfig:
+    """The preset's settings for one more style, at the model's width.
+
+    By default with the model's own losses; a preset that is named replaces them.
+    """
+    start = TRAIN_PRESETS["conditional", preset]
+    config = replace(start, width=base.arguments.get("width", 32))
+    return with_losses_of(base, config) if preset == "default" else config
 
 
 def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:

@@ -14,7 +14,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods.painter import Job, Order, Painter, Report
+from stylize_cli.methods.painter import Commission, Order, Painter, Report
 
 CHUNK = 32  # pictures that are handed out, and handed out again, together
 CORES = 4  # of a worker
@@ -32,12 +32,12 @@ def chunks(orders: Iterable[Order]) -> Iterator[list[Order]]:
             yield chunk
 
 
-def run(job: Job, orders: Iterable[Order], address: str | None) -> Iterator[Report]:
+def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterator[Report]:
     """Paints pictures on a cluster.
 
     Args:
         job: what to do.
-        orders: the pictures, listed before the first is painted; about 300 bytes each.
+        orders: the pictures, listed before the first is painted.
         address: of the cluster; None is RAY_ADDRESS or, without it, this machine.
 
     Yields:

@@ -41,7 +41,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Job:
+class Commission:
     """What all workers do.
 
     Attributes:
@@ -117,7 +117,7 @@ class Painter:
         device: that it has.
     """
 
-    def __init__(self, job: Job, cores: int, device: str) -> None:
+    def __init__(self, job: Commission, cores: int, device: str) -> None:
         self.job = job
         name = f"{hashlib.sha256(job.model).hexdigest()[:32]}.pt"
         file = paths.cache_dir() / "farm" / name
@@ -177,7 +177,7 @@ class Painter:
 class _Easel:
     """One order on its way: where its results go, and what of them is there already."""
 
-    def __init__(self, job: Job, order: Order) -> None:
+    def __init__(self, job: Commission, order: Order) -> None:
         self.job, self.order = job, order
         self.data: bytes | None = None  # of the picture, where it lies in a parquet file
         self.exif = b""

@@ -1,7 +1,7 @@
 """A row of γ and β for a painting that a network has never seen, learnt on the spot.
 
 Dumoulin et al. 2017, sec. 3.3, cut short: the rows of the styles that a network knows lie close
-enough together that a hundred updates from their mean show a new one.
+enough together that less than a hundred updates from their mean show a new one.
 """
 
 from collections.abc import Generator, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import QUICK_STYLE, TRAIN_PRESETS, TrainConfig
+from stylize_cli.config import QUICK_STYLE, TrainConfig
 from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine
@@ -22,9 +22,7 @@ from stylize_cli.methods.train import Training
 
 def settings(base: Checkpoint) -> TrainConfig:
     """The losses that the network's own styles were trained with, and a short course."""
-    start = TRAIN_PRESETS["conditional", "default"]
-    config = add_style.with_losses_of(base, replace(start, width=base.arguments.get("width", 32)))
-    return replace(config, **QUICK_STYLE)
+    return replace(add_style.settings(base), **QUICK_STYLE)
 
 
 def learn(

@@ -192,13 +192,17 @@ def check(config: TrainConfig, factor: int | None, source: Source) -> None:
 
 
 def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
-    """What to try where memory will not do: fewer samples, then a single one ever smaller."""
-    for count in reversed(range(1, config.batch_size)):
+    """What to try where memory will not do: fewer samples, then ever smaller ones.
+
+    Each of the processes that train together has one sample at least.
+    """
+    fewest = ranks.count()
+    for count in reversed(range(fewest, config.batch_size)):
         yield replace(config, batch_size=count)
     least, multiple = _sizes(config, factor)
     size = config.size
     while (size := (size - max(multiple, size // 8)) // multiple * multiple) >= least:
-        yield replace(config, batch_size=1, size=size)
+        yield replace(config, batch_size=fewest, size=size)
 
 
 def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:

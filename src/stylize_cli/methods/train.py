@@ -4,13 +4,13 @@ import copy
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import MISSING, asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylize_cli import __version__, datasets, devices, images, perceptual, ranks, training
 from stylize_cli.checkpoints import Checkpoint, TrainingState
@@ -18,7 +18,7 @@ from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import add_style
+from stylize_cli.methods import add_style, resuming
 from stylize_cli.methods.tasks import Task
 from stylize_cli.training import Pace, Update
 
@@ -66,9 +66,9 @@ class Training:
         self.provenance = dict(provenance or {})
         # Of a pyramid: trained for too long, it gets worse (Ulyanov et al. 2016, released code).
         self.best = None if state is None else state.best
-        self.network = task.network() if state is None else _resumed(task, state)
+        self.network = task.network() if state is None else resuming.network(task, state)
         if state is not None:
-            _check_given(self.provenance, state.checkpoint.provenance)
+            resuming.check_given(self.provenance, state.checkpoint.provenance)
         if task.base is not None:
             add_style.freeze(self.network)
         self.network.to(machine.device)
@@ -77,7 +77,7 @@ class Training:
         if state is not None:
             self.step = state.step
             self.style_losses.update(state.checkpoint.provenance["style losses"])
-            _restore(self.optimizer, state)
+            resuming.restore(self.optimizer, state)
 
     @property
     def skipped(self) -> list[Path]:
@@ -253,73 +253,6 @@ class Training:
         optimizer = copy.deepcopy(self.optimizer.state_dict())
         settings = asdict(self.task.config)
         return TrainingState(self._checkpoint(), optimizer, self.step, settings, self.best)
-
-
-def _resumed(task: Task, state: TrainingState) -> nn.Module:
-    made = state.checkpoint
-    same = (
-        made.method == task.method
-        and made.generator == task.config.generator
-        and dict(made.arguments) == task.arguments
-        and made.styles == task.names
-        and (task.base is None or add_style.same_convolutions(made.weights, task.base.weights))
-    )
-    if not same:
-        raise StylizeError(
-            "the training to resume had other styles or another network; give the same options, "
-            "or leave out --resume"
-        )
-    _check_settings(task, state)
-    return made.build().requires_grad_()
-
-
-def _check_settings(task: Task, state: TrainingState) -> None:
-    """Refuses other settings than the training began with; more steps are none."""
-    now = {**asdict(task.config), "seed": task.seed}
-    # What an older version did not know yet was as a field's default is.
-    usual = {f.name: f.default for f in fields(task.config) if f.default is not MISSING}
-    seed = state.checkpoint.provenance.get("seed", task.seed)
-    then = {**usual, "seed": seed, **state.config}
-    for name in sorted((now.keys() & then.keys()) - {"steps"}):
-        if now[name] != then[name]:
-            raise StylizeError(
-                f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
-                f"{now[name]}; give the same options, to the same version, or leave out --resume"
-            )
-
-
-def _check_given(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
-    """Refuses other pictures, or another judge, than the training began with."""
-    names = {
-        "descriptor": "another descriptor",
-        "style digests": "other styles, or changed ones",
-        "photos digest": "another dataset, or a changed one",
-    }
-    for key, what in names.items():
-        if key in now and key in then and now[key] != then[key]:
-            told = f" ({then[key]}, not {now[key]})" if key == "descriptor" else ""
-            raise StylizeError(
-                f"the training to resume had {what}{told}; give the same, or leave out --resume"
-            )
-
-
-def _restore(optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
-    """Gives an optimiser the moments that it had.
-
-    Raises:
-        StylizeError: they are not of this network.
-    """
-    try:
-        optimizer.load_state_dict(copy.deepcopy(dict(state.optimizer)))
-        for parameter, moments in optimizer.state.items():
-            for value in moments.values():
-                if isinstance(value, Tensor) and value.dim() and value.shape != parameter.shape:
-                    raise ValueError
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        raise StylizeError(
-            "the training to resume is damaged, its moments are not of its network: start anew, "
-            "without --resume"
-        ) from error
 
 
 def _check_not_blank(output: Tensor, photos: Tensor | None, step: int) -> None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Look:
+class ClipLook:
     """What to make of every frame.
 
     Attributes:
@@ -57,7 +57,7 @@ class _Seen:
 def paint(
     engine: Engine,
     frames: Iterable[Frame],
-    look: Look,
+    look: ClipLook,
     *,
     room: int,
     before: Samples | None = None,
@@ -146,7 +146,7 @@ def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _painted(engine: Engine, batch: Sequence[_Seen], look: Look) -> Iterator[Pixels]:
+def _painted(engine: Engine, batch: Sequence[_Seen], look: ClipLook) -> Iterator[Pixels]:
     """What the network makes of some frames, each for itself."""
     photos = [_floats(item.frame.pixels) for item in batch]
     mixes = [mixture(engine, look, item.frame.time) for item in batch]
@@ -161,7 +161,7 @@ def _painted(engine: Engine, batch: Sequence[_Seen], look: Look) -> Iterator[Pix
         )
 
 
-def mixture(engine: Engine, look: Look, time: Fraction) -> Pixels:
+def mixture(engine: Engine, look: ClipLook, time: Fraction) -> Pixels:
     """The mixture (N,) of styles at a time."""
     one = feedforward.one_style(engine.about, look.style)
     if look.to is None:

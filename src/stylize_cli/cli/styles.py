@@ -1,0 +1,90 @@
+"""Which of a model's styles are wanted, and a painting that it learns first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize_cli.cli import inputs
+from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The styles of a model that are wanted.
+
+    Attributes:
+        names: each once; (None,) of a model without any.
+        labels: what results are called after: the style, or the model where there is none.
+        unseen: file of a painting that is to be learnt as the only one; "" where there is none.
+        are_some: whether other runs of the model may want other styles.
+    """
+
+    names: Sequence[str | None]
+    labels: Sequence[str]
+    unseen: str
+    are_some: bool
+
+
+def choose(net: "Network", asked: Sequence[str], *, takes_all: bool) -> Chosen:
+    """The styles that are meant.
+
+    Args:
+        net: the model.
+        asked: names, parts of names, or the file of a painting.
+        takes_all: whether all are wanted, and none is named.
+
+    Raises:
+        StylizeError: there is no such style, none at all, or more beside a painting.
+    """
+    unseen = [one for one in asked if net.is_unseen(one)]
+    if unseen and len(asked) > 1:
+        raise StylizeError("a picture is learnt by itself: give --style once")
+    names = net.called(unseen) or _named(net, asked, takes_all=takes_all)
+    labels = [name or Path(net.name).stem for name in names]
+    are_some = bool(unseen) or len(net.engine.about.styles) > 1
+    return Chosen(names, labels, "".join(unseen), are_some)
+
+
+def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str | None]:
+    """The model's styles that are meant, each once; of a model without any, None.
+
+    Raises:
+        StylizeError: there is no such style, or none at all.
+    """
+    from stylize_cli.methods import feedforward
+
+    about = net.engine.about
+    if takes_all and not about.styles:
+        raise StylizeError("the model has no styles: leave out --all-styles")
+    wanted: Sequence[str | None] = about.styles if takes_all else asked or [None]
+    return list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
+
+
+def learnt(net: "Network", painting: str, sources: Sequence[str], console: Console) -> "Network":
+    """The network that paints as a painting does.
+
+    Args:
+        net: the model of other styles.
+        painting: its file.
+        sources: pictures that are to be painted, of which it learns.
+        console: told of it.
+
+    Raises:
+        StylizeError: there is no file that it could be learnt on.
+    """
+    from stylize_cli.api import unseen
+
+    files = (file for _, file in inputs.found(sources, console) if file != inputs.STDIO)
+    photos = list(islice(files, unseen.MOST_PHOTOS))
+    if not photos:
+        raise StylizeError(f"{painting} is learnt on photos: name a file in place of -")
+    if not net.has_learnt(painting):
+        console.say(f"learning {painting} on the spot: about a minute, and at once the next time")
+    with console.progress("Learning the style") as on_step:
+        return net.with_style(painting, photos, on_step=on_step)

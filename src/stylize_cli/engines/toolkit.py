@@ -1,0 +1,86 @@
+"""The package `openvino`, loaded without its telemetry, and what converts and reads models."""
+
+import importlib
+import sys
+import tempfile
+import threading
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from torch import Tensor, nn
+
+CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
+
+# Modules and the filters of warnings are the process's: threads inside would undo each other's.
+_PROCESS = threading.Lock()
+
+
+class Unusable(Exception):
+    """OpenVINO is not here, or cannot run this model; the text says which."""
+
+
+def load() -> "ModuleType":
+    """The package, without what reports its import to Google Analytics and without its converter.
+
+    The latter takes a quarter of the time of the import.
+
+    Raises:
+        Unusable: it is not here.
+    """
+    try:
+        return _without("openvino", CONVERTER, TELEMETRY)
+    except (ImportError, OSError) as error:
+        raise Unusable(f"OpenVINO does not load ({error})") from error
+
+
+def _without(name: str, *hidden: str) -> "ModuleType":
+    """Imports a module that others are hidden from; afterwards they can be imported as before."""
+    if name in sys.modules:
+        return importlib.import_module(name)
+    with _PROCESS:
+        new = [other for other in hidden if other not in sys.modules]
+        sys.modules.update(dict.fromkeys(new))  # type: ignore[arg-type]  # None: not importable
+        try:
+            return importlib.import_module(name)
+        finally:
+            for other in new:
+                del sys.modules[other]
+
+
+def converted(
+    runtime: "ModuleType", network: "nn.Module", examples: tuple["Tensor", ...]
+) -> tuple[bytes, bytes]:
+    """A PyTorch module as OpenVINO's layers and weights.
+
+    Raises:
+        Unusable: OpenVINO does not convert it.
+    """
+    import torch  # noqa: PLC0415 - as above
+
+    try:
+        converter = _without(CONVERTER, TELEMETRY)
+        with (
+            torch.no_grad(),
+            _PROCESS,
+            warnings.catch_warnings(),
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            warnings.simplefilter("ignore")  # torch's tracer is deprecated, and is what is used
+            model = converter.convert_model(network, example_input=examples)
+            file = Path(folder) / "model.xml"
+            runtime.save_model(model, file, compress_to_fp16=False)
+            return file.read_bytes(), file.with_suffix(".bin").read_bytes()
+    except Exception as error:  # whatever a converter of another version runs into
+        reason = str(error).strip().partition("\n")[0]
+        raise Unusable(f"OpenVINO does not convert the model ({reason})") from error
+
+
+def read(runtime: "ModuleType", core: Any, xml: bytes, weights: bytes) -> Any:  # noqa: ANN401
+    """A model of OpenVINO's, out of its layers and weights."""
+    return core.read_model(xml, runtime.Tensor(np.frombuffer(weights, np.uint8)))
