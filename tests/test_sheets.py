@@ -124,3 +124,11 @@ def test_a_name_that_is_too_long_does_not_reach_the_next():
         sheets.cornered(table, ["much too long a name", other, "", ""]) for other in ("", "x")
     )
     assert np.array_equal(alone[:, :40], beside[:, :40])
+
+
+def test_a_label_with_accents_is_drawn_without_them():
+    picture = torch.zeros(1, 3, 16, 64)
+    accented, plain = (
+        sheets.contact_sheet([[(name, picture)]], height=HEIGHT) for name in ("Café", "Cafe")
+    )
+    assert accented.equal(plain)

@@ -1,6 +1,7 @@
 """Contact sheets: pictures in rows, each under its label."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -73,7 +74,7 @@ def cornered(table: Pixels, names: Sequence[str]) -> Pixels:
 def _band(names: Sequence[str], width: int) -> Pixels:
     """Two names on a line of white, the second at its right end."""
     font, band = ImageFont.load_default(TEXT), Image.new("L", (width, BAND), "white")
-    for name, left, right in zip(names, (0, width // 2), (0, width), strict=True):
+    for name, left, right in zip(map(_plain, names), (0, width // 2), (0, width), strict=True):
         half = Image.new("L", (width // 2, BAND), "white")
         at = max(0, right - left - math.ceil(font.getlength(name))) if right else 0
         ImageDraw.Draw(half).text((at, 0), name, fill="black", font=font)
@@ -93,13 +94,19 @@ def stacked(above: "Tensor", below: "Tensor") -> "Tensor":
 
 def _cell(label: str, picture: "Tensor | Pixels", height: int) -> Image.Image:
     """One picture under its label on white, as wide as the wider of them."""
-    font = ImageFont.load_default(TEXT)
+    font, label = ImageFont.load_default(TEXT), _plain(label)
     image = _scaled(picture, height)
     width = max(image.width, math.ceil(font.getlength(label)))
     cell = Image.new("RGB", (width, BAND + height), "white")
     ImageDraw.Draw(cell).text((0, 0), label, fill="black", font=font)
     cell.paste(image, (0, BAND))
     return cell
+
+
+def _plain(label: str) -> str:
+    """A label without accents, which the font that Pillow carries draws as boxes."""
+    parts = unicodedata.normalize("NFKD", label)
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def fitted(size: tuple[int, int], height: int) -> tuple[int, int]:
