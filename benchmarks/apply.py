@@ -41,7 +41,7 @@ def prepare(photos: Path, folder: Path, *, count: int, size: int) -> list[Path]:
 def ours(model: str, source: Path, output: Path, options: Sequence[str]) -> list[str]:
     """The command of this project."""
     command = [sys.executable, "-m", "stylize_cli", "apply", model, str(source), *options]
-    return [*command, "-o", f"{output}/", "--quiet"]
+    return [*command, "-o", f"{output}/", "--overwrite", "--quiet"]
 
 
 def theirs(source: Path, output: Path, size: int) -> list[str]:

@@ -26,7 +26,7 @@ SPINNING = "all cores, spinning (OpenMP's own default)"
 ALL = ["--threads", str(hardware.cores())]
 # By name: options, and environment. GOMP_SPINCOUNT is how often a thread looks before it sleeps.
 WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
-    "default: free cores, asleep": ([], {}),
+    "default: free cores, soon asleep": ([], {}),
     "all cores, asleep": (ALL, {"OMP_WAIT_POLICY": "PASSIVE"}),
     "all cores, 1,000 looks": (ALL, {"GOMP_SPINCOUNT": "1000"}),
     "all cores, 10,000 looks": (ALL, {"GOMP_SPINCOUNT": "10000"}),

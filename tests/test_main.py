@@ -13,9 +13,9 @@ def environment(monkeypatch):
 
 
 @pytest.mark.usefixtures("environment")
-def test_threads_wait_asleep():
+def test_threads_soon_sleep():
     main.wait_asleep()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
 
 
 @pytest.mark.parametrize("name", main.WAITING)
