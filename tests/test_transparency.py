@@ -1,10 +1,12 @@
 """What is transparent is no part of a style: not of its statistics, its colours, its cells."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from stylize_cli import images, matching, metrics, perceptual, transparency
-from stylize_cli.config import STYLE_LAYERS, TRAIN_PRESETS, block_of
+from stylize_cli.config import STYLE_LAYERS, TEXTURE, TRAIN_PRESETS, block_of
 from stylize_cli.images import Planes
 from stylize_cli.methods import optimize
 from stylize_cli.methods.optimize import Pictures
@@ -141,6 +143,14 @@ def test_a_photo_takes_the_palette_of_the_opaque_part(painting, alpha, picture):
 def test_a_texture_s_histogram_is_that_of_the_opaque_part(painting, alpha, picture):
     image = torch.cat([(painting * 0.5).where(alpha > 0, torch.ones(())), alpha], 1)
     assert optimize.with_colours_of(image, picture(32, 32)).max() <= 0.5 + 1e-6
+
+
+def test_a_texture_starts_in_the_mean_colour_of_the_opaque_part(narrow, painting, alpha):
+    image = torch.cat([painting.where(alpha > 0, torch.ones(())), alpha], 1)
+    config = replace(TEXTURE, iterations=1, scales=1)
+    (start,) = optimize.optimize(narrow, Pictures(None, ((image, 1.0),)), config, size=(64, 64))
+    expected = painting[..., alpha[0, 0] > 0].mean(2)
+    torch.testing.assert_close(start.image.mean((2, 3)), expected, rtol=0, atol=0.01)
 
 
 def test_neighbours_are_found_in_opaque_cells(make_narrow, painting, alpha, holed):

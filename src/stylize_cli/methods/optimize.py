@@ -239,7 +239,10 @@ def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], se
     if pictures.content is not None:
         return noise.to(pictures.content.device)
     # Of white noise, which the papers start from, dots of odd colours stay in a texture to the end.
-    mean = sum(share * style.mean((2, 3), keepdim=True) for style, share in pictures.styles)
+    mean = sum(
+        share * transparency.colours(style).mean((2, 3), keepdim=True)
+        for style, share in pictures.styles
+    )
     return (mean + FAINT * (noise.to(pictures.styles[0][0].device) - 0.5)).clamp(0, 1)
 
 
