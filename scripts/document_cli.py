@@ -1,9 +1,8 @@
 """Writes docs/cli.md: what every command says to --help. With --check, compares instead."""
 
-import argparse
-import sys
 from pathlib import Path
 
+from generated import write_or_check
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -43,12 +42,7 @@ def _section(*command: str) -> str:
 
 def main() -> None:
     """Writes the page, or exits with 1 where it is not what it would write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    if not parser.parse_args().check:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        sys.exit(f"{PAGE} is out of date: run python scripts/document_cli.py")
+    write_or_check(PAGE, page(), __doc__)
 
 
 if __name__ == "__main__":

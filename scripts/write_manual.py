@@ -1,12 +1,11 @@
 """Writes docs/stylize.1, the manual page of every command. With --check, compares instead."""
 
-import argparse
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import typer
+from generated import write_or_check
 
 from stylize_cli import __version__
 from stylize_cli.cli.app import app
@@ -95,12 +94,7 @@ def _text(text: str) -> str:
 
 def main() -> None:
     """Writes the page, or exits with 1 where it is not what it would write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    if not parser.parse_args().check:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        sys.exit(f"{PAGE} is out of date: run python scripts/write_manual.py")
+    write_or_check(PAGE, page(), __doc__)
 
 
 if __name__ == "__main__":

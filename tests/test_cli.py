@@ -1,6 +1,5 @@
 """Start-up, help, version, errors and exit codes of `stylize`."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -207,11 +206,11 @@ def test_what_cannot_be_done_is_refused(refused, command, options, said):
 
 
 @pytest.fixture
-def document_cli():
-    spec = importlib.util.spec_from_file_location("document_cli", ROOT / "scripts/document_cli.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def document_cli(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import document_cli
+
+    return document_cli
 
 
 def test_docs_cli_md_is_what_the_commands_say(document_cli, monkeypatch):

@@ -1,6 +1,5 @@
 """The manual page: what the commands say, in a form that `man` reads."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -16,12 +15,11 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def script():
-    path = ROOT / "scripts" / "write_manual.py"
-    spec = importlib.util.spec_from_file_location("write_manual", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    import write_manual
+
+    return write_manual
 
 
 def test_the_page_is_what_the_commands_say(script, monkeypatch):
