@@ -198,7 +198,7 @@ def test_an_interrupted_clip_plays_and_is_gone_on_with(
     video, film, seen, heard, tmp_path, monkeypatch
 ):
     film(frames=20)
-    fine = ("--crf", 4)
+    fine = ("--crf", 1)  # what was encoded is carried on behind the seam
     assert video("clip.mp4", "-o", "whole.mp4", *fine).code == 0
     forward, calls = feedforward.forward, []
 
@@ -220,7 +220,7 @@ def test_an_interrupted_clip_plays_and_is_gone_on_with(
     whole = seen("whole.mp4")
     assert times == whole[1] == [index / NTSC for index in range(20)]
     assert all((one == other).all() for one, other in zip(part, pictures, strict=False))
-    assert max(difference(*pair) for pair in zip(pictures, whole[0], strict=True)) < 5
+    assert max(difference(*pair) for pair in zip(pictures, whole[0], strict=True)) < 4
     assert heard("out.mp4") == heard("clip.mp4")
     assert video("clip.mp4", "-o", "out.mp4", "--resume", *fine).code == 0  # nothing is left to do
     assert seen("out.mp4")[1] == times
