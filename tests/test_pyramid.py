@@ -177,3 +177,16 @@ def test_it_computes_in_the_type_it_is_given_and_answers_in_float32(arguments):
         exact, rough = network(*given), network(*(one.bfloat16() for one in given))
     assert exact.dtype == rough.dtype == torch.float32
     assert 0 < (exact - rough).abs().mean() < 0.05 * exact.std()
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_a_photo_is_normalised_by_itself_whatever_was_before_it(norm):
+    """The authors' way: in evaluation as in training, by the batch at hand, here of one."""
+    network = trained(norm, image=True)
+    given = noise()
+    inputs = with_image(given, torch.full_like(given[-1], 0.9))  # a sky: like nothing learnt from
+    with torch.no_grad():
+        found = network(*inputs)
+        expected = network.train()(*inputs)
+    torch.testing.assert_close(found, expected)
+    assert not any("running" in name for name in network.state_dict())

@@ -97,8 +97,9 @@ class BatchNorm(nn.BatchNorm2d):
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        """Keeps the statistics for evaluation, as torch does."""
-        assert self.running_mean is not None
+        """Keeps the statistics for evaluation, as torch does, where any are kept."""
+        if self.running_mean is None:
+            return
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)

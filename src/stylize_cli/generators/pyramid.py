@@ -71,11 +71,15 @@ class FrozenNorm(BatchNorm):
             mean.copy_(joined)
 
 
-class AtHandNorm(nn.Module):
+class AtHandNorm(BatchNorm):
     """Normalises every image by itself, also once trained: photos differ as one texture does not.
+
+    The means of many photos, frozen, would paint a clear sky in a colour that no style has. (The
+    authors never freeze them either.)
 
     Args:
         maps: C.
+        norm: "batch" normalises by the whole batch in training, as published.
 
     Attributes:
         measures: whether the next image's statistics are kept, for all that follow.
@@ -84,13 +88,14 @@ class AtHandNorm(nn.Module):
     measures = False
     kept: tuple[Tensor, Tensor] | None = None
 
-    def __init__(self, maps: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(maps))
-        self.bias = nn.Parameter(torch.zeros(maps))
+    def __init__(self, maps: int, norm: Norm) -> None:
+        super().__init__(maps, track_running_stats=False)
+        self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
+        if self.training and self.norm == "batch":
+            return super().forward(x)
         if self.measures:
             variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
             self.kept = mean, variance
@@ -119,7 +124,7 @@ class Pyramid(nn.Module):
 
     Args:
         levels: K; the coarsest works at 1/2^(K-1) of the size.
-        norm: see `FrozenNorm`; with photos, "instance" is never frozen (`AtHandNorm`).
+        norm: see `FrozenNorm`; with photos, never frozen (`AtHandNorm`).
         image: the input holds a photo's colours beside the noise (118,211 parameters at K = 6).
         width: maps of every branch, and what each join adds to the trunk.
     """
@@ -131,7 +136,7 @@ class Pyramid(nn.Module):
         self.multiple = 2 ** (levels - 1)
         self.normalisation = norm
         into = noise_tiles.MAPS + 3 * image
-        layer = AtHandNorm if image and norm == "instance" else partial(FrozenNorm, norm=norm)
+        layer = partial(AtHandNorm if image else FrozenNorm, norm=norm)
         self.branches = nn.ModuleList(_block(into, width, layer) for _ in range(levels))
         trunk = [width * (level + 1) for level in range(levels)]
         self.deep = nn.ModuleList(layer(maps) for maps in trunk[:-1])
