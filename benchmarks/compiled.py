@@ -14,7 +14,7 @@ import torch
 from processes import machine
 
 from stylize_cli import descriptors, devices, images, objectives
-from stylize_cli.config import PRESETS
+from stylize_cli.config.optimize import PRESETS
 from stylize_cli.methods import optimize
 
 TURNS = 9

@@ -32,7 +32,7 @@ from stylize_cli import (
     sheets,
 )
 from stylize_cli import minimizers as minimizer
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.methods import feedforward
 
 CHECKS = (50, 100, 300)  # evaluations of the loss

@@ -17,7 +17,7 @@ import torch
 from processes import machine
 
 from stylize_cli import descriptors, devices, hardware, images, objectives
-from stylize_cli.config import PRESETS, OptimizeConfig
+from stylize_cli.config.optimize import PRESETS, OptimizeConfig
 from stylize_cli.methods import optimize as method
 
 

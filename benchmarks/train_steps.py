@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylize_cli import datasets, descriptors, devices, images
-from stylize_cli.config import TRAIN_PRESETS
+from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.datasets import Crops
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training

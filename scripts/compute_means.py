@@ -3,7 +3,7 @@
     python scripts/compute_means.py PHOTOS
 
 PHOTOS is a folder of natural photos; each is read at a long side of 384 px. Writes the table that
-`stylize_cli.descriptors.read_means` reads, for max and for average pooling. The shipped table was
+`stylize_cli.weights.read_means` reads, for max and for average pooling. The shipped table was
 computed over the 292 photos of the project's data set.
 """
 
@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, images
+from stylize_cli import descriptors, images, vgg, weights
 
 SIDE = 384  # px, long side
 
 
-def compute(photos: list[Path], pool: descriptors.Pool) -> dict[str, Tensor]:
+def compute(photos: list[Path], pool: vgg.Pool) -> dict[str, Tensor]:
     """{"1_1": (64,), …}: mean over photos and positions of each filter's activation."""
     net = descriptors.load("vgg19", pool=pool)
-    layers = [f"relu{name}" for name in descriptors.conv_names(net.source)]
+    layers = [f"relu{name}" for name in vgg.conv_names(net.source)]
     total = {layer: torch.zeros(0) for layer in layers}
     for photo in photos:
         rgb = images.read(photo).rgb
@@ -39,15 +39,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     photos = sorted(parser.parse_args().photos.glob("*.jpg"))
-    pools: tuple[descriptors.Pool, ...] = ("max", "avg")
+    pools: tuple[vgg.Pool, ...] = ("max", "avg")
     table = {
         f"{pool}/{name}": mean.numpy().astype(np.float32)
         for pool in pools
         for name, mean in compute(photos, pool).items()
     }
-    descriptors.MEANS.parent.mkdir(exist_ok=True)
-    np.savez_compressed(descriptors.MEANS, **table)
-    print(f"{descriptors.MEANS}: {len(photos)} photos")
+    weights.MEANS.parent.mkdir(exist_ok=True)
+    np.savez_compressed(weights.MEANS, **table)
+    print(f"{weights.MEANS}: {len(photos)} photos")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ Without a name: all. `--list` says what they are. docs/figures.md is written ane
 from gallery import EYES, GIVEN, PAIR, PHOTO, STYLE
 from pictures import ROOT, Cell, Page, Picture, main, output_of
 
-from stylize_cli.config import FIGURE_CONTENT, STYLE_LAYERS
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config.optimize import FIGURE_CONTENT
 
 FOLDER = ROOT / "docs" / "figures"
 PEBBLES, LEAVES = "textures/pebbles-s3h.jpg", "textures/leaves-boxtree-s3h.jpg"

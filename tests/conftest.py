@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from stylize_cli import descriptors, images
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.images import Planes
+from stylize_cli.vgg import SOURCES, conv_names
 
 SHARED = Path(__file__).parents[2] / "shared"
 NARROW = (4, 5, 6, 7, 8)  # maps per convolution in blocks 1 to 5
@@ -113,7 +114,7 @@ def _narrow_convolutions(source):
     mean, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (source.mean, source.scale))
     x = (torch.cat([_picture(64, 64, seed=seed) for seed in range(90, 96)]) - mean) * scale
     x = x.double()
-    for name in descriptors.conv_names(source):
+    for name in conv_names(source):
         block, conv = (int(number) for number in name.split("_"))
         if block > 1 and conv == 1:
             x = F.max_pool2d(x, 2)
@@ -130,7 +131,7 @@ def make_narrow():
     """make_narrow(name="vgg19", **options of Descriptor) -> one with 4 to 8 maps in every layer."""
 
     def make(name="vgg19", **options):
-        source = descriptors.SOURCES[name]
+        source = SOURCES[name]
         return Descriptor(source, _narrow_convolutions(source), **options)
 
     return make

@@ -18,17 +18,18 @@ from stylize_cli.api import network, optimize, reconstruct, train  # noqa: F401 
 from stylize_cli.cli import app
 from stylize_cli.engines import toolkit
 from stylize_cli.methods import apply  # noqa: F401
+from stylize_cli.vgg import SOURCES
 
 
 @cache
 def _convolutions(name):
-    return list(_narrow_convolutions(descriptors.SOURCES[name]))
+    return list(_narrow_convolutions(SOURCES[name]))
 
 
 def narrow(name="vgg19", **options):
     """In place of `descriptors.load`, which takes longer than all that is tested here."""
     kept = {key: options[key] for key in ("layers", "dtype", "pool", "edges") if key in options}
-    return descriptors.Descriptor(descriptors.SOURCES[name], _convolutions(name), **kept)
+    return descriptors.Descriptor(SOURCES[name], _convolutions(name), **kept)
 
 
 def prepare():

@@ -24,11 +24,12 @@ from stylize_cli import (
 from stylize_cli.api import network
 from stylize_cli.api.picture import Picture
 from stylize_cli.cli import options, texture, trying
-from stylize_cli.config import PRESETS, TRAIN_PRESETS
-from stylize_cli.descriptors import least_side
+from stylize_cli.config.optimize import PRESETS
+from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.errors import StylizeError
 from stylize_cli.images import Planes
 from stylize_cli.statistics import STATISTICS
+from stylize_cli.vgg import least_side
 
 pytest_plugins = ["nets"]
 

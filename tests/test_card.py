@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stylize_cli import devices, engines, metrics, objectives
-from stylize_cli.config import PRESETS
+from stylize_cli.config.optimize import PRESETS
 from stylize_cli.generators.layers import instance_norm
 from stylize_cli.methods import optimize as method
 from stylize_cli.minimizers import lbfgs

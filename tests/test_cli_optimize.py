@@ -19,7 +19,8 @@ from skimage.color import rgb2yiq
 
 import stylize_cli
 from stylize_cli import devices, images, limits
-from stylize_cli.config import NEIGHBOURS, PRESETS, TEXTURE
+from stylize_cli.config.neighbours import NEIGHBOURS
+from stylize_cli.config.optimize import PRESETS, TEXTURE
 from stylize_cli.images import Planes
 from stylize_cli.methods import neighbours
 from stylize_cli.methods import optimize as method

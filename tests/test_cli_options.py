@@ -7,7 +7,8 @@ import pytest
 
 from stylize_cli.api.optimize import even_out
 from stylize_cli.cli import options
-from stylize_cli.config import OptimizeConfig, override
+from stylize_cli.config import override
+from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.errors import StylizeError
 
 

@@ -6,12 +6,8 @@ from dataclasses import replace
 import pytest
 
 from stylize_cli import sheets
-from stylize_cli.config import (
-    FIGURE_CONTENT,
-    RECONSTRUCT_CONTENT,
-    RECONSTRUCT_STYLE,
-    STYLE_LAYERS,
-)
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config.optimize import FIGURE_CONTENT, RECONSTRUCT_CONTENT, RECONSTRUCT_STYLE
 from stylize_cli.methods import optimize as method
 
 pytest_plugins = ["commandline"]

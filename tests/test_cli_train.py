@@ -20,7 +20,7 @@ import stylize_cli
 from stylize_cli import checkpoints, devices, images, paths, perceptual, sheets
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
-from stylize_cli.config import TRAIN_PRESETS
+from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.methods import add_style, previews
 from stylize_cli.methods import train as method
 from stylize_cli.methods.course import Course

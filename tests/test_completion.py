@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 import stylize_cli
-from stylize_cli import descriptors
-from stylize_cli.cli import completion
 
 ASK = """
 import sys
@@ -68,11 +66,3 @@ def offered(tmp_path, home):
 )  # fmt: skip
 def test_names_are_offered(offered, line, names):
     assert sorted(offered(line)) == sorted(names)
-
-
-def test_the_layers_are_the_descriptor_s(make_narrow):
-    describe = make_narrow()
-    assert [f"relu{name}" for name in descriptors.conv_names(descriptors.SOURCES["vgg19"])] == [
-        layer for layer in completion.LAYERS if layer.startswith("relu")
-    ]
-    assert describe is not None

@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from stylize_cli import checkpoints, devices, objectives
-from stylize_cli.config import NEIGHBOURS, PRESETS, STYLE_LAYERS
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config.neighbours import NEIGHBOURS
+from stylize_cli.config.optimize import PRESETS
 from stylize_cli.methods import neighbours, optimize
 from stylize_cli.methods.optimize import Pictures
 from stylize_cli.statistics import STATISTICS

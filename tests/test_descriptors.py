@@ -10,9 +10,10 @@ from torch import nn
 from torchvision.models import vgg as torchvision_vgg
 from torchvision.transforms.functional import center_crop, normalize
 
-from stylize_cli import descriptors, downloads, images
-from stylize_cli.descriptors import SOURCES, Descriptor
+from stylize_cli import descriptors, downloads, images, weights
+from stylize_cli.descriptors import Descriptor
 from stylize_cli.errors import StylizeError
+from stylize_cli.vgg import MAPS, SOURCES, check_layers, conv_names, layer_names, least_side
 
 NARROW = (4, 5, 6, 7, 8)
 VGG16 = (  # by hand, as the papers count them
@@ -33,7 +34,7 @@ def by_layer(modules, image):
     ]
 
 
-def state_of(name, *, maps=descriptors.MAPS, **changed):
+def state_of(name, *, maps=MAPS, **changed):
     """A state dict in torchvision's shapes; all ones, of which a file holds a single one."""
     state, below, index = {}, 3, 0
     for convs, out in zip(SOURCES[name].convs, maps, strict=True):
@@ -60,7 +61,7 @@ def identity():
 
     def make(**options):
         source = SOURCES["vgg19-torchvision"]
-        stream = [(name, dirac(), torch.zeros(3)) for name in descriptors.conv_names(source)]
+        stream = [(name, dirac(), torch.zeros(3)) for name in conv_names(source)]
         return Descriptor(source, stream, **options)
 
     return make
@@ -83,14 +84,14 @@ def test_every_layer_is_torchvisions(name, layout, tmp_path, picture):
     image = picture(47, 33)
     with torch.no_grad():
         want = by_layer(features, normalize(image, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-        got = net(image, descriptors.layer_names(net.source))
+        got = net(image, layer_names(net.source))
     for value, expected in zip(got.values(), want, strict=True):
         torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-4)
 
 
 RATIO = {  # pixels below one position, a side
     name: 2 ** (int(name[4]) - (not name.startswith("pool")))
-    for name in descriptors.layer_names(SOURCES["vgg19"])
+    for name in layer_names(SOURCES["vgg19"])
 }
 
 
@@ -100,7 +101,7 @@ def test_pooling_and_edges_are_those_of_torchs_modules(pool, edges, make_narrow,
     net, clean = make_narrow(pool=pool, edges=edges), edges == "clean"
     pooling = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}[pool](2, ceil_mode=clean)
     modules = []
-    for layer in descriptors.layer_names(net.source):
+    for layer in layer_names(net.source):
         if layer.startswith("pool"):
             modules.append(pooling)
             continue
@@ -112,7 +113,7 @@ def test_pooling_and_edges_are_those_of_torchs_modules(pool, edges, make_narrow,
     caffe = normalize(image.flip(1) * 255, (103.939, 116.779, 123.68), (1, 1, 1)).flip(1)
     shown = nn.ReflectionPad2d(16)(caffe) if clean else caffe
     with torch.no_grad():
-        got = net(image, descriptors.layer_names(net.source))
+        got = net(image, layer_names(net.source))
         for (layer, value), expected in zip(got.items(), by_layer(modules, shown), strict=True):
             first = 16 // RATIO[layer] if clean and RATIO[layer] <= 16 else 0
             inner = expected[..., first:, first:][..., : value.shape[2], : value.shape[3]]
@@ -122,7 +123,7 @@ def test_pooling_and_edges_are_those_of_torchs_modules(pool, edges, make_narrow,
 
 
 def test_a_layer_does_not_depend_on_which_others_are_asked_for(narrow, picture):
-    image, layers = picture(40, 40), descriptors.layer_names(narrow.source)
+    image, layers = picture(40, 40), layer_names(narrow.source)
     together = narrow(image, layers)
     assert list(together) == layers
     for layer in ("relu1_1", "pool2", "relu4_2"):
@@ -130,7 +131,7 @@ def test_a_layer_does_not_depend_on_which_others_are_asked_for(narrow, picture):
 
 
 def test_maps_are_channels_last_and_never_negative(narrow, picture):
-    for features in narrow(picture(40, 40), descriptors.layer_names(narrow.source)).values():
+    for features in narrow(picture(40, 40), layer_names(narrow.source)).values():
         assert features.stride(1) == 1
         assert features.min() >= 0
 
@@ -190,9 +191,9 @@ def test_what_lies_in_the_margin_is_cut_off_there_and_back(make_narrow, picture)
     torch.testing.assert_close(got, want)
 
 
-@pytest.mark.parametrize("name", descriptors.layer_names(SOURCES["vgg19"]))
+@pytest.mark.parametrize("name", layer_names(SOURCES["vgg19"]))
 def test_least_side_is_the_smallest_that_the_layer_takes(name, identity):
-    side = descriptors.least_side(["relu1_1", name])
+    side = least_side(["relu1_1", name])
     net = identity()
     assert net(torch.ones(1, 3, side, side), [name])[name].shape[2:] == (1, 1)
     if side > 1:
@@ -204,17 +205,17 @@ def test_least_side_is_the_smallest_that_the_layer_takes(name, identity):
 
 
 def test_layers_have_the_papers_names():
-    assert descriptors.layer_names(SOURCES["vgg16-torchvision"]) == list(VGG16)
+    assert layer_names(SOURCES["vgg16-torchvision"]) == list(VGG16)
     extra = {"relu3_4", "relu4_4", "relu5_4"}
-    assert [x for x in descriptors.layer_names(SOURCES["vgg19"]) if x not in extra] == list(VGG16)
+    assert [x for x in layer_names(SOURCES["vgg19"]) if x not in extra] == list(VGG16)
 
 
 @pytest.mark.parametrize("name", ["relu3_4", "conv4_2", "relu6_1", "pool0", ""])
 def test_an_unknown_layer_is_refused_with_those_there_are(name):
     source = SOURCES["vgg16-torchvision"]
-    descriptors.check_layers(VGG16, source)
+    check_layers(VGG16, source)
     with pytest.raises(StylizeError) as refused:
-        descriptors.check_layers(["relu1_1", name], source)
+        check_layers(["relu1_1", name], source)
     assert f"'{name}'" in str(refused.value)
     assert str(refused.value).endswith(", ".join(VGG16))
 
@@ -225,7 +226,7 @@ def test_an_unknown_layer_is_refused_with_those_there_are(name):
 )
 def test_weights_above_the_last_layer_are_neither_read_nor_kept(layers, last):
     source, read = SOURCES["vgg19"], []
-    names = descriptors.conv_names(source)
+    names = conv_names(source)
 
     def stream():
         for name in names:
@@ -246,13 +247,13 @@ def test_normalised_filters_have_mean_one_and_the_old_maps_but_for_scale(
     pool, make_narrow, picture
 ):
     net = make_narrow(dtype=torch.float64, pool=pool)
-    names = descriptors.conv_names(net.source)
+    names = conv_names(net.source)
     layers = [f"relu{name}" for name in names]
     photos = torch.cat([picture(64, 64, seed=seed) for seed in range(3)]).double()
     old = net(photos, layers)
     means = {name: old[f"relu{name}"].mean(dim=(0, 2, 3)) for name in names}
     stream = [(n, net.get_buffer(f"weight{n}"), net.get_buffer(f"bias{n}")) for n in names]
-    scaled = descriptors.normalised(stream, means)
+    scaled = weights.normalised(stream, means)
     new = Descriptor(net.source, scaled, dtype=torch.float64, pool=pool)(photos, layers)
     for name, layer in zip(names, layers, strict=True):
         mean = new[layer].mean(dim=(0, 2, 3))
@@ -262,7 +263,7 @@ def test_normalised_filters_have_mean_one_and_the_old_maps_but_for_scale(
 
 def test_a_filter_that_never_fires_stays_finite():
     stream = [("1_1", dirac(), torch.zeros(3)), ("1_2", dirac(), torch.zeros(3))]
-    for _, weight, bias in descriptors.normalised(
+    for _, weight, bias in weights.normalised(
         stream, dict.fromkeys(("1_1", "1_2"), torch.zeros(3))
     ):
         assert weight.isfinite().all()
@@ -397,12 +398,12 @@ def test_bundled_means_are_those_of_photos(pool, shared):
     """Close to 1 after normalisation, on the middles of a few; and it evens out the filters."""
     net, means = (
         descriptors.load("vgg19", pool=pool, normalise="always"),
-        descriptors.read_means(pool),
+        weights.read_means(pool),
     )
     photos = [images.read(path).rgb for path in sorted((shared / "photos").glob("*.jpg"))[::12]]
     scaled = [images.resize(x, images.fitted(images.size_of(x), 384)) for x in photos]
     crops = torch.cat([center_crop(photo, [96, 96]) for photo in scaled])
-    names = descriptors.conv_names(net.source)
+    names = conv_names(net.source)
     assert list(means) == names
     with torch.no_grad():
         found = net(crops, [f"relu{name}" for name in names])

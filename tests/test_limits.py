@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from stylize_cli import descriptors, devices, images, limits, ranks
-from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS, TRAIN_PRESETS, OptimizeConfig
+from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
+from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import tasks

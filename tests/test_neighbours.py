@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylize_cli import descriptors, images, metrics
-from stylize_cli.config import NEIGHBOURS
+from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.neighbours import MATCHES, paint
 from stylize_cli.methods.optimize import Pictures

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from stylize_cli import colours, images, losses, objectives
-from stylize_cli.config import CONTENT_LAYERS, EVEN, STYLE_LAYERS, OptimizeConfig
+from stylize_cli.config import CONTENT_LAYERS, EVEN, STYLE_LAYERS
+from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.optimize import (
     FAINT,

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from stylize_cli import colours, losses
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.descriptors import itself
 from stylize_cli.perceptual import feature_losses, pixel_losses, style_summary
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 from conftest import _narrow_convolutions, _picture
 
-from stylize_cli import datasets, descriptors, ranks
-from stylize_cli.config import TrainConfig
+from stylize_cli import datasets, ranks
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
 from stylize_cli.training import fit
+from stylize_cli.vgg import SOURCES
 
 pytest_plugins = ["processes"]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Gloo over the loopback's name")
@@ -68,7 +69,7 @@ def _step(config, files):
         method, factor, styles = "super-resolution", 2, ()
     # By rounding no value may fall on the other side of a ReLU; mixtures of styles are float32.
     dtype = torch.float32 if config.generator == "conditional" else torch.float64
-    source = descriptors.SOURCES["vgg19"]
+    source = SOURCES["vgg19"]
     describe = (
         Descriptor(source, _narrow_convolutions(source), dtype=dtype) if config.layers else None
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylize_cli.config import TEXTURE
+from stylize_cli.config.optimize import TEXTURE
 from stylize_cli.methods.optimize import Pictures, optimize
 from stylize_cli.statistics import STATISTICS, gaussian_distance
 

@@ -8,8 +8,9 @@ from itertools import islice, pairwise
 import pytest
 import torch
 
-from stylize_cli import __version__, checkpoints, datasets, descriptors, images, perceptual
-from stylize_cli.config import STYLE_LAYERS, TRAIN_PRESETS, TrainConfig
+from stylize_cli import __version__, checkpoints, datasets, images, perceptual
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import BUILDERS
@@ -17,6 +18,7 @@ from stylize_cli.images import Planes
 from stylize_cli.methods import train as method
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
+from stylize_cli.vgg import SOURCES, check_layers
 
 CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     generator="conditional",
@@ -341,8 +343,8 @@ def test_a_preset_names_a_network_and_layers_that_there_are(preset, picture):
     with torch.device("meta"):
         network = BUILDERS[config.generator](**task.arguments)
     assert config.size % (network.multiple if styles else 4 * 8) == 0
-    for source in descriptors.SOURCES.values():
-        descriptors.check_layers(config.layers, source)
+    for source in SOURCES.values():
+        check_layers(config.layers, source)
     assert bool(config.style_layers) == bool(styles)
 
 

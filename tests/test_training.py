@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stylize_cli import training
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.training import SETTLED, Pace, fit, learning_rate
 

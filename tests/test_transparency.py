@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from stylize_cli import images, matching, metrics, perceptual, transparency
-from stylize_cli.config import STYLE_LAYERS, TEXTURE, TRAIN_PRESETS, block_of
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config.optimize import TEXTURE
+from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.images import Planes
 from stylize_cli.methods import optimize
 from stylize_cli.methods.optimize import Pictures
 from stylize_cli.statistics import STATISTICS
 from stylize_cli.tiled import Tiled
+from stylize_cli.vgg import block_of
 
 SIDE = 96
 

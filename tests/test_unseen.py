@@ -6,7 +6,7 @@ import stylize_cli as stylize
 from stylize_cli import checkpoints, descriptors
 from stylize_cli.api import unseen
 from stylize_cli.api.picture import Picture
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.methods import quick_style
 from stylize_cli.methods.add_style import ROWS

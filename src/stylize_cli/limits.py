@@ -8,10 +8,13 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, devices, hardware, images, matching, ranks, tiled
-from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig, block_of
+from stylize_cli import descriptors, devices, hardware, images, matching, ranks, tiled, vgg
+from stylize_cli.config.neighbours import NeighboursConfig
+from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import too_little_memory
+from stylize_cli.vgg import block_of
 
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
 LEAST_TILE = 256**2  # px
@@ -74,7 +77,7 @@ def _column(config: OptimizeConfig | NeighboursConfig) -> int:
     """Values of a hypercolumn, where there are any."""
     if isinstance(config, OptimizeConfig):
         return 0
-    return sum(descriptors.MAPS[block_of(layer) - 1] for layer in config.layers)
+    return sum(vgg.MAPS[block_of(layer) - 1] for layer in config.layers)
 
 
 def _vectors(history: int) -> float:
@@ -97,13 +100,13 @@ def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     values = 0.0
     for layer, copies in (*kept.items(), *shown.items()):
         block = block_of(layer)
-        values += copies * descriptors.MAPS[block - 1] / 4 ** (block - ("relu" in layer))
+        values += copies * vgg.MAPS[block - 1] / 4 ** (block - ("relu" in layer))
     return values * dtype.itemsize
 
 
 def _order(layers: Collection[str]) -> list[str]:
     """Names of the layers from the image up to the last of these."""
-    order = descriptors.layer_names(descriptors.SOURCES["vgg19"])
+    order = vgg.layer_names(vgg.SOURCES["vgg19"])
     return order[: 1 + max(order.index(layer) for layer in layers)]
 
 
@@ -240,7 +243,7 @@ def estimate_training(own: Generator, config: TrainConfig, dtype: torch.dtype) -
     judged = int(area * maps_per_pixel(config.layers, config.pool, dtype))
     # Before the first step the styles are looked at, one by one and without a backward pass.
     shown = (config.style_size + margin) ** 2 if config.style_layers else 0
-    styles = shown * LOOKING * descriptors.MAPS[0] * dtype.itemsize
+    styles = shown * LOOKING * vgg.MAPS[0] * dtype.itemsize
     return LOADING + max(need + judged, HEAP + styles)
 
 

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from stylize_cli import colours, images, losses
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
-from stylize_cli.descriptors import Descriptor, least_side
+from stylize_cli.descriptors import Descriptor
 from stylize_cli.errors import StylizeError
 from stylize_cli.tiled import Part, Tiled
+from stylize_cli.vgg import least_side
 
 NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer
 ROOM = 1_000_000_000  # bytes: tiles of about 640 px, of which halos are a third

@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stylize_cli import colours, images, losses, transparency
-from stylize_cli.config import TrainConfig, block_of
-from stylize_cli.descriptors import Describe, least_side
+from stylize_cli.config.train import TrainConfig
+from stylize_cli.descriptors import Describe
 from stylize_cli.statistics import STATISTICS
+from stylize_cli.vgg import block_of, least_side
 
 RELATIVE = ("relative", "norm")  # weightings that compare each term with its target's own scale
 RANGE = "range"  # among the layers of a style's targets, and so are the next two

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, regions, transparency
-from stylize_cli.config import block_of
+from stylize_cli import descriptors, regions, transparency, vgg
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.regions import Stretch
+from stylize_cli.vgg import block_of
 
 CUTS = ("pool2", "pool3")  # whose whole maps are kept: 32 and 16 bytes a pixel in float32
 # Copies of the largest maps alive at once at the peak of the backward pass, beside those that the
@@ -208,7 +208,7 @@ class Tiled:
 
     def _stages(self, layers: Collection[str]) -> list[list[str]]:
         """The layers up to the last one, cut behind `cuts`."""
-        order = descriptors.layer_names(self.describe.source)
+        order = vgg.layer_names(self.describe.source)
         stages: list[list[str]] = [[]]
         for layer in order[: 1 + max(order.index(layer) for layer in layers)]:
             if stages[-1] and stages[-1][-1] in self.cuts:
@@ -231,7 +231,7 @@ class Tiled:
         """(height, width) of every layer's maps."""
         height, width = self.describe.framed_size((image.shape[2], image.shape[3]))
         sizes = {}
-        for layer in descriptors.layer_names(self.describe.source):
+        for layer in vgg.layer_names(self.describe.source):
             if layer.startswith("pool"):
                 height, width = self.describe.pooled(height), self.describe.pooled(width)
             sizes[layer] = height, width
@@ -258,7 +258,7 @@ def cost(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
     for layer in stage:
         if layer.startswith("pool"):
             area /= 4
-        values = area * descriptors.MAPS[block_of(layer) - 1]
+        values = area * vgg.MAPS[block_of(layer) - 1]
         largest = max(largest, values)
         kept += values * dtype.itemsize
         if layer.startswith("pool") and pool == "max":

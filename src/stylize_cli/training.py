@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize_cli import ranks
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.muon import Muon
 

@@ -9,13 +9,16 @@ from typing import cast
 import torch
 
 from stylize_cli import descriptors
-from stylize_cli.config import NeighboursConfig, OptimizeConfig, TrainConfig
-from stylize_cli.descriptors import Describe, Descriptor, Name
+from stylize_cli.config.neighbours import NeighboursConfig
+from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.config.train import TrainConfig
+from stylize_cli.descriptors import Describe, Descriptor
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.limits import MemoryPlan
 from stylize_cli.progress import OnStep
 from stylize_cli.tiled import Tiled
+from stylize_cli.vgg import Name
 
 COMPILERS = ("c++", "g++", "clang++", "cl")
 

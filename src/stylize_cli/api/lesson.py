@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from torch import Tensor
 
-from stylize_cli import boards, descriptors, files
+from stylize_cli import boards, descriptors, files, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Source
 from stylize_cli.checkpoints import TrainingState
-from stylize_cli.config import Loss, TrainPreset
+from stylize_cli.config.train import Loss, TrainPreset
 from stylize_cli.datasets import Crops
 from stylize_cli.devices import Machine, Precision
 from stylize_cli.methods import previews, tasks
@@ -55,10 +55,10 @@ class TrainOptions(TypedDict, total=False):
     tv_weight: float | None
     content_layer: str | None
     style_layers: Sequence[str] | None
-    pool: Literal["max", "avg"] | None
+    pool: vgg.Pool | None
     levels: int | None  # scales of a texture network
     style_size: int | None  # side of a square style, px
-    descriptor: descriptors.Name
+    descriptor: vgg.Name
     weights: "str | PathLike[str] | None"
     memory: int | None  # bytes that the whole program may take; None is what is free
     save_every: int  # steps between saves

@@ -9,10 +9,11 @@ from typing import Literal, TypedDict
 
 from torch import Tensor
 
-from stylize_cli import descriptors, devices, images
+from stylize_cli import devices, images, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source, of_tensors
-from stylize_cli.config import NeighboursConfig, OptimizeConfig, PresetName
+from stylize_cli.config.neighbours import NeighboursConfig
+from stylize_cli.config.optimize import OptimizeConfig, PresetName
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
 from stylize_cli.limits import MemoryPlan
@@ -43,11 +44,11 @@ class OptimizeOptions(TypedDict, total=False):
     style_scale: float | None  # size of the style's strokes
     content_layers: Sequence[str] | None
     style_layers: Sequence[str] | None
-    pool: Literal["max", "avg"] | None
+    pool: vgg.Pool | None
     preserve_color: bool
     color_by: KeepColours
     match_histogram: bool  # of a texture
-    descriptor: descriptors.Name
+    descriptor: vgg.Name
     weights: "str | PathLike[str] | None"
     compile: bool
     memory: int | None  # bytes that the whole program may take; None is what is free

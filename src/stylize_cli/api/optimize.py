@@ -6,18 +6,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from stylize_cli import descriptors, devices, images, limits, transparency
+from stylize_cli import devices, images, limits, transparency, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
-from stylize_cli.config import (
-    NEIGHBOURS,
-    PRESETS,
-    TEXTURE,
-    NeighboursConfig,
-    OptimizeConfig,
-    override,
-)
+from stylize_cli.config import override
+from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
+from stylize_cli.config.optimize import PRESETS, TEXTURE, OptimizeConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError, counted
 from stylize_cli.methods import optimize as method
@@ -142,7 +137,7 @@ def prepare(
 
 def check_fits(
     config: OptimizeConfig | NeighboursConfig,
-    name: descriptors.Name,
+    name: vgg.Name,
     size: tuple[int, int],
     machine: Machine,
     memory: int | None,
@@ -159,7 +154,7 @@ def check_fits(
     Raises:
         StylizeError: a layer is not the descriptor's, the picture is too small, memory too short.
     """
-    descriptors.check_layers(config.layers, descriptors.SOURCES[name])
+    vgg.check_layers(config.layers, vgg.SOURCES[name])
     method.scale_sizes(size, config)
     return limits.check(size, config, machine, memory)
 

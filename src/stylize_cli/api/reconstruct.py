@@ -7,15 +7,15 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import descriptors, devices, images, sheets
+from stylize_cli import devices, images, sheets, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.optimize import check_fits
 from stylize_cli.api.picture import Picture, Source, of_tensors
-from stylize_cli.config import (
+from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config.optimize import (
     FIGURE_CONTENT,
     RECONSTRUCT_CONTENT,
     RECONSTRUCT_STYLE,
-    STYLE_LAYERS,
     OptimizeConfig,
 )
 from stylize_cli.descriptors import Describe
@@ -49,7 +49,7 @@ class Reconstruction:
     plans: Mapping[str, MemoryPlan]
     size: tuple[int, int]
     machine: Machine
-    descriptor: descriptors.Name
+    descriptor: vgg.Name
     weights: Path | None
     seed: int
     threads: int | None
@@ -109,7 +109,7 @@ def prepare(
     style: Sequence[str] = (),
     size: int = RECONSTRUCT_CONTENT.size,
     iterations: int = RECONSTRUCT_CONTENT.iterations,
-    descriptor: descriptors.Name = "vgg19",
+    descriptor: vgg.Name = "vgg19",
     weights: "str | PathLike[str] | None" = None,
     memory: int | None = None,
     seed: int = 0,

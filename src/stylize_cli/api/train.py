@@ -13,7 +13,6 @@ from torch import Tensor
 from stylize_cli import (
     boards,
     checkpoints,
-    descriptors,
     devices,
     images,
     limits,
@@ -21,13 +20,15 @@ from stylize_cli import (
     plots,
     ranks,
     transparency,
+    vgg,
 )
 from stylize_cli.api import places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import START, TRAIN_PRESETS, Method, TrainConfig, override
+from stylize_cli.config import override
+from stylize_cli.config.train import START, TRAIN_PRESETS, Method, TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.methods import add_style, previews, tasks, warm_start
@@ -127,7 +128,7 @@ def prepare(
     device = ranks.device(options.get("device", "auto"))
     machine = devices.machine(device, options.get("precision", "auto"))
     descriptor = options.get("descriptor", "vgg19")
-    tasks.check(config, factor, descriptors.SOURCES[descriptor])
+    tasks.check(config, factor, vgg.SOURCES[descriptor])
     if config.batch_size < ranks.count():
         raise StylizeError(
             f"{ranks.count()} processes share --batch-size {config.batch_size}: give them a sample "
@@ -264,10 +265,10 @@ def _stem(names: Sequence[str], factor: int | None, name: str | None) -> str:
     return names[0] if len(names) == 1 else name or "styles"
 
 
-def _other_descriptor(base: Checkpoint, name: descriptors.Name) -> list[str]:
+def _other_descriptor(base: Checkpoint, name: vgg.Name) -> list[str]:
     """Says so where a model was trained with another descriptor than its new style will be."""
     used = str(base.provenance.get("descriptor")).partition(",")[0]
-    differs = used in descriptors.SOURCES and used != name
+    differs = used in vgg.SOURCES and used != name
     return [f"the model's other styles were trained with --descriptor {used}"] if differs else []
 
 

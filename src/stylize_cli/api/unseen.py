@@ -9,7 +9,7 @@ import numpy as np
 from stylize_cli import checkpoints, devices, files, paths, transparency
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source
-from stylize_cli.config import QUICK_STYLE
+from stylize_cli.config.train import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
 from stylize_cli.progress import Step, ignore

@@ -4,16 +4,8 @@ from pathlib import Path
 
 import typer
 
-from stylize_cli import models
+from stylize_cli import models, vgg
 from stylize_cli.errors import StylizeError
-
-# Convolutions in each block, said here since what knows of them imports torch.
-BLOCKS = (2, 2, 4, 4, 4)  # of VGG-19, which has all of VGG-16's
-LAYERS = tuple(
-    name
-    for block, convolutions in enumerate(BLOCKS, 1)
-    for name in (*(f"relu{block}_{n}" for n in range(1, convolutions + 1)), f"pool{block}")
-)
 
 
 def of_models(incomplete: str) -> list[str]:
@@ -39,7 +31,10 @@ def of_corners(context: typer.Context, incomplete: str) -> list[str]:
 def of_layers(incomplete: str) -> list[str]:
     """Layers of VGG-19, for the last of several between commas."""
     before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{layer}" for layer in _starting(last, LAYERS)]
+    return [
+        f"{before}{comma}{layer}"
+        for layer in _starting(last, vgg.layer_names(vgg.SOURCES["vgg19"]))
+    ]
 
 
 def _here() -> models.Models:
@@ -49,7 +44,7 @@ def _here() -> models.Models:
         return models.bundled()
 
 
-def _starting(incomplete: str, names: list[str] | tuple[str, ...]) -> list[str]:
+def _starting(incomplete: str, names: list[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 

@@ -18,7 +18,7 @@ from stylize_cli.cli import (
     watching,
 )
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import PRESETS, PresetName
+from stylize_cli.config.optimize import PRESETS, PresetName
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import typer
 from stylize_cli import hardware
 from stylize_cli.cli import completion
 from stylize_cli.errors import StylizeError
+from stylize_cli.vgg import Name
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Descriptor = Literal["vgg19", "vgg19-torchvision", "vgg16-torchvision"]
 
 
 def _of_free_cores(threads: int | None) -> int:
@@ -132,7 +132,7 @@ MemoryOption = Annotated[
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Results as JSON objects, one a line.")]
 DescriptorOption = Annotated[
-    Descriptor,
+    Name,
     typer.Option("--descriptor", help="vgg19 is bundled; the others are downloaded once."),
 ]
 WeightsOption = Annotated[

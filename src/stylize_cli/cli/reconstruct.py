@@ -7,7 +7,7 @@ import typer
 
 from stylize_cli.cli import completion, inputs, options, outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config import RECONSTRUCT_CONTENT
+from stylize_cli.config.optimize import RECONSTRUCT_CONTENT
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:

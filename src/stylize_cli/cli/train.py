@@ -7,7 +7,7 @@ import typer
 
 from stylize_cli.cli import completion, inputs, learning, options
 from stylize_cli.cli.console import USER_ERROR, Console
-from stylize_cli.config import START, TRAIN_PRESETS, Loss, Method, TrainPreset
+from stylize_cli.config.train import START, TRAIN_PRESETS, Loss, Method, TrainPreset
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import TRAIN_PRESETS, TrainConfig, TrainPreset
+from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig, TrainPreset
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 

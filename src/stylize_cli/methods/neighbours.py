@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import hardware, images, matching, minimizers
-from stylize_cli.config import NeighboursConfig
+from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
 from stylize_cli.matching import Columns

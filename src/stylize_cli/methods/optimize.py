@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from stylize_cli import colours, hardware, images, minimizers, objectives, transparency
-from stylize_cli.config import NeighboursConfig, OptimizeConfig
-from stylize_cli.descriptors import Describe, least_side
+from stylize_cli.config.neighbours import NeighboursConfig
+from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
 from stylize_cli.objectives import Target, Targets
+from stylize_cli.vgg import least_side
 
 KeepColours = Literal["luminance", "covariance"]
 

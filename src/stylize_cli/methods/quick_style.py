@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import QUICK_STYLE, TrainConfig
+from stylize_cli.config.train import QUICK_STYLE, TrainConfig
 from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import descriptors, images, ranks
+from stylize_cli import images, ranks, vgg
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import Method, TrainConfig
-from stylize_cli.descriptors import Source
+from stylize_cli.config.train import Method, TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS, Kind
 from stylize_cli.generators.pyramid import draw_noise, with_image
 from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
+from stylize_cli.vgg import Source
 
 LEAST_SIZE = 32  # px, of a sample
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
@@ -182,7 +182,7 @@ def check(config: TrainConfig, factor: int | None, source: Source) -> None:
     style = config.style_weight and not factor
     if config.loss == "feature" and not config.content_weight and not style:
         raise StylizeError("both weights are 0: give --content-weight or --style-weight")
-    descriptors.check_layers(config.layers, source)
+    vgg.check_layers(config.layers, source)
     least, multiple = _sizes(config, factor)
     if config.size < least or config.size % multiple:
         least = -(-max(least, config.size) // multiple) * multiple
@@ -208,7 +208,7 @@ def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
 def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
     """The least side of a sample, and what sides must be multiples of."""
     kind = KINDS[config.generator]
-    seen = descriptors.least_side(config.layers) if config.layers else 1
+    seen = vgg.least_side(config.layers) if config.layers else 1
     multiple = max(kind.multiple(config.levels), factor or 0)
     least = max(seen, kind.least(config.levels), LEAST_SIZE, multiple)
     return -(-least // multiple) * multiple, multiple

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config import TrainConfig
+from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.generators.widening import check_width, widened

@@ -12,7 +12,8 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from stylize_cli.api.picture import Picture
-from stylize_cli.config import NEIGHBOURS, PRESETS
+from stylize_cli.config.neighbours import NEIGHBOURS
+from stylize_cli.config.optimize import PRESETS
 from stylize_cli.errors import StylizeError, is_exhausted
 from stylize_cli.page import making, wishes
 from stylize_cli.page.jobs import Job, Made
