@@ -284,7 +284,7 @@ def test_normalisation_of_other_weights_is_refused_before_they_are_fetched(optio
 
 
 def test_a_network_by_name_is_fetched_and_built_as_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(descriptors, "MAPS", NARROW)
+    monkeypatch.setattr("stylize_cli.vgg.MAPS", NARROW)
     file, asked = saved(tmp_path / "a.pth", state_of("vgg16-torchvision", maps=NARROW)), []
 
     def fetch(item, *, on_step):

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stylize_cli import downloads
+from stylize_cli import downloads, web
 from stylize_cli.downloads import RemoteFile, fetch
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
@@ -182,7 +182,7 @@ def test_a_dropped_connection_is_resumed_where_the_part_ends(mirror, item, folde
     first, second = mirror.ranges
     start = start_of(second)
     assert first is None
-    assert count - downloads.CHUNK < start <= count
+    assert count - web.CHUNK < start <= count
     assert mirror.bodies == [count, len(CONTENT) - start]
 
 
@@ -247,7 +247,7 @@ def test_a_passing_refusal_is_tried_again(mirror, item, folder, pauses, code):
     ("header", "least", "most"),
     [
         ("7", 7, 7),
-        ("99999", downloads.LONGEST_WAIT, downloads.LONGEST_WAIT),
+        ("99999", web.LONGEST_WAIT, web.LONGEST_WAIT),
         (format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True), 60, 60),
         ("Fri, 31 Dec 1999 23:59:59 GMT", 0, downloads.BACKOFF),
         ("soon", 0, downloads.BACKOFF),

@@ -7,7 +7,7 @@ import psutil
 import pytest
 import torch
 
-from stylize_cli import descriptors, devices, images, limits, ranks
+from stylize_cli import devices, images, limits, ranks
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.config.train import TRAIN_PRESETS
@@ -57,7 +57,7 @@ def kept_bytes(describe, image, layers):
 def test_maps_are_estimated_as_autograd_keeps_them(
     layer, pool, dtype, make_narrow, picture, monkeypatch
 ):
-    monkeypatch.setattr(descriptors, "MAPS", (4, 5, 6, 7, 8))
+    monkeypatch.setattr("stylize_cli.vgg.MAPS", (4, 5, 6, 7, 8))
     describe, side = make_narrow(pool=pool, dtype=dtype), 64
     kept = [kept_bytes(describe, picture(side, side), layers) for layers in (["relu1_1"], [layer])]
     configs = [

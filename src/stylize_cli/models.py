@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from stylize_cli import downloads, files, names
+from stylize_cli import downloads, files, names, web
 from stylize_cli.errors import StylizeError
 from stylize_cli.paths import SUFFIXES, data_dir
 from stylize_cli.progress import OnStep, ignore
@@ -152,7 +152,7 @@ def refresh() -> None:
             "there is no index of further models: set STYLIZE_MODELS_URL to the address of one"
         )
     try:
-        data = downloads.read(index_url(), most=LARGEST_INDEX)
+        data = web.read(index_url(), most=LARGEST_INDEX)
         parse(data, where="available")
     except (StylizeError, ValueError) as error:
         raise StylizeError(

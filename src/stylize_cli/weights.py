@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize_cli import archives
+from stylize_cli import archives, vgg
 from stylize_cli.errors import StylizeError
-from stylize_cli.vgg import MAPS, Pool, Source, conv_names
+from stylize_cli.vgg import Pool, Source, conv_names
 
 # One convolution after the other, from the image up: "1_1", weight (out, in, 3, 3), bias (out,). A
 # stream, so that a network in bfloat16 never has all of its weights in float32 in memory as well.
@@ -85,7 +85,7 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
 
 def _shapes(source: Source) -> list[tuple[int, ...]]:
     """Of each convolution: (out, in, 3, 3) and (out,) in one."""
-    maps = [3, *(MAPS[int(name[0]) - 1] for name in conv_names(source))]
+    maps = [3, *(vgg.MAPS[int(name[0]) - 1] for name in conv_names(source))]
     return [(out, into, 3, 3, out) for into, out in pairwise(maps)]
 
 
