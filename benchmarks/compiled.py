@@ -16,6 +16,7 @@ from processes import machine
 from stylize_cli import descriptors, devices, images, objectives
 from stylize_cli.config.optimize import PRESETS
 from stylize_cli.methods import optimize
+from stylize_cli.methods.pictures import Pictures
 
 TURNS = 9
 
@@ -34,7 +35,7 @@ def main() -> None:
     photo = images.read(args.photo).rgb
     size = images.fitted(images.size_of(photo), args.size)
     photo = images.resize(photo, size)
-    pictures = optimize.Pictures(photo, ((images.read(args.style).rgb, 1.0),))
+    pictures = Pictures(photo, ((images.read(args.style).rgb, 1.0),))
     aims = optimize.targets(describe, pictures, config, size)
 
     def seconds(kind: objectives.Describe) -> float:

@@ -19,6 +19,7 @@ from processes import machine
 from stylize_cli import descriptors, devices, hardware, images, objectives
 from stylize_cli.config.optimize import PRESETS, OptimizeConfig
 from stylize_cli.methods import optimize as method
+from stylize_cli.methods.pictures import Pictures
 
 
 def spread(folder: Path, count: int) -> list[Path]:
@@ -40,7 +41,7 @@ def run(photo: Path, style: Path, config: OptimizeConfig, size: int) -> tuple[fl
         normalise=config.normalise,
     )
     content = images.read(photo).rgb
-    pictures = method.Pictures(content, ((images.read(style).rgb, 1.0),))
+    pictures = Pictures(content, ((images.read(style).rgb, 1.0),))
     shape = images.fitted(images.size_of(content), size)
     rose, before = False, None
     for now in method.optimize(describe, pictures, config, size=shape):

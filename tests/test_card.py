@@ -11,6 +11,7 @@ from stylize_cli import devices, engines, metrics, objectives
 from stylize_cli.config.optimize import PRESETS
 from stylize_cli.generators.layers import instance_norm
 from stylize_cli.methods import optimize as method
+from stylize_cli.methods.pictures import Pictures
 from stylize_cli.minimizers import lbfgs
 
 pytest_plugins = ["nets", "reads"]
@@ -39,7 +40,7 @@ def test_an_optimisation_descends_as_on_the_cpu(make_narrow, picture, card):
     ends = []
     for device in (torch.device("cpu"), card):
         describe = make_narrow(dtype=torch.float32, edges="clean").to(device)
-        pictures = method.Pictures(picture(64, 64), ((picture(64, 64, seed=1), 1.0),)).to(device)
+        pictures = Pictures(picture(64, 64), ((picture(64, 64, seed=1), 1.0),)).to(device)
         course = method.optimize(describe, pictures, CONFIG, size=(64, 64))
         ends.append(list(devices.on_threads(course, None))[-1].losses["total"])
     assert ends[1] == pytest.approx(ends[0], rel=0.02)
@@ -47,7 +48,7 @@ def test_an_optimisation_descends_as_on_the_cpu(make_narrow, picture, card):
 
 def test_an_iteration_of_the_minimiser_waits_where_it_decides_alone(make_narrow, picture, card):
     describe = make_narrow(dtype=torch.float32, edges="clean").to(card)
-    pictures = method.Pictures(picture(64, 64), ((picture(64, 64, seed=1), 1.0),)).to(card)
+    pictures = Pictures(picture(64, 64), ((picture(64, 64, seed=1), 1.0),)).to(card)
     aims = method.targets(describe, pictures, CONFIG, (64, 64))
     steps = lbfgs(lambda x: objectives.evaluate(describe, x, aims), picture(64, 64).to(card))
     list(islice(steps, 4))

@@ -15,7 +15,7 @@ from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS
 from stylize_cli.methods import neighbours, optimize
-from stylize_cli.methods.optimize import Pictures
+from stylize_cli.methods.pictures import Pictures
 from stylize_cli.statistics import STATISTICS
 from stylize_cli.tiled import Tiled
 

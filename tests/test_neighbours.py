@@ -7,7 +7,7 @@ from stylize_cli import descriptors, images, metrics
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.neighbours import MATCHES, paint
-from stylize_cli.methods.optimize import Pictures
+from stylize_cli.methods.pictures import Pictures
 from stylize_cli.minimizers import MOST_TRIALS
 
 KINDS = ("photo", "style")

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from stylize_cli.config.optimize import TEXTURE
-from stylize_cli.methods.optimize import Pictures, optimize
+from stylize_cli.methods.optimize import optimize
+from stylize_cli.methods.pictures import Pictures
 from stylize_cli.statistics import STATISTICS, gaussian_distance
 
 NAMES = pytest.mark.parametrize("name", STATISTICS)

@@ -11,7 +11,7 @@ from stylize_cli.config.optimize import TEXTURE
 from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.images import Planes
 from stylize_cli.methods import optimize
-from stylize_cli.methods.optimize import Pictures
+from stylize_cli.methods.pictures import Pictures, keep_colours, with_colours_of
 from stylize_cli.statistics import STATISTICS
 from stylize_cli.tiled import Tiled
 from stylize_cli.vgg import block_of
@@ -126,9 +126,9 @@ def test_a_training_s_targets_are_those_of_the_opaque_part(narrow, painting, alp
 def test_colours_are_matched_by_the_opaque_ones(painting, alpha, picture, by):
     photo = picture(40, 50, seed=9)
     image = torch.cat([painting.where(alpha > 0, torch.ones(())), alpha], 1)
-    ((changed, _share),) = optimize.keep_colours(Pictures(photo, ((image, 1.0),)), by).styles
+    ((changed, _share),) = keep_colours(Pictures(photo, ((image, 1.0),)), by).styles
     vectors = painting[..., alpha[0, 0] > 0][..., None]  # as a picture of one column
-    ((expected, _share),) = optimize.keep_colours(Pictures(photo, ((vectors, 1.0),)), by).styles
+    ((expected, _share),) = keep_colours(Pictures(photo, ((vectors, 1.0),)), by).styles
     shown = changed[:, :3, alpha[0, 0] > 0][..., None]
     torch.testing.assert_close(shown, expected)
 
@@ -145,7 +145,7 @@ def test_a_photo_takes_the_palette_of_the_opaque_part(painting, alpha, picture):
 
 def test_a_texture_s_histogram_is_that_of_the_opaque_part(painting, alpha, picture):
     image = torch.cat([(painting * 0.5).where(alpha > 0, torch.ones(())), alpha], 1)
-    assert optimize.with_colours_of(image, picture(32, 32)).max() <= 0.5 + 1e-6
+    assert with_colours_of(image, picture(32, 32)).max() <= 0.5 + 1e-6
 
 
 def test_a_texture_starts_in_the_mean_colour_of_the_opaque_part(narrow, painting, alpha):

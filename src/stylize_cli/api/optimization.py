@@ -17,9 +17,9 @@ from stylize_cli.config.optimize import OptimizeConfig, PresetName
 from stylize_cli.descriptors import Describe
 from stylize_cli.devices import Machine, Precision
 from stylize_cli.limits import MemoryPlan
-from stylize_cli.methods import neighbours
+from stylize_cli.methods import neighbours, pictures
 from stylize_cli.methods import optimize as method
-from stylize_cli.methods.optimize import Best, KeepColours, Pictures
+from stylize_cli.methods.pictures import Best, KeepColours, Pictures
 from stylize_cli.progress import OnStep, ignore
 
 
@@ -136,7 +136,7 @@ class Optimization:
         Raises:
             StylizeError: a loss that is not a number, a blank result.
         """
-        seen = method.keep_colours(self.given, self._keep).to(self.machine.device)
+        seen = pictures.keep_colours(self.given, self._keep).to(self.machine.device)
         for now in devices.on_threads(self._course(describe, seen), self.threads):
             yield self._iterate(now)
 
@@ -165,8 +165,8 @@ class Optimization:
         return Iterate(now.losses, now.done, now.image, self._finished)
 
     def _finished(self, image: Tensor) -> Picture:
-        rgb = method.restore_colours(image.cpu(), self.given.content, self._keep)
+        rgb = pictures.restore_colours(image.cpu(), self.given.content, self._keep)
         if self.options.get("match_histogram"):
-            rgb = method.with_colours_of(self.given.styles[0][0], rgb)
+            rgb = pictures.with_colours_of(self.given.styles[0][0], rgb)
         fitted = None if self.alpha is None else images.resize(self.alpha, images.size_of(rgb))
         return of_tensors(rgb, fitted)

@@ -15,8 +15,8 @@ from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
 from stylize_cli.config.optimize import PRESETS, TEXTURE, OptimizeConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError, counted
-from stylize_cli.methods import optimize as method
-from stylize_cli.methods.optimize import Pictures
+from stylize_cli.methods.pictures import Pictures
+from stylize_cli.methods.scales import scale_sizes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -155,7 +155,7 @@ def check_fits(
         StylizeError: a layer is not the descriptor's, the picture is too small, memory too short.
     """
     vgg.check_layers(config.layers, vgg.SOURCES[name])
-    method.scale_sizes(size, config)
+    scale_sizes(size, config)  # refuses what is too small
     return limits.check(size, config, machine, memory)
 
 

@@ -23,7 +23,7 @@ from stylize_cli.devices import Machine, Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.limits import MemoryPlan
 from stylize_cli.methods import optimize as method
-from stylize_cli.methods.optimize import Best, Pictures
+from stylize_cli.methods.pictures import Best, Pictures
 from stylize_cli.progress import OnStep, ignore
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stylize_cli.api.optimization import Iterate, Optimization
     from stylize_cli.api.reconstruct import Reconstruction
     from stylize_cli.descriptors import Describe
-    from stylize_cli.methods.optimize import Best
+    from stylize_cli.methods.pictures import Best
 
 Now = TypeVar("Now", "Best", "Iterate")
 

@@ -10,7 +10,9 @@ from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
 from stylize_cli.matching import Columns
-from stylize_cli.methods.optimize import Best, Pictures, check_finite, scale_sizes, with_details
+from stylize_cli.methods.optimize import check_finite
+from stylize_cli.methods.pictures import Best, Pictures
+from stylize_cli.methods.scales import scale_sizes, with_details
 
 TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
 MATCHES = 2  # at each scale: strokes that the first has laid are continued by the second
