@@ -1,11 +1,12 @@
 """A trained network, ready for pictures: one pass, a mixture of its styles, or a texture."""
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
 
 from stylize_cli import engines, images, models
+from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.encoders import Depth, Format
@@ -30,29 +31,21 @@ RANGES: Ranges = {
 }
 
 
+@dataclass(frozen=True, eq=False)
 class Network:
     """A trained network. It may be called from several threads at once.
 
     Attributes:
         name: what it was asked for by: a file, or the name of a model.
-        engine: what runs it.
-        memory: most bytes that the whole program may take; None is what is free.
         model: its file.
-        opening: how the file is opened, by argument of `engines.open_model`.
-        depth: bits a channel of results that come tile by tile.
+        engine: what runs it.
+        opening: how the file was opened, and what else is opened beside it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        engine: Engine,
-        memory: int | None,
-        model: Path,
-        opening: Mapping[str, Any],
-        depth: Depth = 8,
-    ) -> None:
-        self.name, self.engine, self.memory = name, engine, memory
-        self.model, self.opening, self.depth = model, opening, depth
+    name: str
+    model: Path
+    engine: Engine
+    opening: Opening
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, {self.engine.device}, {self.engine.precision})"
@@ -111,7 +104,7 @@ class Network:
             preserve_color,
             Noise(seed, noise_scale),
             tileable,
-            self.depth,
+            self.opening.depth,
         )
         return self._painted(Picture(photo), size, wanted)
 
@@ -173,10 +166,11 @@ class Network:
         from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
 
         self.check_takes_mixtures()
-        device, threads = self.opening["device"], self.opening["threads"]
-        file = yield from unseen.learn(self.model, style, photos, device=device, threads=threads)
-        engine = engines.open_model(file, **self.opening)
-        learnt = Network(Picture(style).name, engine, self.memory, file, self.opening, self.depth)
+        opening = self.opening
+        file = yield from unseen.learn(
+            self.model, style, photos, device=opening.device, threads=opening.threads
+        )
+        learnt = Network(Picture(style).name, file, opening.engine_of(file), opening)
         return learnt.with_strokes(self.engine.scale if isinstance(self.engine, Stroked) else 1)
 
     def with_strokes(self, scale: float) -> "Network":
@@ -191,9 +185,9 @@ class Network:
         check_ranges({"stroke_size": scale}, RANGES)
         engine = self.engine.engine if isinstance(self.engine, Stroked) else self.engine
         if scale != 1:
-            upscaler = engines.open_model(models.find(strokes.UPSCALER), **self.opening)
+            upscaler = self.opening.engine_of(models.find(strokes.UPSCALER))
             engine = Stroked(engine, upscaler, scale)
-        return Network(self.name, engine, self.memory, self.model, self.opening, self.depth)
+        return replace(self, engine=engine)
 
     def apply(self, photos: Iterable[Photo], look: Look) -> Generator[Result, None, None]:
         """Paints many photos, while the next are decoded and the last are encoded.
@@ -267,7 +261,7 @@ class Network:
         picture = Picture(photo)
         if mixture.kind == "picture":
             (mix,) = blend.mixes(self.engine.about, mixture.styles, mixture.weights)
-            wanted = Wanted(mix, strength, preserve_color, depth=self.depth)
+            wanted = Wanted(mix, strength, preserve_color, depth=self.opening.depth)
             painted = self._painted(picture, size, wanted)
             on_step(Step("Blending", 1, 1))
             return painted
@@ -337,7 +331,7 @@ class Network:
     @property
     def room(self) -> int:
         """Bytes that the work may take now, beside what the program has already."""
-        return engines.room(self.engine, self.memory)
+        return engines.room(self.engine, self.opening.memory)
 
     def check_takes_photos(self) -> None:
         """Raises `StylizeError` where it makes textures of noise."""
@@ -381,17 +375,12 @@ def load(
     Raises:
         StylizeError: there is no such model, engine, device or precision.
     """
-    name = fspath(model)
     if precision == "auto" and depth == 16:
         precision = "float32"
+    name = fspath(model)
     file = models.find(name)
-    opening: dict[str, Any] = {
-        "engine": engine,
-        "device": device,
-        "precision": precision,
-        "threads": threads,
-    }
-    return Network(name, engines.open_model(file, **opening), memory, file, opening, depth)
+    opening = Opening(engine, device, precision, threads, memory, depth)
+    return Network(name, file, opening.engine_of(file), opening)
 
 
 def _told(

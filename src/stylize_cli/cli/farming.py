@@ -203,7 +203,7 @@ def run(
         files.contents(net.model),
         look,
         cluster.device,
-        net.opening["precision"],
+        net.opening.precision,
         batch.strokes,
         cluster.cores,
         cluster.memory,
