@@ -115,6 +115,11 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     )
 
 
+def at_area(image: Tensor, pixels: int, *, least: int = 1) -> Tensor:
+    """The image (N, C, H, W) at about so many pixels, its aspect kept; see `same_area`."""
+    return resize(image, same_area(size_of(image), pixels, least=least))
+
+
 def encode(
     picture: Planes, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
 ) -> bytes:

@@ -54,10 +54,7 @@ def style_summary(
 def _at_area(styles: Sequence[Tensor], pixels: int, config: TrainConfig) -> list[Tensor]:
     """Styles at so many pixels, their aspect kept where the layers have a position then."""
     least = least_side(config.style_layers)
-    return [
-        images.resize(one, images.same_area(images.size_of(one), pixels, least=least))
-        for one in styles
-    ]
+    return [images.at_area(one, pixels, least=least) for one in styles]
 
 
 def _statistics(

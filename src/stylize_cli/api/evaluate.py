@@ -65,8 +65,15 @@ def evaluate(
         StylizeError: nothing to compare with was given, a picture cannot be read or is too small,
             or memory will not do.
     """
-    options = {"weights": weights, "device": device, "threads": threads, "memory": memory}
-    (found,) = evaluations([picture], style=style, content=content, **options)  # type: ignore[arg-type]
+    (found,) = evaluations(
+        [picture],
+        style=style,
+        content=content,
+        weights=weights,
+        device=device,
+        threads=threads,
+        memory=memory,
+    )
     if found.figures is None:
         raise StylizeError(found.error)
     return dict(found.figures)

@@ -128,7 +128,7 @@ def prepare(
         tuple(zip(shown, shares, strict=True)),
         None if start is None else start.planes().rgb,
     ).fitted(size, config.style_scale)
-    notes = tuple(f"{picture.name}: {picture.note}" for picture in read if picture.note)
+    notes = tuple(picture.named_note for picture in read if picture.note)
     alpha, exif = (planes.alpha if planes else None), (photo.exif if photo else b"")
     return Optimization(
         config, given, alpha, size, machine, plan, options, notes + plan.notes, exif

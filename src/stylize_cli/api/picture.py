@@ -21,7 +21,7 @@ Source: TypeAlias = Union[
     str, "PathLike[str]", bytes, Image.Image, NDArray[Any], "Picture"
 ]  # what can be taken for a picture
 
-LEVELS = {"uint8": 255, "uint16": 65535}  # of white, by the type of the samples
+SAMPLES = ("uint8", "uint16")  # types of an array; else it has floats
 
 
 class Picture:
@@ -96,8 +96,12 @@ class Picture:
     @property
     def floats(self) -> Pixels:
         """The pixels as float32 in [0, 1], of the same shape."""
-        levels = LEVELS.get(self.pixels.dtype.name)
-        return self.pixels if levels is None else self.pixels / np.float32(levels)  # type: ignore[return-value]
+        return encoders.floats(self.pixels)
+
+    @property
+    def named_note(self) -> str:
+        """What a reader should be told of its file, behind its name; or ""."""
+        return f"{self.name}: {self.note}" if self.note else ""
 
     def samples(self, depth: Depth = 8) -> Samples:
         """The pixels as a file holds them: uint8, or uint16 for a depth of 16."""
@@ -206,7 +210,7 @@ def _checked(array: NDArray[Any]) -> Pixels | Samples:
         raise StylizeError(f"an array of shape {shape} is no picture: {wanted}")
     if min(array.shape[:2]) < decoders.MIN_SIDE:
         raise StylizeError(f"a picture of {shape} is too small: give at least 2x2 pixels")
-    if array.dtype.name in LEVELS:
+    if array.dtype.name in SAMPLES:
         return array
     if array.dtype.kind != "f":
         raise StylizeError(f"an array of {array.dtype} is no picture: {wanted}")

@@ -9,6 +9,7 @@ from stylize_cli.checkpoints import TrainingState
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import previews
 from stylize_cli.methods.course import state_file
+from stylize_cli.paths import FolderContent
 
 
 def model_file(out: "str | PathLike[str] | None", name: str, sources: Sequence[object]) -> Path:
@@ -32,15 +33,12 @@ def given(sources: Sequence[object]) -> list[Path]:
     return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
 
 
-def photos(
-    folder: "str | PathLike[str] | None", own: set[Path], notes: list[str]
-) -> tuple[Path, ...]:
+def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderContent:
     """The photos to train on, without pictures that the training itself leaves among them.
 
     Args:
         folder: of the photos.
         own: files that the training leaves.
-        notes: what of the folder is left out is added to them.
 
     Raises:
         StylizeError: there are none.
@@ -49,12 +47,11 @@ def photos(
         raise StylizeError("there are no photos to train on: give --dataset FOLDER")
     places = {path.resolve() for path in own}
     found = datasets.find(Path(folder))
-    notes += [f"{folder}: {found.note}"] if found.note else []
     names = {path.name for path in places}
     kept = tuple(f for f in found.files if f.name not in names or f.resolve() not in places)
     if not kept:
         raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
-    return kept
+    return FolderContent(kept, f"{folder}: {found.note}" if found.note else "")
 
 
 def state(model: Path, sheet: Sequence[Path], *, resume: bool) -> TrainingState | None:

@@ -153,7 +153,7 @@ def prepare(
         for label, config in series.items()
     }
     file = None if weights is None else Path(weights)
-    said = (f"{picture.name}: {picture.note}",) if picture.note else ()
+    said = (picture.named_note,) if picture.note else ()
     notes = (*said, *dict.fromkeys(note for plan in plans.values() for note in plan.notes))
     return Reconstruction(
         original, series, plans, shape, machine, descriptor, file, seed, threads, notes

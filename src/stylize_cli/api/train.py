@@ -7,32 +7,30 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import Tensor
 
 from stylize_cli import (
     boards,
-    checkpoints,
     devices,
     images,
     limits,
-    models,
     plots,
     ranks,
-    transparency,
     vgg,
 )
-from stylize_cli.api import places
+from stylize_cli.api import origins, places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
-from stylize_cli.api.picture import Picture, Source, sources_of
-from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.api.paintings import Sources, named, painting
+from stylize_cli.api.picture import Picture, Source
+from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config import override
-from stylize_cli.config.train import START, TRAIN_PRESETS, Method, TrainConfig
+from stylize_cli.config.train import TRAIN_PRESETS, Method, TrainConfig
+from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS
-from stylize_cli.methods import add_style, previews, tasks, warm_start
-from stylize_cli.methods.tasks import Style, Task
+from stylize_cli.methods import add_style, previews, tasks
+from stylize_cli.methods.tasks import Task
+from stylize_cli.paths import FolderContent
 from stylize_cli.training import Update
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ RANGES: Ranges = {
 
 
 def train(
-    styles: Source | Sequence[Source] | Mapping[str, Source] = (),
+    styles: Sources = (),
     photos: "str | PathLike[str] | None" = None,
     out: "str | PathLike[str] | None" = None,
     **options: "Unpack[TrainOptions]",
@@ -82,7 +80,7 @@ def train(
 
 
 def prepare(
-    styles: Source | Sequence[Source] | Mapping[str, Source] = (),
+    styles: Sources = (),
     photos: "str | PathLike[str] | None" = None,
     out: "str | PathLike[str] | None" = None,
     **options: "Unpack[TrainOptions]",
@@ -102,63 +100,37 @@ def prepare(
     check("train", options, TrainOptions.__annotations__)
     check_ranges(options, RANGES)
     _check_minutes(options)
-    factor, to, paintings = options.get("upscale"), _base_file(styles, options), _named(styles)
-    if factor not in (None, *FACTORS):
-        raise StylizeError(f"--upscale {factor} will not do: use 2, 4 or 8")
-    added = options.get("add_style")
-    if added is not None:
-        paintings = _named(added)
-    method: Method = "conditional"
-    if to is None:
-        wanted = options.get("method", "auto")
-        method = tasks.choose_method(wanted, len(paintings), factor, photos=photos is not None)
-    base = _base(to, next(iter(paintings))) if to else None
-    config = _settings(method, options, base)
-    preview = options.get("preview")
+    to, added = origins.base_file(styles, options), options.get("add_style")
+    paintings = named(styles if added is None else added)
+    method = _method(options, len(paintings), to, has_photos=photos is not None)
+    base = None if to is None else origins.base(to, next(iter(paintings)))
+    config, preview = _settings(method, options, base), options.get("preview")
     if preview is not None and method == "texture":
         raise StylizeError("a texture needs no photo: leave out --preview")
-    name = _stem(list(paintings), factor, options.get("name"))
-    sources = [*paintings.values(), *filter(None, [preview, to, options.get("weights")])]
-    model = places.model_file(out, f"{to.stem}-{name}.pt" if to else f"{name}.pt", sources)
-    plot = options.get("plot")
-    if plot is not None:
-        plots.check(
-            Path(plot), model, places.given([*paintings.values(), *filter(None, [preview])])
-        )
-    device = ranks.device(options.get("device", "auto"))
-    machine = devices.machine(device, options.get("precision", "auto"))
-    descriptor = options.get("descriptor", "vgg19")
-    tasks.check(config, factor, vgg.SOURCES[descriptor])
-    if config.batch_size < ranks.count():
-        raise StylizeError(
-            f"{ranks.count()} processes share --batch-size {config.batch_size}: give them a sample "
-            "each, or start fewer"
-        )
-    own = {previews.sheet_file(model), *(Path(file) for file in [plot] if file)}
-    notes = [] if base is None else _other_descriptor(base, descriptor)
-    found = () if method == "texture" else places.photos(photos, own, notes)
+    model = _model_file(out, to, paintings, options)
+    machine = devices.machine(
+        ranks.device(options.get("device", "auto")), options.get("precision", "auto")
+    )
+    _check_steps(config, options)
+    own = {previews.sheet_file(model), *(Path(file) for file in [options.get("plot")] if file)}
+    found = FolderContent(()) if method == "texture" else places.photos(photos, own)
     sheet = [] if preview is None else [previews.sheet_file(model)]
     state = places.state(model, sheet, resume=options.get("resume", False))
-    digests: list[str] = []
-    learnt = tuple(_style(name, one, config, notes, digests) for name, one in paintings.items())
-    listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in found)
+    learnt = [painting(name, one, config) for name, one in paintings.items()]
+    photo, seen = (None, "") if preview is None else _preview(preview)
+    is_new = base is None and state is None
+    start, begun = origins.start(config, options) if is_new else (None, "")
+    other = "" if base is None else origins.other_descriptor(base, options)
+    notes = (other, found.note, *(one.note for one in learnt), seen, begun)
+    shown, factor = tuple(one.style for one in learnt), options.get("upscale")
+    task = Task(method, config, shown, factor, options.get("seed", 0), base, start)
+    _check_memory(task, state, machine, options)
+    board, told = _board(options, state), tuple(note for note in notes if note)
     given = {
-        "style digests": digests,
-        "photos digest": digest(listed.encode("utf-8", "surrogateescape")),
+        "style digests": [one.digest for one in learnt],
+        "photos digest": _listed(found.files),
     }
-    photo = None if preview is None else _preview(preview, notes)
-    start = None if base is not None or state is not None else _start(config, options, notes)
-    task = Task(method, config, learnt, factor, options.get("seed", 0), base, start)
-    if state is None or state.step < config.steps:
-        # What is resumed keeps its batch and size.
-        instead = tasks.lesser(config, factor) if state is None else ()
-        outline = partial(task.outline, dtype=machine.dtype)
-        limits.check_training(outline, config, instead, machine, options.get("memory"))
-    logs, first = options.get("tensorboard"), state.step if state else 0
-    board = (
-        None if logs is None or not ranks.is_first() else boards.open_board(Path(logs), first=first)
-    )
-    return Lesson(task, found, model, state, photo, board, machine, options, tuple(notes), given)
+    return Lesson(task, found.files, model, state, photo, board, machine, options, told, given)
 
 
 def _check_minutes(options: TrainOptions) -> None:
@@ -171,77 +143,77 @@ def _check_minutes(options: TrainOptions) -> None:
         raise StylizeError("--minutes is for a whole training: with --resume give --steps")
 
 
-def _base_file(
-    styles: Source | Sequence[Source] | Mapping[str, Source], options: TrainOptions
-) -> Path | None:
-    """The model that a style is to be added to, or None.
+def _method(options: TrainOptions, styles: int, to: Path | None, *, has_photos: bool) -> Method:
+    """What is to be trained: so many styles, one more of a model, or super-resolution.
 
     Raises:
-        StylizeError: there is no such model, or options that do not go with it.
+        StylizeError: that does not fit together.
     """
-    to = options.get("to")
-    if (options.get("add_style") is None) != (to is None):
-        raise StylizeError("--add-style IMAGE and --to MODEL.pt go together: give both")
-    if to is None:
-        return None
-    if (
-        _named(styles)
-        or options.get("upscale")
-        or options.get("width")
-        or options.get("method", "auto") not in ("auto", "conditional")
-    ):
+    wanted, factor = options.get("method", "auto"), options.get("upscale")
+    if factor not in (None, *FACTORS):
+        raise StylizeError(f"--upscale {factor} will not do: use 2, 4 or 8")
+    if to is not None:
+        return "conditional"
+    return tasks.choose_method(wanted, styles, factor, photos=has_photos)
+
+
+def _model_file(
+    out: "str | PathLike[str] | None",
+    to: Path | None,
+    paintings: Mapping[str, Source],
+    options: TrainOptions,
+) -> Path:
+    """The file of the model.
+
+    Raises:
+        StylizeError: it, its sheet or its plot cannot be written, or would destroy an input.
+    """
+    preview, plot = options.get("preview"), options.get("plot")
+    pictures = [*paintings.values(), *([] if preview is None else [preview])]
+    name = _stem(list(paintings), options.get("upscale"), options.get("name"))
+    sources = [*pictures, *filter(None, [to, options.get("weights")])]
+    model = places.model_file(out, f"{to.stem}-{name}.pt" if to else f"{name}.pt", sources)
+    if plot is not None:
+        plots.check(Path(plot), model, places.given(pictures))
+    return model
+
+
+def _check_steps(config: TrainConfig, options: TrainOptions) -> None:
+    """Refuses settings with which no step could be done, by one process or by all that there are.
+
+    Raises:
+        StylizeError: they are such.
+    """
+    tasks.check(config, options.get("upscale"), vgg.SOURCES[options.get("descriptor", "vgg19")])
+    if config.batch_size < ranks.count():
         raise StylizeError(
-            "--add-style trains one row of a model: leave out --style, --upscale, --width, --method"
+            f"{ranks.count()} processes share --batch-size {config.batch_size}: give them a sample "
+            "each, or start fewer"
         )
-    return models.find(str(to))
 
 
-def _base(file: Path, name: str) -> Checkpoint:
-    """The model that a style of that name is to be added to.
-
-    Raises:
-        StylizeError: it cannot be read, or takes no such style.
-    """
-    base = checkpoints.load(file)
-    add_style.alone(base, name)  # refuses what cannot be, before VGG is loaded
-    return base
-
-
-def _start(config: TrainConfig, options: TrainOptions, notes: list[str]) -> Checkpoint | None:
-    """The model whose weights a training starts from; None for random ones.
+def _check_memory(
+    task: Task, state: TrainingState | None, machine: Machine, options: TrainOptions
+) -> None:
+    """Refuses what memory will not do for, where a step is left to be done.
 
     Raises:
-        StylizeError: the model asked for cannot be read, or cannot start this network.
+        StylizeError: there is too little.
     """
-    asked = options.get("start")
-    usual = options.get("preset", "default") == "default" and KINDS[config.generator].takes_mix
-    if asked == "none" or (asked is None and not usual):
+    if state is not None and state.step >= task.config.steps:
+        return
+    # What is resumed keeps its batch and size.
+    instead = tasks.lesser(task.config, task.factor) if state is None else ()
+    outline = partial(task.outline, dtype=machine.dtype)
+    limits.check_training(outline, task.config, instead, machine, options.get("memory"))
+
+
+def _board(options: TrainOptions, state: TrainingState | None) -> boards.Board | None:
+    """Where losses and previews are logged, by the first of several processes."""
+    logs = options.get("tensorboard")
+    if logs is None or not ranks.is_first():
         return None
-    start = checkpoints.load(models.find(str(asked or START)))
-    try:
-        warm_start.check(start, config)
-    except StylizeError:
-        if asked is not None:
-            raise
-        notes.append(f"width {config.width}: starts from random weights, which takes longer")
-        return None
-    return start
-
-
-def _named(styles: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, Source]:
-    """The styles by name: a file's stem, with -2, -3 and so on where one comes again."""
-    if isinstance(styles, Mapping):
-        several, names = list(styles.values()), list(styles)
-    else:
-        several = sources_of(styles)
-        names = [_name(one) for one in several]
-    return dict(zip(checkpoints.style_names(names), several, strict=True))
-
-
-def _name(source: Source) -> str:
-    if isinstance(source, (str, PathLike)):
-        return Path(source).stem
-    return source.name if isinstance(source, Picture) else "style"
+    return boards.open_board(Path(logs), first=state.step if state else 0)
 
 
 def _settings(method: Method, options: TrainOptions, base: Checkpoint | None) -> TrainConfig:
@@ -265,37 +237,14 @@ def _stem(names: Sequence[str], factor: int | None, name: str | None) -> str:
     return names[0] if len(names) == 1 else name or "styles"
 
 
-def _other_descriptor(base: Checkpoint, name: vgg.Name) -> list[str]:
-    """Says so where a model was trained with another descriptor than its new style will be."""
-    used = str(base.provenance.get("descriptor")).partition(",")[0]
-    differs = used in vgg.SOURCES and used != name
-    return [f"the model's other styles were trained with --descriptor {used}"] if differs else []
-
-
-def _style(
-    name: str, source: Source, config: TrainConfig, notes: list[str], digests: list[str]
-) -> Style:
-    """A style by name, not much larger than training looks at it, and its digest.
-
-    Fifty paintings of 50 megapixels would else take 30 GB.
-    """
-    picture = _read(source, notes)
-    digests.append(digest(np.ascontiguousarray(picture.pixels).tobytes()))
-    # On a transparent canvas the painting alone.
-    style = transparency.style_of(picture.planes())
-    most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
-    return name, images.resize(style, min(most, images.size_of(style)))
-
-
-def _preview(source: Source, notes: list[str]) -> Tensor:
-    """The photo that is drawn again and again, at the size of a preview."""
-    photo = _read(source, notes).planes().rgb
-    return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW))
-
-
-def _read(source: Source, notes: list[str]) -> Picture:
-    """A picture; what there is to say of it goes to the notes."""
+def _preview(source: Source) -> tuple[Tensor, str]:
+    """The photo that is drawn again and again, at the size of a preview; and a note, or ""."""
     picture = Picture(source)
-    if picture.note:
-        notes.append(f"{picture.name}: {picture.note}")
-    return picture
+    photo = picture.planes().rgb
+    return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW)), picture.named_note
+
+
+def _listed(photos: Sequence[Path]) -> str:
+    """What tells a folder of photos apart: their names and sizes."""
+    listed = "".join(f"{file.name}\0{file.stat().st_size}\0" for file in photos)
+    return digest(listed.encode("utf-8", "surrogateescape"))

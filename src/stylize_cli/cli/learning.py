@@ -1,6 +1,5 @@
 """How a training is shown, stopped by Ctrl-C or SIGTERM, and told of when it is over."""
 
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -27,29 +26,16 @@ NAMED = 10  # skipped files that are named on stderr
 
 
 class Stop:
-    """Ctrl-C, SIGTERM and SIGHUP while it is entered: the step under way is to end, and be saved.
+    """What a signal to end is answered with: the step under way is to end, and be saved.
 
-    A second signal leaves at once, unless the last save is under way. A signal that was ignored
-    (nohup) still is.
+    A second signal leaves at once, unless the last save is under way.
     """
 
     def __init__(self, course: "Course") -> None:
         self.course, self.asked = course, False
 
-    def __enter__(self) -> "Stop":
-        heard = (getattr(signal, name) for name in streams.ENDS if hasattr(signal, name))
-        self._before = {
-            number: signal.signal(number, self._signalled)
-            for number in heard
-            if signal.getsignal(number) is not signal.SIG_IGN
-        }
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _signalled(self, *_number_and_frame: object) -> None:
+    def __call__(self, *_number_and_frame: object) -> None:
+        """Asks for the end; a second time, raises `KeyboardInterrupt`."""
         if self.asked and not self.course.ending:
             raise KeyboardInterrupt
         self.asked = True
@@ -74,9 +60,9 @@ def learn(lesson: "Lesson", console: Console) -> None:
             "this style, give --dataset a folder of photos"
         )
     _announce(course.training, console)
-    began, stopped = time.perf_counter(), False
+    began, stop, stopped = time.perf_counter(), Stop(course), False
     with (
-        Stop(course) as stop,
+        streams.heard(stop),
         closing(devices.on_threads(course.run(), lesson.threads)) as updates,
         console.progress("Training") as on_step,
     ):

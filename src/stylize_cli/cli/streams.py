@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 ENDS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C; docker stop, SLURM, kill; a line that dropped
@@ -60,22 +60,26 @@ class _OfOneThread:
         return getattr(self._stream if is_own else sys.stderr, name)
 
 
+def _interrupt(*_number_and_frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
-def heard() -> Iterator[None]:
-    """Turns every signal to end into Ctrl-C while it is entered; ignored ones (nohup) stay so."""
+def heard(answer: Callable[..., None] = _interrupt) -> Iterator[None]:
+    """Answers every signal to end while it is entered; ignored ones (nohup) stay so.
+
+    Args:
+        answer: called with the signal's number and frame; at first it is Ctrl-C, whatever signal.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {}
     for number in (getattr(signal, name) for name in ENDS if hasattr(signal, name)):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, _interrupt)
+            before[number] = signal.signal(number, answer)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _interrupt(*_number_and_frame: object) -> None:
-    raise KeyboardInterrupt

@@ -28,7 +28,6 @@ class Noise:
 
 
 USUAL = Noise()  # what such a net is trained with
-WHITES = {"uint8": np.float32(255), "uint16": np.float32(65535)}
 ROWS = 256  # of a photo, finished at once: whole, the steps between take several times the picture
 NEAR = 4  # px around its own place that an enlarged pixel looks at, and more
 
@@ -183,7 +182,7 @@ def finishing(
 
 
 def _is_grey(photo: Pixels | Samples) -> bool:
-    return colours.is_grey(_batch(floats(photo[..., :3])))
+    return colours.is_grey(_batch(encoders.floats(photo[..., :3])))
 
 
 def finish(
@@ -228,15 +227,6 @@ def _batch(pixels: Pixels) -> Pixels:
     return pixels.transpose(2, 0, 1)[None]
 
 
-def floats(pixels: Pixels | Samples) -> Pixels:
-    """Pixels of floats, or of samples, as float32 in [0, 1]."""
-    white = WHITES.get(pixels.dtype.name)
-    if white is None:
-        return pixels.astype(np.float32, copy=False)
-    scaled: Pixels = np.asarray(pixels, np.float32)
-    return scaled / white
-
-
 def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Pixels (H, W, C) at another (height, width), by an antialiased bicubic filter, in [0, 1]."""
     if pixels.shape[:2] == size:
@@ -254,7 +244,7 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 def reduced(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels:
     """RGB of a photo (H, W, C), floats or samples, at another (height, width); by channel."""
-    channels = (floats(photo[..., channel : channel + 1]) for channel in range(3))
+    channels = (encoders.floats(photo[..., channel : channel + 1]) for channel in range(3))
     return np.concatenate([resized(channel, size) for channel in channels], axis=2)
 
 
@@ -265,7 +255,7 @@ def resampled(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels | Sample
     result = np.empty((*size, photo.shape[2]), photo.dtype)
     depth: Depth = 16 if photo.dtype == np.uint16 else 8
     for channel in range(photo.shape[2]):
-        values = resized(floats(photo[..., channel : channel + 1]), size)[..., 0]
+        values = resized(encoders.floats(photo[..., channel : channel + 1]), size)[..., 0]
         is_float = photo.dtype.kind == "f"
         result[..., channel] = values if is_float else encoders.quantised(values, depth)
     return result

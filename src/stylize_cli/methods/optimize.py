@@ -125,9 +125,13 @@ def targets(
         )
     if pictures.styles:
         pixels = round(size[0] * size[1] * config.style_scale**2)
+        least = least_side(config.style_layers)  # px: each layer has a position then
         style = objectives.style_targets(
             describe,
-            [(_shown(image, pixels, config), share) for image, share in pictures.styles],
+            [
+                (images.at_area(image, pixels, least=least), share)
+                for image, share in pictures.styles
+            ],
             config.style_layers,
             weight=config.style_weight,
             weighting=config.weighting,
@@ -136,12 +140,6 @@ def targets(
             statistic=config.statistic,
         )
     return Targets(content, style, config.tv_weight, photo, config.layout_weight, config.statistic)
-
-
-def _shown(style: Tensor, pixels: int, config: OptimizeConfig) -> Tensor:
-    """A style at as many pixels, its aspect kept where the layers have a position then."""
-    least = least_side(config.style_layers)
-    return images.resize(style, images.same_area(images.size_of(style), pixels, least=least))
 
 
 def _minimise(

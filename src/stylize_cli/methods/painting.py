@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stylize_cli import decoders, hardware, images
+from stylize_cli import decoders, encoders, hardware, images
 from stylize_cli.encoders import Samples
 from stylize_cli.engines import Engine, Pixels
 from stylize_cli.errors import StylizeError, too_little_memory
@@ -61,7 +61,7 @@ def paint(
     """
     size = given_size((pixels.shape[0], pixels.shape[1]), long_side)
     if not wanted.wraps and needed(engine, size) <= room:
-        photo = feedforward.resized(feedforward.floats(pixels), size)
+        photo = feedforward.resized(encoders.floats(pixels), size)
         (output,) = feedforward.forward(engine, [photo], [wanted.mix], wanted.noise)
         result = feedforward.finish(
             output,

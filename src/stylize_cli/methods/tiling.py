@@ -107,7 +107,7 @@ class _Canvas:
         """(h, w, C) of the photo, halo included: beyond the borders mirrored, or its other end."""
         sides = zip(tile, self.photo.shape[:2], strict=True)
         rows, columns = (self._positions(span, side) for span, side in sides)
-        return feedforward.floats(self.photo[np.ix_(rows, columns)])
+        return encoders.floats(self.photo[np.ix_(rows, columns)])
 
     def _positions(self, span: Stretch, side: int) -> NDArray[np.intp]:
         whole = feedforward.filled(side, self.engine.about)
@@ -190,7 +190,7 @@ class _Canvas:
             for row in range(0, len(held), feedforward.ROWS):
                 values = held[row : row + feedforward.ROWS, :, channel]
                 counts += np.bincount(values.ravel(), minlength=LEVELS)
-            wanted = np.quantile(feedforward.floats(self.photo[..., channel]), at)
+            wanted = np.quantile(encoders.floats(self.photo[..., channel]), at)
             own = colours.counted_quantiles(counts)
             curves.append(np.interp(ramp, *colours.curve(own, wanted)).astype(np.float32))
         for tile in done:

@@ -1,0 +1,73 @@
+"""The model that a training begins with: it gets one more style, or its weights are the start."""
+
+from pathlib import Path
+
+from stylize_cli import checkpoints, models, vgg
+from stylize_cli.api.lesson import TrainOptions
+from stylize_cli.api.paintings import Sources, named
+from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.config.train import START, TrainConfig
+from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
+from stylize_cli.methods import add_style, warm_start
+
+
+def base_file(styles: Sources, options: TrainOptions) -> Path | None:
+    """The model that a style is to be added to, or None.
+
+    Raises:
+        StylizeError: there is no such model, or options that do not go with it.
+    """
+    to = options.get("to")
+    if (options.get("add_style") is None) != (to is None):
+        raise StylizeError("--add-style IMAGE and --to MODEL.pt go together: give both")
+    if to is None:
+        return None
+    if (
+        named(styles)
+        or options.get("upscale")
+        or options.get("width")
+        or options.get("method", "auto") not in ("auto", "conditional")
+    ):
+        raise StylizeError(
+            "--add-style trains one row of a model: leave out --style, --upscale, --width, --method"
+        )
+    return models.find(str(to))
+
+
+def base(file: Path, name: str) -> Checkpoint:
+    """The model that a style of that name is to be added to.
+
+    Raises:
+        StylizeError: it cannot be read, or takes no such style.
+    """
+    base = checkpoints.load(file)
+    add_style.alone(base, name)  # refuses what cannot be, before VGG is loaded
+    return base
+
+
+def start(config: TrainConfig, options: TrainOptions) -> tuple[Checkpoint | None, str]:
+    """The model whose weights a training starts from, None for random ones; and a note, or "".
+
+    Raises:
+        StylizeError: the model asked for cannot be read, or cannot start this network.
+    """
+    asked = options.get("start")
+    usual = options.get("preset", "default") == "default" and KINDS[config.generator].takes_mix
+    if asked == "none" or (asked is None and not usual):
+        return None, ""
+    start = checkpoints.load(models.find(str(asked or START)))
+    try:
+        warm_start.check(start, config)
+    except StylizeError:
+        if asked is not None:
+            raise
+        return None, f"width {config.width}: starts from random weights, which takes longer"
+    return start, ""
+
+
+def other_descriptor(base: Checkpoint, options: TrainOptions) -> str:
+    """Says so where a model was trained with another descriptor than its new style will be."""
+    used = str(base.provenance.get("descriptor")).partition(",")[0]
+    differs = used in vgg.SOURCES and used != options.get("descriptor", "vgg19")
+    return f"the model's other styles were trained with --descriptor {used}" if differs else ""
