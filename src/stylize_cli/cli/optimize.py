@@ -24,7 +24,7 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from stylize_cli.api.optimization import OptimizeOptions
+    from stylize_cli.api.optimization import Optimization, OptimizeOptions
 
 
 def _default(name: str) -> str:
@@ -218,7 +218,7 @@ def _paint(
     tried: trying.Tried | None,
     **asked: "Unpack[OptimizeOptions]",
 ) -> None:
-    """Runs the optimisation, shows it, and writes what comes of it."""
+    """Finds the pictures that are meant, checks what was asked for, and paints."""
     from stylize_cli.api import optimize as api
 
     texture, init = asked.get("texture"), asked.get("init")
@@ -240,9 +240,19 @@ def _paint(
         trying.paint(tried, out, console, content, styles, asked)
         return
     job = api.prepare(content, styles, **asked)
+    _run(job, "Stylising" if pictures else "Synthesising", out, written, console)
+
+
+def _run(
+    job: "Optimization",
+    label: str,
+    out: outputs.Output,
+    written: outputs.Written,
+    console: Console,
+) -> None:
+    """Runs an optimisation, shows it under its label, and writes what comes of it."""
     describe = watching.load(job, console)
     began = time.perf_counter()
-    label = "Stylising" if pictures else "Synthesising"
     watched = watching.watch(
         ((label, now) for now in job.run(describe)),
         console,
