@@ -291,10 +291,11 @@ def test_a_loop_that_is_left_saves_and_goes_on(dataset, style, tmp_path):
 
 
 @pytest.mark.usefixtures("loaded")
-def test_styles_have_the_names_they_are_given(dataset, style, tmp_path):
+def test_styles_and_preview_are_any_pictures_and_styles_have_their_names(dataset, style, tmp_path):
     array = images.read(style).rgb[0].permute(1, 2, 0).numpy()
     given = {"night": style, "day": array[::-1].copy()}
-    list(stylize.train(given, dataset, tmp_path / "a.pt", steps=1, **TINY))
+    list(stylize.train(given, dataset, tmp_path / "a.pt", steps=1, preview=array, **TINY))
+    assert (tmp_path / "a-preview.jpg").exists()
     assert checkpoints.load(tmp_path / "a.pt").styles == ("night", "day")
     list(stylize.train([array, array], dataset, tmp_path / "b.pt", steps=1, **TINY))
     assert checkpoints.load(tmp_path / "b.pt").styles == ("style", "style-2")
