@@ -22,9 +22,9 @@ from torch.nn import functional as F
 
 from stylize_cli import checkpoints, descriptors, images, losses, metrics
 from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.colours import match_histogram
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.generators.superres import degraded
-from stylize_cli.methods.feedforward import match_histogram
 
 Upscale = Callable[[Tensor], Tensor]  # (1, 3, H, W) RGB in [0, 1] -> (1, 3, f·H, f·W)
 
