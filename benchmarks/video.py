@@ -8,12 +8,14 @@ plate moves over the scene, and every frame has noise of its own, as a sensor's.
 whole pixels and known, so that the warping error is exact: the root of the mean squared difference,
 in levels of 255, between a result and the one before moved to where its pixels are now, over what
 was not hidden. Every command is a whole process, encoding included; frames a second, and the most
-memory, are those of the pan. The first run of ours, which converts the model, is not counted.
+memory, are those of the pan. The first run of ours, which converts the model, is not counted. The
+last line says which share of the processor's time, without the start, is the network's.
 """
 
 import argparse
 import sys
 import tempfile
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -126,6 +128,29 @@ def commands(args: argparse.Namespace, clip: Path, folder: Path) -> dict[str, li
     return found
 
 
+def network_share(args: argparse.Namespace, clip: Path, output: Path) -> float:
+    """Share of the processor's time that is the network's, all of it run one after the other."""
+    import stylize_cli
+    from stylize_cli.methods import feedforward, video
+
+    forward, spent = feedforward.forward, 0.0
+
+    def timed(*arguments: object) -> list:
+        nonlocal spent
+        began = time.process_time()
+        results = forward(*arguments)
+        spent += time.process_time() - began
+        return results
+
+    net = stylize_cli.load(args.model, threads=1)
+    stylize_cli.video(net, clip, output, style=args.style)  # compiles
+    feedforward.forward, video.ahead = timed, lambda items, _count=0: iter(items)
+    video.behind = lambda items, work: (work(item) or item for item in items)
+    began = time.process_time()
+    stylize_cli.video(net, clip, output, style=args.style)
+    return spent / (time.process_time() - began)
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -148,6 +173,7 @@ def main() -> None:
             listed = commands(args, clip, folder)
             if pans:
                 measure(next(iter(listed.values())))
+                share = network_share(args, clip, folder / "share.mp4")
             for label, command in listed.items():
                 took = measure(command)
                 results = read(Path(command[-1]))
@@ -161,6 +187,7 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for label, row in rows.items():
         print(f"| {label} | {' | '.join([*row, *['-'] * (4 - len(row))])} |")
+    print(f"\nOf the processor's time the network takes {share:.0%}.")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,10 @@ CRF: dict[str, tuple[int, int]] = {
 }  # usual, most
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9"}
 OPTIONS: dict[str, dict[str, str]] = {
-    "h264": {},
-    "hevc": {"x265-params": "log-level=error"},
+    # A clip as large as that of the encoder's usual preset, by 0.4 dB less like what was painted, in
+    # three fifths of the time, which the network has.
+    "h264": {"preset": "faster"},
+    "hevc": {"preset": "fast", "x265-params": "log-level=error"},
     "vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
 }
 ANNEX_B = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}

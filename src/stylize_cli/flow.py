@@ -12,7 +12,9 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from stylize_cli.frames import Samples, Size
 
-LONG_SIDE, SHORT_SIDE = 384, 32  # px: of the frames that are compared, at most and at least
+# px, of the frames that are compared, at most and at least. With 384 px the flow took twice as long,
+# and less of it was trusted, so that there was more flicker.
+LONG_SIDE, SHORT_SIDE = 256, 32
 # Flow there and back may differ by this share of both, and this many px² (Sundaram et al. 2010).
 SHARE, SLACK = 0.01, 0.5
 LIGHT = 0.06  # difference of brightness at which a pixel is believed to e^-1 to be the same
@@ -74,19 +76,27 @@ def between(before: "Samples", now: "Samples") -> Flow:
     back = _sharp(cv2, one, two, seeker.calc(two, one, None))
     forth = _sharp(cv2, two, one, seeker.calc(one, two, None))
     back *= 1 - _still(cv2, one, two, back)
-    returned = back + _looked_up(cv2, forth, back)
-    most = SHARE * ((back**2).sum(2) + (forth**2).sum(2)) + SLACK
-    seen = (returned**2).sum(2) < most
-    moved = _looked_up(cv2, one, back).astype(np.float32)
-    change = cv2.GaussianBlur(moved - two, (0, 0), 1.5) / 255
-    trust = np.exp(-((change / LIGHT) ** 2)) * seen
+    trust = _believed(cv2, one, two, back, forth)
     if trust.mean() < LEAST_SEEN:
-        trust = np.zeros_like(trust)
-    scale = np.array([size[1] / small[1], size[0] / small[0]], np.float32)
-    return Flow(
-        cv2.resize(back, size[::-1], interpolation=cv2.INTER_LINEAR) * scale,
-        cv2.resize(trust.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR),
-    )
+        trust[:] = 0
+    back *= np.array([size[1] / small[1], size[0] / small[0]], np.float32)
+    return Flow(_at(back, size), _at(trust, size))
+
+
+def _believed(cv2: Any, one: "Samples", two: "Samples", back: Map, forth: Map) -> Map:  # noqa: ANN401
+    """How far each pixel of `two` is what lies in `one` where the flow says, in [0, 1]."""
+    returned = back + _looked_up(cv2, forth, back)
+    seen = _squared(returned) < SHARE * (_squared(back) + _squared(forth)) + SLACK
+    change = _looked_up(cv2, one, back).astype(np.float32) - two
+    change = cv2.GaussianBlur(change, (0, 0), 1.5) / np.float32(255 * LIGHT)
+    trust: Map = np.exp(-(change**2)) * seen
+    return trust
+
+
+def _squared(vectors: Map) -> Map:
+    """Lengths (H, W), squared; over a last axis of two `sum` takes several times as long."""
+    squared: Map = vectors[..., 0] ** 2 + vectors[..., 1] ** 2
+    return squared
 
 
 def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
@@ -130,8 +140,8 @@ def carried(picture: Map, flow: Flow) -> Map:
     size = picture.shape[0], picture.shape[1]
     back = _at(flow.back, size) * np.float32(size[0] / flow.back.shape[0])
     # Cubic: a linear filter blurs a little with every frame, and the picture is carried for many.
-    moved: Map = _looked_up(cv2, np.ascontiguousarray(picture), back, cubic=True).clip(0, 1)
-    return moved
+    moved: Map = _looked_up(cv2, np.ascontiguousarray(picture), back, cubic=True)
+    return np.clip(moved, 0, 1, out=moved)
 
 
 def trusted(flow: Flow, size: "Size") -> Map:

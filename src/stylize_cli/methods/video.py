@@ -86,8 +86,10 @@ def paint(
     # Of one size, so that memory is looked at once.
     pixels = painting.fit(_floats(first.frame.pixels), None, engine, room)
     most = max(1, apply.batch_size(engine, room, (pixels.shape[0], pixels.shape[1])))
-    for batch in _batches(_with(first, seen), most):
-        for item, new in zip(batch, _painted(engine, batch, look), strict=True):
+    batches = _batches(_with(first, seen), most)
+    # The network of a batch, while the one before is joined.
+    for made in ahead((_painted(engine, batch, look) for batch in batches), 1):
+        for item, new in made:
             painted = _joined(painted, new, item.flow, look.smooth)
             yield replace(item.frame, pixels=cast(Samples, encoders.quantised(painted, 8)))
 
@@ -146,19 +148,22 @@ def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _painted(engine: Engine, batch: Sequence[_Seen], look: ClipLook) -> Iterator[Pixels]:
-    """What the network makes of some frames, each for itself."""
+def _painted(engine: Engine, batch: Sequence[_Seen], look: ClipLook) -> list[tuple[_Seen, Pixels]]:
+    """Some frames, each with what the network makes of it by itself."""
     photos = [_floats(item.frame.pixels) for item in batch]
     mixes = [mixture(engine, look, item.frame.time) for item in batch]
     outputs = feedforward.forward(engine, photos, mixes, look.noise)
-    for photo, output in zip(photos, outputs, strict=True):
-        yield feedforward.finish(
+    finished = (
+        feedforward.finish(
             output,
             photo,
             engine.about,
             strength=look.strength,
             preserve_color=look.preserve_color,
         )
+        for photo, output in zip(photos, outputs, strict=True)
+    )
+    return list(zip(batch, finished, strict=True))
 
 
 def mixture(engine: Engine, look: ClipLook, time: Fraction) -> Pixels:
@@ -177,7 +182,10 @@ def _joined(before: Pixels | None, new: Pixels, found: Flow | None, smooth: floa
     if before is None or found is None or found.is_cut:
         return new
     weight = np.float32(KEPT * smooth) * flow.trusted(found, (new.shape[0], new.shape[1]))
-    joined: Pixels = new + weight * (flow.carried(before, found) - new)
+    joined = flow.carried(before, found)  # a picture of its own, so that all is done in place
+    joined -= new
+    joined *= weight
+    joined += new
     return joined
 
 
