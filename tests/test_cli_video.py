@@ -228,6 +228,29 @@ def test_an_interrupted_clip_plays_and_is_gone_on_with(
     assert (again.code, "other options" in again.err) == (2, True)
 
 
+@pytest.fixture
+def stopped(video, monkeypatch):
+    """stopped(after, clip, *options): interrupts in front of that frame, and goes on."""
+
+    def run(after, *arguments):
+        forward, calls = feedforward.forward, []
+
+        def interrupted(*given):
+            calls.append(1)
+            if len(calls) == after:
+                raise KeyboardInterrupt
+            return forward(*given)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(apply, "batch_size", lambda *_: 1)
+            patched.setattr(feedforward, "forward", interrupted)
+            assert video(*arguments).code == 130
+        ran = video(*arguments, "--resume")
+        assert ran.code == 0, ran.err
+
+    return run
+
+
 @pytest.mark.usefixtures("kept_as_it_is")
 @pytest.mark.parametrize(
     ("name", "codec", "after"),
@@ -240,25 +263,9 @@ def test_an_interrupted_clip_plays_and_is_gone_on_with(
         ("out.webm", "vp9", 9),
     ],
 )
-def test_every_codec_is_gone_on_with(video, film, seen, heard, monkeypatch, name, codec, after):
+def test_every_codec_is_gone_on_with(stopped, film, seen, heard, name, codec, after):
     film(frames=20)
-    options = ("-o", name, "--codec", codec, "--crf", 8, "--smooth", 0)
-    forward, calls = feedforward.forward, []
-
-    def interrupted(*arguments):
-        calls.append(1)
-        if len(calls) == after:
-            raise KeyboardInterrupt
-        return forward(*arguments)
-
-    monkeypatch.setattr(apply, "batch_size", lambda *_: 1)
-    monkeypatch.setattr(feedforward, "forward", interrupted)
-    assert video("clip.mp4", *options).code == 130
-    part = len(seen(name)[0])
-    assert 0 < part < 20
-    monkeypatch.setattr(feedforward, "forward", forward)
-    ran = video("clip.mp4", *options, "--resume")
-    assert ran.code == 0, ran.err
+    stopped(after, "clip.mp4", "-o", name, "--codec", codec, "--crf", 8, "--smooth", 0)
     pictures, times = seen(name)
     millisecond = Fraction(1, 1000) if name.endswith(("mkv", "webm")) else 0
     assert len(times) == 20
@@ -266,6 +273,22 @@ def test_every_codec_is_gone_on_with(video, film, seen, heard, monkeypatch, name
     assert max(difference(made, shape(index)) for index, made in enumerate(pictures)) < 9
     if not name.endswith("webm"):  # which holds no AAC
         assert [packet for _, packet in heard(name)] == [packet for _, packet in heard("clip.mp4")]
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", "mp4"), ("hevc", "mov"), ("h264", "mkv")])
+@pytest.mark.parametrize("after", [9, 10])
+def test_a_pause_at_the_seam(stopped, film, seen, heard, codec, suffix, after):
+    ticks = [0, 7, 12, 31, 33, 60, 61, 80, 95, 3110, 3117, 3150, 3158, 3170, 3190]
+    film(ticks=ticks, clock=Fraction(1, 600), rate=Fraction(30))
+    name = f"out.{suffix}"
+    stopped(after, "clip.mp4", "-o", name, "--codec", codec, "--crf", 8, "--smooth", 0)
+    pictures, times = seen(name)
+    exact = Fraction(1, 1000) if suffix == "mkv" else 0
+    wanted = [Fraction(tick, 600) for tick in ticks]
+    assert max(abs(time - want) for time, want in zip(times, wanted, strict=True)) <= exact
+    assert max(difference(made, shape(index)) for index, made in enumerate(pictures)) < 9
+    assert [packet for _, packet in heard(name)] == [packet for _, packet in heard("clip.mp4")]
 
 
 SAYS_EACH = """

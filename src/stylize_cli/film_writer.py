@@ -28,8 +28,8 @@ CRF: dict[str, tuple[int, int]] = {
 }  # usual, most
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9"}
 OPTIONS: dict[str, dict[str, str]] = {
-    # A clip as large as that of the encoder's usual preset, by 0.4 dB less like what was painted, in
-    # three fifths of the time, which the network has.
+    # A clip as large as that of the encoder's usual preset, and by 0.4 dB less like what was
+    # painted, in three fifths of the time, which the network has.
     "h264": {"preset": "faster"},
     "hevc": {"preset": "fast", "x265-params": "log-level=error"},
     "vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
@@ -75,6 +75,7 @@ class FilmWriter:
         self._size, self._rate, self._crf, self._label = size, rate, crf, label
         self._source, self._kept = source, kept
         self._stack, self._frames = contextlib.ExitStack(), 0
+        self._decoded: Fraction | None = None  # when the last picture is, seconds
 
     def __enter__(self) -> "FilmWriter":
         av = library()
@@ -201,8 +202,18 @@ class FilmWriter:
                     self._mux(turned)
 
     def _mux(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's
+        """Writes a packet of pictures, none to be decoded before the last.
+
+        Behind a seam an encoder guesses when its first are, as if the distance of the frames to
+        come had been that of those before: of a pause that is too early. Of pictures that are
+        shown in another order there are as many on both sides, so that there is room.
+        """
         if packet.dts is not None:
-            self._copy_others(packet.dts * packet.time_base)
+            if self._decoded is not None:
+                earliest = round(self._decoded / packet.time_base) + 1
+                packet.dts = max(packet.dts, earliest)
+            self._decoded = packet.dts * packet.time_base
+            self._copy_others(self._decoded)
         self._container.mux(packet)
 
     def _copy_others(self, until: Fraction) -> None:

@@ -12,8 +12,8 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from stylize_cli.frames import Samples, Size
 
-# px, of the frames that are compared, at most and at least. With 384 px the flow took twice as long,
-# and less of it was trusted, so that there was more flicker.
+# px: of the frames that are compared, at most and at least. 384 took twice as long, and less of the
+# flow was trusted, so that there was more flicker.
 LONG_SIDE, SHORT_SIDE = 256, 32
 # Flow there and back may differ by this share of both, and this many px² (Sundaram et al. 2010).
 SHARE, SLACK = 0.01, 0.5
