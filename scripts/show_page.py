@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+PHOTO = Path(__file__).parents[1] / "examples" / "red-panda.jpg"
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}  # px
 MIXED = ("hokusai great wave", "kirchner winter moonlit", "klimt kiss")
@@ -50,8 +51,18 @@ def opened(address: str, size: dict[str, int], scheme: str) -> Iterator[Page]:
         browser.close()
 
 
+def dropping(page: Page) -> None:
+    """A file held over the page."""
+    page.evaluate("""() => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([], "photo.png", {type: "image/png"}));
+        document.body.dispatchEvent(new DragEvent("dragenter", {dataTransfer, bubbles: true}));
+    }""")
+
+
 def mixed(page: Page) -> None:
     """Four styles, and a place between them."""
+    page.evaluate("document.dispatchEvent(new DragEvent('dragleave', {bubbles: true}))")
     page.get_by_label("Mix up to four").check()
     for name in MIXED:
         page.locator("#styles").get_by_role("button", name=name, exact=True).click()
@@ -78,11 +89,14 @@ def optimised(page: Page) -> None:
     page.locator("#paintings button").first.click()
     page.locator("#size").select_option("256")
     page.locator("#go").click()
-    expect(page.locator("#curve")).to_be_visible()
+    expect(page.locator("#plot")).to_be_visible()
+    page.wait_for_timeout(5 * SETTLES)
+    page.locator("#go").click()  # one that waits
 
 
 def stopped(page: Page) -> None:
     """What is left of it."""
+    page.get_by_role("button", name="Remove red").click()
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#jobs li")).to_have_count(0)
 
@@ -94,15 +108,26 @@ def textured(page: Page) -> None:
     expect(page.locator("#caption")).to_contain_text("px")
 
 
+def enlarged(page: Page) -> None:
+    """A small picture and four times the same, side by side."""
+    page.get_by_role("tab", name="Enlarge").click()
+    small = io.BytesIO()
+    Image.open(PHOTO).resize((160, 120)).save(small, "PNG")
+    sent = {"name": "small.png", "mimeType": "image/png", "buffer": small.getvalue()}
+    page.locator("#upload").set_input_files(sent)
+    expect(page.locator("#caption")).to_contain_text("small")
+    page.locator("#go").click()
+    expect(page.locator("#caption")).to_contain_text("640")
+
+
 def refused(page: Page) -> None:
     """What is said of a broken picture."""
-    page.get_by_role("tab", name="Enlarge").click()
     broken = {"name": "broken.png", "mimeType": "image/png", "buffer": bytes(50)}
     page.locator("#upload").set_input_files(broken)
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-STATES = (mixed, painted, learns, optimised, stopped, textured, refused)
+STATES = (dropping, mixed, painted, learns, optimised, stopped, textured, enlarged, refused)
 
 
 def taken(page: Page, *, whole: bool = False) -> Image.Image:

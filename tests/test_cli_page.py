@@ -50,6 +50,12 @@ def test_it_prints_its_address_and_ends_at_once(started):
     line.request("GET", "/api/events", headers={"Cookie": cookie})
     events = line.getresponse()
     assert events.read(6) == b"data: "  # and stays open
+    other = http.client.HTTPConnection(where.hostname, where.port, timeout=30)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Cookie": cookie}
+    other.request("GET", "/api/events", headers=upgrade | key | {"Origin": "http://evil.example"})
+    assert other.getresponse().status in (400, 403, 500)  # never 101
+    other.close()
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
@@ -57,6 +63,8 @@ def test_it_prints_its_address_and_ends_at_once(started):
     out, err = process.communicate()
     assert out == ""
     assert "Traceback" not in err
+    assert "token" not in err
+    assert cookie.partition("=")[2] not in err
     events.close()
     line.close()
 

@@ -5,10 +5,12 @@ import json
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +134,31 @@ class TestGate:
     def test_a_name_that_was_bound_to_this_machine_is_refused(self, client, host):
         assert client.get("/", headers={"Host": host}).status_code == 403
 
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Origin": "http://evil.example"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Host": "evil.example"},
+        ],
+    )
+    def test_the_stream_of_what_happens_is_not_for_others(self, client, headers):
+        assert client.get("/api/events", headers=headers).status_code == 403
+
+    def test_the_token_goes_to_no_other_page(self, client, gate):
+        for answer in (client.get("/", params={"token": gate.token}), client.get("/?token=guess")):
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+            assert gate.token not in answer.text
+        assert gate.token not in client.get("/static/page.js").text
+
+    def test_no_cache_keeps_it(self, client, rooms):
+        for path in ("/", "/?token=guess", "/static/page.js", "/api/made/none.png"):
+            assert client.get(path).headers["cache-control"] == "no-store"
+        photo = client.get(f"/api/pictures/{next(iter(rooms.shelf)).id}/thumbnail")
+        assert "private" in photo.headers["cache-control"]  # of this browser, not of a proxy
+        assert photo.headers["x-content-type-options"] == "nosniff"
+
     def test_the_page_may_ask(self, client):
         headers = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
         assert client.get("/", headers=headers).status_code == 200
@@ -171,6 +198,19 @@ class TestPictures:
             422,
             "the file is too large: give at most 2 MiB",
         )
+
+    def test_its_size_need_not_be_said(self, client, monkeypatch):
+        monkeypatch.setattr(shelf, "LARGEST", 2 << 20)
+        answer = client.post("/api/pictures", content=(bytes(1 << 20) for _ in range(3)))
+        assert (answer.status_code, "too large" in answer.text) == (422, True)
+
+    def test_a_picture_that_would_unfold_is_refused(self, client, picture_file):
+        data = bytearray(picture_file(24, 32).read_bytes())
+        data[16:24] = struct.pack(">II", 100_000, 100_000)  # what a PNG says of its size
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+        answer = client.post("/api/pictures", params={"name": "x.png"}, content=bytes(data))
+        assert answer.status_code == 422
+        assert "100000x100000" in answer.json()["error"]
 
     def test_they_are_bounded_in_number(self, client, give, picture_file, monkeypatch):
         monkeypatch.setattr(shelf, "MOST", 2)
@@ -352,7 +392,12 @@ class TestOptimising:
         emerging = client.get(f"/api/jobs/{id}/picture")
         assert Image.open(io.BytesIO(emerging.content)).format == "JPEG"
         job = rooms.jobs[0]
-        assert job.losses[-1] < job.losses[0]
+        assert job.losses[-1]["total"] < job.losses[0]["total"]
+        told = job.described()
+        assert told["losses"].keys() > {"total", "style", "content"}
+        assert told["losses"]["total"][-1] == pytest.approx(
+            sum(losses[-1] for kind, losses in told["losses"].items() if kind != "total"), rel=1e-3
+        )
         client.delete(f"/api/jobs/{id}")
         finished(rooms)
         (made,) = rooms.made

@@ -217,7 +217,7 @@ def test_neighbours(tab):
 def test_optimise_and_stop(tab, rooms):
     optimise_for_long(tab)
     expect(tab.locator("#jobs progress")).to_have_count(1)
-    expect(tab.locator("#curve")).to_be_visible()
+    expect(tab.locator("#plot")).to_be_visible()
     expect(tab.locator("#jobs")).to_contain_text("left")
     tab.get_by_role("button", name="Stop").click()
     expect(tab.locator("#made .tile")).to_have_count(1)

@@ -1,12 +1,13 @@
 """A picture in the making, and one that is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stylize_cli.page.making import Now
 from stylize_cli.page.wishes import Wish
 
-CURVE = 120  # points of a loss curve
+CURVE = 120  # points of a curve of losses, about
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Job:
         began: when the work on it began, by the clock `time.monotonic`.
         now: how far it is.
         shown: how many pictures of it there have been.
-        losses: after every iteration.
+        losses: by kind, after every iteration.
         error: why it failed, or "".
         stopped: the best so far is enough.
     """
@@ -41,16 +42,16 @@ class Job:
     began: float = 0
     now: Now = field(default_factory=lambda: Now(0, "Waiting"))
     shown: int = 0
-    losses: list[float] = field(default_factory=list)
+    losses: list[Mapping[str, float]] = field(default_factory=list)
     error: str = ""
     stopped: bool = False
 
     def take(self, now: Now) -> None:
         """Notes how far it is."""
         picture = now.picture or self.now.picture
-        self.now = Now(now.share, now.task, picture, now.loss)
+        self.now = Now(now.share, now.task, picture, now.losses)
         self.shown += now.picture is not None
-        self.losses += [] if now.loss is None else [now.loss]
+        self.losses += [now.losses] if now.losses else []
 
     def described(self) -> dict[str, Any]:
         """What the page shows of it, for JSON."""
@@ -65,8 +66,15 @@ class Job:
             "stopped": self.stopped,
             "task": self.now.task,
             "share": self.now.share,
-            "losses": self.losses[:: max(1, len(self.losses) // CURVE)],
+            "losses": self._curves(),
+            "iterations": len(self.losses),
         }
+
+    def _curves(self) -> dict[str, list[float]]:
+        """The losses by kind, a few of them, of which the last is the newest."""
+        few = self.losses[:: -max(1, len(self.losses) // CURVE)][::-1]
+        kinds = few[-1] if few else ()
+        return {kind: [float(f"{at.get(kind, 0):.4g}") for at in few] for kind in kinds}
 
 
 @dataclass(frozen=True)

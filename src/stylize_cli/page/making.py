@@ -1,7 +1,7 @@
 """How each kind of wish is granted: a generator of the picture so far."""
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,13 +24,13 @@ class Now:
         share: of the work that is done, in [0, 1].
         task: what is being done.
         picture: the best so far, or None.
-        loss: of it, where there is one.
+        losses: of it by kind, of an optimisation.
     """
 
     share: float
     task: str
     picture: Picture | None = None
-    loss: float | None = None
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 Making = Generator[Now, None, None]
@@ -146,6 +146,15 @@ def _optimize(wish: Wish, shelf: Shelf, stopped: Callable[[], bool]) -> Making:
         if stopped():
             break
         size = f"{last.image.shape[-1]}×{last.image.shape[-2]} px"
-        yield Now(last.done, f"Optimising at {size}", last.picture, last.losses["total"])
+        yield Now(last.done, f"Optimising at {size}", last.picture, by_kind(last.losses))
     if last is not None:
         yield Now(1, "Done", job.finished(last.image))
+
+
+def by_kind(losses: Mapping[str, float]) -> dict[str, float]:
+    """Losses by the first word of their names: those of several layers together."""
+    found: dict[str, float] = {}
+    for name, loss in losses.items():
+        kind = name.partition(" ")[0]
+        found[kind] = found.get(kind, 0) + loss
+    return found

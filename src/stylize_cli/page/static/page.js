@@ -3,6 +3,7 @@
 
 import { call, give, post, urls, watch } from "./api.js";
 import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
+import { drawCurves } from "./curves.js";
 import { $, about, arrows, words, wrapping } from "./dom.js";
 import { startDrops } from "./drops.js";
 import { drawJobs, drawMade, drawPictures, drawStyles, pictureCell, styleCells } from "./lists.js";
@@ -85,6 +86,7 @@ function drawSizes() {
 
 function drawWork() {
   drawJobs(server.jobs, (performance.now() - received) / 1000, stop, (id) => show({ what: "job", id }));
+  drawCurves(server.jobs.find((job) => job.state === "running"));
 }
 
 function drawStage() {

@@ -19,7 +19,7 @@ export function showGlimpse(blob, photo, caption) {
 }
 
 export function showJob(job) {
-  if (job.shown) show(urls.emerging(job), { caption: job.title, badge: "In the making", losses: job.losses });
+  if (job.shown) show(urls.emerging(job), { caption: job.title, badge: "In the making" });
   else labels({ caption: job.title, badge: job.state === "running" ? job.task : "Waiting" });
 }
 
@@ -47,7 +47,7 @@ function show(source, options) {
   labels(options);
 }
 
-function labels({ caption = "", badge = "", photo = null, made = null, losses = [] }) {
+function labels({ caption = "", badge = "", photo = null, made = null }) {
   $("caption").textContent = caption;
   $("picture").alt = caption;
   $("badge").textContent = badge;
@@ -66,28 +66,9 @@ function labels({ caption = "", badge = "", photo = null, made = null, losses = 
   const split = Boolean(photo) && $("compare").checked;
   if (split && $("before").getAttribute("src") !== urls.photo(photo)) $("before").src = urls.photo(photo);
   $("before").hidden = $("divide").hidden = !split;
-  drawCurve(losses);
 }
 
 export function startStage(redraw) {
   $("compare").onchange = redraw;
   $("divide").oninput = () => $("before").style.setProperty("--at", `${$("divide").value}%`);
-}
-
-function drawCurve(losses) {
-  const canvas = $("curve");
-  canvas.hidden = losses.length < 3;
-  if (canvas.hidden) return;
-  const pen = canvas.getContext("2d");
-  const { width, height } = canvas;
-  const logs = losses.map((loss) => Math.log(Math.max(loss, 1e-12)));
-  const [least, most] = [Math.min(...logs), Math.max(...logs)];
-  pen.clearRect(0, 0, width, height);
-  pen.strokeStyle = getComputedStyle(document.body).getPropertyValue("--accent");
-  pen.lineWidth = 3;
-  pen.lineJoin = "round";
-  pen.beginPath();
-  logs.forEach((log, i) =>
-    pen.lineTo(8 + (i / (logs.length - 1)) * (width - 16), 8 + ((most - log) / (most - least || 1)) * (height - 16)));
-  pen.stroke();
 }
