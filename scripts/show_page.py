@@ -96,7 +96,7 @@ def optimised(page: Page) -> None:
 
 def stopped(page: Page) -> None:
     """What is left of it."""
-    page.get_by_role("button", name="Remove red").click()
+    page.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#jobs li")).to_have_count(0)
 

@@ -127,7 +127,40 @@ def test_a_part_of_a_clip(video, film, seen, heard):
     assert len(pictures) == 6  # those at 6/23.976 s to 11/23.976 s
     assert times == [index / NTSC for index in range(6)]
     assert difference(pictures[0], shape(6)) < 6
-    assert 0 < len(heard("out.mp4")) < len(heard("clip.mp4"))
+    sound, whole = heard("out.mp4"), heard("clip.mp4")
+    assert 0 < len(sound) < len(whole)
+    later = next(index for index, (_, packet) in enumerate(whole) if packet == sound[0][1])
+    for (time, packet), (was, same) in zip(sound, whole[later:], strict=False):
+        assert packet == same
+        assert abs(time - (was - Fraction(1, 4))) < Fraction(1, 1000)
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_a_part_behind_a_stream_s_only_whole_picture(video, film, seen, heard):
+    film("clip.ts", frames=30)  # nothing in it says where that is
+    assert video("clip.ts", "-o", "out.mp4", "--start", "0.9", "--smooth", 0, "--crf", 8).code == 0
+    pictures, _ = seen("out.mp4")
+    assert len(pictures) == 8  # from 22/23.976 s on
+    assert difference(pictures[0], shape(22)) < 6
+    assert heard("out.mp4")
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_a_stream_keeps_its_language(video, film, tmp_path):
+    film()
+    with (
+        av.open(str(tmp_path / "clip.mp4")) as clip,
+        av.open(str(tmp_path / "said.mkv"), "w") as said,
+    ):
+        streams = [said.add_stream_from_template(stream) for stream in clip.streams]
+        streams[1].metadata["language"] = "deu"
+        for packet in clip.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                said.mux(packet)
+    assert video("said.mkv", "-o", "out.mp4", "--smooth", 0).code == 0
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        assert made.streams.audio[0].metadata["language"] == "deu"
 
 
 def test_frames_are_what_apply_makes_of_them(video, stylize, model, tmp_path, pixels):
@@ -165,6 +198,35 @@ def test_animations_in_and_out(video, tmp_path, name, monkeypatch):
             found.append(made.info["duration"])
             assert difference(np.asarray(made.convert("RGB")), shape(index)) < 8
     assert found == durations
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize(
+    ("name", "loop", "plays"), [("in.gif", 2, 3), ("in.gif", None, 1), ("in.webp", 0, 0)]
+)
+def test_an_animation_is_shown_as_often(video, tmp_path, name, loop, plays):
+    frames = [Image.fromarray(shape(index)) for index in range(3)]
+    options = {} if loop is None else {"loop": loop}
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
+    for out in ("out.gif", "out.apng"):
+        assert video(name, "-o", out, "--smooth", 0).code == 0
+    with Image.open(tmp_path / "out.apng") as made:
+        assert made.info["loop"] == plays
+    with Image.open(tmp_path / "out.gif") as made:  # which says how often it is repeated
+        assert made.info.get("loop") == {3: 2, 1: None, 0: 0}[plays]
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_an_animation_of_a_film_is_as_long(video, film, tmp_path):
+    film(frames=24, sound=False)  # of 41.7 ms each, and a GIF counts in hundredths of a second
+    assert video("clip.mp4", "-o", "out.gif", "--smooth", 0).code == 0
+    shown = []
+    with Image.open(tmp_path / "out.gif") as made:
+        for index in range(made.n_frames):
+            made.seek(index)
+            shown.append(made.info["duration"])
+    assert abs(sum(shown) - 1001) <= 10
+    assert set(shown) == {40, 50}
 
 
 def test_a_blend_over_time_ends_in_the_other_style(video, film, seen):
@@ -384,6 +446,22 @@ def test_a_clip_without_pictures(refused_video, tmp_path):
         for packet in tone(container, 1):
             container.mux(packet)
     assert "has no pictures, only sound" in refused_video("clip.mp4", "-o", "out.mp4")
+
+
+def test_a_song_with_a_cover(refused_video, tmp_path):
+    Image.fromarray(shape(0)).save(tmp_path / "cover.jpg")
+    with (
+        av.open(str(tmp_path / "cover.jpg")) as cover,
+        av.open(str(tmp_path / "song.m4a"), "w", format="mp4") as song,
+    ):
+        stream = song.add_stream_from_template(cover.streams.video[0])
+        stream.disposition = av.stream.Disposition.attached_pic
+        packets = tone(song, 1)
+        picture = next(cover.demux())
+        picture.stream = stream
+        for packet in (picture, *packets):
+            song.mux(packet)
+    assert "has no pictures, only sound" in refused_video("song.m4a", "-o", "out.mp4")
 
 
 def test_a_clip_without_frames(refused_video, tmp_path):

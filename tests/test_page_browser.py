@@ -40,6 +40,12 @@ pytestmark = [
 expect = playwright.expect
 expect.set_options(timeout=30_000)
 STYLES = ("monet", "munch", "hokusai", "klimt")
+CURVES = """Object.fromEntries([...document.querySelectorAll("#plot polyline")].map((line) => {
+    const told = document.querySelector(`#legend [data-kind=${line.dataset.kind}]`);
+    const swatch = getComputedStyle(told.querySelector("i")).backgroundColor;
+    const colours = [getComputedStyle(line).stroke, swatch];
+    return [line.dataset.kind, [...colours, told.querySelector("b").textContent]];
+}))"""  # by kind: the line's colour, that of the legend, and the newest loss
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +225,11 @@ def test_optimise_and_stop(tab, rooms):
     expect(tab.locator("#jobs progress")).to_have_count(1)
     expect(tab.locator("#plot")).to_be_visible()
     expect(tab.locator("#jobs")).to_contain_text("left")
+    seen = tab.evaluate(CURVES)  # at once: they are drawn anew all the time
+    assert seen.keys() > {"total", "style", "content"}
+    assert all(line == swatch for line, swatch, _ in seen.values())
+    assert float(seen["total"][2]) > max(float(seen[kind][2]) for kind in ("style", "content"))
+    assert tab.title().endswith("· stylize")
     tab.get_by_role("button", name="Stop").click()
     expect(tab.locator("#made .tile")).to_have_count(1)
     expect(tab.locator("#jobs li")).to_have_count(0)
@@ -246,10 +257,14 @@ def test_two_tabs(tab, photo):
     other.goto(tab.url)
     expect(other.locator("#jobs li")).to_have_count(1)
     drop(other, photo)
+    expect(other.locator("#photos [role=radio]")).to_have_count(4)
     other.locator("#go").click()
     for page in (tab, other):
         expect(page.locator("#jobs li")).to_have_count(2)
     expect(tab.locator("#jobs")).to_contain_text("waiting")
+    expect(other.locator("#badge")).to_have_text("Waiting")
+    other.locator("#jobs .title").first.press("Enter")  # the one at work
+    expect(other.locator("#badge")).to_have_text("In the making")
     tab.get_by_role("button", name="Stop").click()
     for page in (tab, other):
         expect(page.locator("#made .tile")).to_have_count(2)
@@ -343,9 +358,26 @@ def test_nothing_is_wider_than_the_window(browsing, address, width, scheme):
         [int(part) for part in page.evaluate(shown).strip("rgb()").split(",")]
         for shown in map("getComputedStyle(document.body).{}".format, ("color", "backgroundColor"))
     )
-    light, dark = sorted((_luminance(ink), _luminance(ground)), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) > 7  # WCAG 2.1, 1.4.6
+    assert _contrast(ink, ground) > 7  # WCAG 2.1, 1.4.6
     assert (_luminance(ground) > 0.5) == (scheme == "light")
+    pairs = {
+        **dict.fromkeys(("ink", "soft", "accent"), 4.5),
+        "bad": 4.5,
+        "edge": 3,
+    }  # 1.4.3, 1.4.11
+    pairs |= dict.fromkeys(("first", "second", "third", "fourth"), 3)
+    shown = "name => getComputedStyle(document.documentElement).getPropertyValue('--' + name)"
+    for name, least in pairs.items():
+        one, panel = (
+            [int(page.evaluate(shown, part).strip()[i : i + 2], 16) for i in (1, 3, 5)]
+            for part in (name, "panel")
+        )
+        assert _contrast(one, panel) >= least, name
+
+
+def _contrast(one, other):
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
 
 
 def _luminance(rgb):

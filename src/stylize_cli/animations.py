@@ -77,6 +77,14 @@ class Animation:
         """Frames a second, on average."""
         return len(self._durations) / self.length
 
+    @property
+    def plays(self) -> int:
+        """How often it is shown; 0 is for ever."""
+        repeats = self._image.info.get("loop")
+        if self._image.format != "GIF":
+            return int(repeats or 0)
+        return 1 if repeats is None else int(repeats) and int(repeats) + 1
+
     def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames, on white where they are transparent."""
         time = Fraction(0)
@@ -159,10 +167,15 @@ class AnimationWriter:
     """Writes an animation when all its frames are there, at Ctrl-C those that are.
 
     The formats' writers want all frames at once: memory grows with the length.
+
+    Args:
+        path: of the file.
+        plays: how often it is shown; 0 is for ever.
+        quality: of WebP, 0 to 100.
     """
 
-    def __init__(self, path: Path, quality: int = 90) -> None:
-        self.path, self.quality = path, quality
+    def __init__(self, path: Path, plays: int = 0, quality: int = 90) -> None:
+        self.path, self.plays, self.quality = path, plays, quality
         self._frames: list[Image.Image] = []
         self._durations: list[int] = []
 
@@ -175,13 +188,23 @@ class AnimationWriter:
         if self._format == "GIF":
             image = image.quantize(256, Image.Quantize.MEDIANCUT)
         self._frames.append(image)
-        self._durations.append(round(frame.duration / MILLISECOND))
+        # From one rounded time to the next: rounded durations would add up to another length.
+        tick = 10 if self._format == "GIF" else 1
+        start, end = (
+            round(time / MILLISECOND / tick) * tick
+            for time in (frame.time, frame.time + frame.duration)
+        )
+        self._durations.append(max(end - start, tick))
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         if not self._frames or kind not in (None, KeyboardInterrupt):
             return
         first, *others = self._frames
         options: dict[str, Any] = {"quality": self.quality} if self._format == "WEBP" else {}
+        if self._format != "GIF":
+            options["loop"] = self.plays
+        elif self.plays != 1:  # a GIF says how often it is repeated, or nothing
+            options["loop"] = max(0, self.plays - 1)
         buffer = BytesIO()
         first.save(
             buffer,
@@ -189,7 +212,6 @@ class AnimationWriter:
             save_all=True,
             append_images=others,
             duration=self._durations,
-            loop=0,
             **options,
         )
         files.write(self.path, buffer.getvalue())

@@ -147,7 +147,7 @@ class Destination:
         if self.kind == "frames":
             return FolderWriter(self.names(clip), kept.count if kept else 0)
         if self.kind == "animation":
-            return AnimationWriter(self.path)
+            return AnimationWriter(self.path, clip.plays if isinstance(clip, Animation) else 0)
         return FilmWriter(
             self.path,
             size=size,

@@ -38,6 +38,8 @@ ANNEX_B = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 BT709 = 1  # in the tables of H.273: primaries, transfer and matrix
 NEARLY = Fraction(1, 1500)  # seconds: Matroska rounds times to milliseconds
 NEVER = 10**9  # seconds
+TOLD = ("language", "title")  # of a stream of sound or subtitles
+EARLIER = 5  # seconds, by which sound may lie before or behind its pictures in a file
 
 
 class FilmWriter:
@@ -151,7 +153,9 @@ class FilmWriter:
         streams = {}
         for stream in (*source.streams.audio, *source.streams.subtitles):
             if stream.codec_context.name in known:
-                streams[stream.index] = self._container.add_stream_from_template(stream)
+                copy = streams[stream.index] = self._container.add_stream_from_template(stream)
+                kept = {name: stream.metadata[name] for name in TOLD if name in stream.metadata}
+                copy.metadata.update(kept)
             else:
                 self.left_out.append(f"{stream.type} ({stream.codec_context.name})")
         return self._shifted(source, streams, start, span)
@@ -166,7 +170,7 @@ class FilmWriter:
         if not streams:
             return
         if span.start:
-            seek(source, start)
+            seek(source, max(Fraction(0), start - EARLIER))
         for packet in source.demux([source.streams[index] for index in streams]):
             if packet.dts is None:
                 continue

@@ -1,6 +1,7 @@
 """A film, which is a clip in a container: MP4, MKV and what else PyAV reads; that is one extra."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -76,19 +77,30 @@ class Film:
 
     def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames in a span, turned upright."""
+        timed = self._timed(span.start)
+        first = next(timed, None)
+        if span.start and (first is None or first[0] is None or first[0] > span.start):
+            # Where no index says which pictures are whole, as in a transport stream, a seek may end
+            # behind the last of them.
+            timed = self._timed(Fraction(0))
+            first = next(timed, None)
+        for number, (told, frame) in enumerate(itertools.chain([first] if first else [], timed)):
+            time = number / self.rate if told is None else told
+            if span.is_over(time):
+                return
+            if span.holds(time):
+                duration = frame.duration * frame.time_base if frame.duration else 1 / self.rate
+                yield Frame(_pixels(frame, size), time, duration)
+
+    def _timed(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
+        """Its frames, as they are decoded, and their times, where they say; from before a time."""
         with self.opened() as container:
-            stream = container.streams.video[0]
-            start = first_time(container)
-            if span.start:
-                seek(container, span.start + start)
-            for number, frame in enumerate(self._decoded(container)):
-                tick = frame.time_base or stream.time_base
-                time = number / self.rate if frame.pts is None else frame.pts * tick - start
-                if span.is_over(time):
-                    return
-                if span.holds(time):
-                    duration = frame.duration * tick if frame.duration else 1 / self.rate
-                    yield Frame(_pixels(frame, size), time, duration)
+            first = first_time(container)
+            if start:
+                seek(container, start + first)
+            for frame in self._decoded(container):
+                told = None if frame.pts is None else frame.pts * frame.time_base - first
+                yield told, frame
 
     @contextlib.contextmanager
     def opened(self) -> "Iterator[InputContainer]":
@@ -104,7 +116,8 @@ class Film:
                 "copy it again, or convert it to MP4"
             ) from error
         with container:
-            if not container.streams.video:
+            cover = library().stream.Disposition.attached_pic  # of a song: one picture, not a film
+            if all(stream.disposition & cover for stream in container.streams.video):
                 raise StylizeError(f"{self.path} has no pictures, only sound: name another clip")
             yield container
 

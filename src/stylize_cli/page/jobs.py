@@ -58,6 +58,7 @@ class Job:
         return {
             "id": self.id,
             "kind": self.wish.kind,
+            "photo": self.wish.photo,
             "title": self.title,
             "command": self.command,
             "state": self.state,

@@ -50,3 +50,13 @@ export function duration(seconds) {
 export const about = (seconds) => (seconds < 0.95 ? "" : "about ") + duration(seconds);
 
 export const words = (name) => name.replace(/\.[a-z0-9]+$/i, "").replaceAll(/[-_]/g, " ");
+
+// A button that copies the text of an element.
+export function copies(button, element) {
+  const label = button.textContent;
+  button.onclick = async () => {
+    await navigator.clipboard.writeText(element.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = label), 1500);
+  };
+}

@@ -92,7 +92,8 @@ function jobRow(job, onStop, onShow) {
     type: "button", className: "quiet", "aria-label": `${label} ${job.title}`, disabled: job.stopped, onclick: () => onStop(job.id),
   }, text);
   stop.dataset.id = job.id;
-  const title = make("b", { onclick: () => onShow(job.id) }, job.title);
+  const title = make("button", { type: "button", className: "title", title: "Show it", onclick: () => onShow(job.id) }, job.title);
+  title.dataset.id = `show-${job.id}`;
   const row = make("li", { className: job.state }, title, stop, make("span"));
   if (job.state === "running") row.append(make("progress", { max: 1, "aria-label": job.title }));
   return row;
@@ -104,4 +105,10 @@ function progressOf(job, age) {
   if (job.state === "waiting") return ["waiting", left && `takes ${left}`].filter(Boolean).join(" · ");
   const share = job.share ? `${Math.round(100 * job.share)} %` : "";
   return [job.task, share, duration(job.spent + age), left && `${left} left`].filter(Boolean).join(" · ");
+}
+
+// The tab's title: of the job at work, if there is one.
+export function drawTitle(job) {
+  const share = job?.share ? `${Math.round(100 * job.share)} % · ` : "";
+  document.title = job ? `${share}${job.title} · stylize` : "stylize";
 }

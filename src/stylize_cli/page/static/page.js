@@ -4,15 +4,14 @@
 import { call, give, post, urls, watch } from "./api.js";
 import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
 import { drawCurves } from "./curves.js";
-import { $, about, arrows, words, wrapping } from "./dom.js";
+import { $, about, arrows, copies, words, wrapping } from "./dom.js";
 import { startDrops } from "./drops.js";
-import { drawJobs, drawMade, drawPictures, drawStyles, pictureCell, styleCells } from "./lists.js";
+import { drawJobs, drawMade, drawPictures, drawStyles, drawTitle, pictureCell, styleCells } from "./lists.js";
 import { drawMixture, startPad } from "./mixing.js";
 import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
+import { UNLEARNT, UNTIMED, VERBS } from "./texts.js";
 
 const SIZES = { paint: [null, 512, 768, 1024, 1536, 2048], optimize: [256, 384, 512, 768, 1024, 1536] };
-const VERBS = { paint: "Paint", optimize: "Optimise", texture: "Make", enlarge: "Enlarge" };
-const UNLEARNT = "Paint learns this painting first, about a minute; then it paints at once";
 let received = 0; // when the last snapshot was
 let shown = { what: "glimpse" }; // or photo, job or made, with its id
 
@@ -64,6 +63,7 @@ function drawStyleGroup() {
   const painting = choice.kind === "paint" && net;
   $("styles-group").hidden = !painting || net.styles.length < 2;
   $("mix-label").hidden = !net?.mixes;
+  $("to-mixture").hidden = choice.painting !== "" || styles.size < 2;
   if (painting) {
     const cells = styleCells(net, choice.photo);
     const chosen = choice.painting ? new Map() : styles;
@@ -86,7 +86,9 @@ function drawSizes() {
 
 function drawWork() {
   drawJobs(server.jobs, (performance.now() - received) / 1000, stop, (id) => show({ what: "job", id }));
-  drawCurves(server.jobs.find((job) => job.state === "running"));
+  const running = server.jobs.find((job) => job.state === "running");
+  drawCurves(running);
+  drawTitle(running);
 }
 
 function drawStage() {
@@ -94,7 +96,7 @@ function drawStage() {
   const made = server.made.find((one) => one.id === shown.id);
   const photo = server.pictures.find((one) => one.id === choice.photo);
   if (made) showMade(made, server.pictures.some((one) => one.id === made.photo) ? made.photo : null);
-  else if (job) showJob(job);
+  else if (job) showJob(job, server.pictures.some((one) => one.id === job.photo) ? job.photo : null);
   else if (shown.what === "glimpse" && shown.blob) showGlimpseOnce();
   else if (choice.kind === "texture") showNothing("A texture made of noise will stand here.");
   else if (photo) showPhoto(photo.id, shown.unlearnt ? UNLEARNT : `${photo.name} · ${photo.width} × ${photo.height} px`);
@@ -115,6 +117,7 @@ function show(what) {
 function say(text) {
   $("error").textContent = text;
   $("error").hidden = !text;
+  if (text) $("error").scrollIntoView({ block: "nearest" });
 }
 
 // ---- glimpses: one in flight, and then the newest wish ----
@@ -132,6 +135,7 @@ async function glimpse(fine) {
     const answer = await post(`/api/glimpse${fine ? "?fine" : ""}`, wish());
     const look = answer.status === 204 ? { unlearnt: true } : { blob: await answer.blob() };
     if (choice.kind === "paint" && shown.what === "glimpse") show({ what: "glimpse", ...look });
+    if (fine) plan(); // its pace is known now
     say("");
   } catch (error) { say(error.message); }
   asking = false;
@@ -156,7 +160,7 @@ function plan() {
     try {
       const { command, seconds, missing } = await (await post("/api/plan", wish())).json();
       $("command").replaceChildren(...wrapping(command));
-      $("plan").textContent = missing || (seconds === null ? "How long it takes shows once it runs" : `Takes ${about(seconds)}`);
+      $("plan").textContent = missing || (seconds === null ? UNTIMED[choice.kind] : `Takes ${about(seconds)}`);
       $("go").disabled = Boolean(missing);
     } catch (error) { say(error.message); }
   }, 120);
@@ -232,13 +236,10 @@ function startControls() {
   $("network").onchange = () => { choice.networks[choice.kind] = $("network").value; changed(); };
   $("size").onchange = () => { choice.sizes[choice.kind] = Number($("size").value) || null; changed({ look: choice.kind === "paint" }); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 2 ** 32); changed({ look: false }); };
+  $("to-mixture").onclick = () => $("weights").querySelector("input").focus();
   $("own").onsubmit = (event) => { event.preventDefault(); openOwn(); };
   $("go").onclick = begin;
-  $("copy").onclick = async () => {
-    await navigator.clipboard.writeText($("command").textContent);
-    $("copy").textContent = "Copied";
-    setTimeout(() => ($("copy").textContent = "Copy"), 1500);
-  };
+  copies($("copy"), $("command"));
   $("upload").onchange = async () => { await take([...$("upload").files], $("upload").dataset.role); $("upload").value = ""; };
   $("reuse").onclick = async () => {
     const { made, name } = $("reuse").dataset;

@@ -18,9 +18,12 @@ export function showGlimpse(blob, photo, caption) {
   show(glimpsed.source, { photo, caption, badge: "Preview" });
 }
 
-export function showJob(job) {
+// Until there is something of it to see, its photo stands for it; null for a texture.
+export function showJob(job, photo) {
+  const badge = { running: job.task, waiting: "Waiting", failed: "Failed" }[job.state];
   if (job.shown) show(urls.emerging(job), { caption: job.title, badge: "In the making" });
-  else labels({ caption: job.title, badge: job.state === "running" ? job.task : "Waiting" });
+  else if (photo) show(urls.photo(photo), { caption: job.title, badge });
+  else showNothing(badge, { caption: job.title, badge });
 }
 
 export function showMade(made, photo) {
@@ -28,11 +31,11 @@ export function showMade(made, photo) {
   show(urls.made(made.id, "png"), { caption, photo, made });
 }
 
-export function showNothing(text) {
+export function showNothing(text, options = {}) {
   $("picture").removeAttribute("src");
   delete $("picture").dataset.next;
   $("empty").textContent = text;
-  labels({});
+  labels(options);
 }
 
 function show(source, options) {
