@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
+EARLIER = 10  # seconds, in which there is a whole picture in most streams
 TAIL = 2  # seconds, in which the last frame is looked for first
 HD, UNSAID = 720, 2  # lines from which on colours that are not said are BT.709's
 
@@ -77,20 +78,26 @@ class Film:
 
     def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames in a span, turned upright."""
-        timed = self._timed(span.start)
-        first = next(timed, None)
-        if span.start and (first is None or first[0] is None or first[0] > span.start):
-            # Where no index says which pictures are whole, as in a transport stream, a seek may end
-            # behind the last of them.
-            timed = self._timed(Fraction(0))
-            first = next(timed, None)
-        for number, (told, frame) in enumerate(itertools.chain([first] if first else [], timed)):
+        for number, (told, frame) in enumerate(self._from(span.start)):
             time = number / self.rate if told is None else told
             if span.is_over(time):
                 return
             if span.holds(time):
                 duration = frame.duration * frame.time_base if frame.duration else 1 / self.rate
                 yield Frame(_pixels(frame, size), time, duration)
+
+    def _from(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
+        """The same as `_timed`, surely from before a time.
+
+        Where no index says which pictures are whole, as in a transport stream, a seek ends behind
+        the last of them, and what is decoded begins with the next.
+        """
+        for place in (start, max(Fraction(0), start - EARLIER)):
+            timed = self._timed(place)
+            first = next(timed, None)
+            if first and first[0] is not None and first[0] <= start:
+                return itertools.chain([first], timed)
+        return self._timed(Fraction(0))
 
     def _timed(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
         """Its frames, as they are decoded, and their times, where they say; from before a time."""
