@@ -206,16 +206,16 @@ class FilmWriter:
                     self._mux(turned)
 
     def _mux(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's
-        """Writes a packet of pictures, none to be decoded before the last.
+        """Writes a packet of pictures, to be decoded after the one before.
 
-        Behind a seam an encoder guesses when its first are, as if the distance of the frames to
-        come had been that of those before: of a pause that is too early. Of pictures that are
-        shown in another order there are as many on both sides, so that there is room.
+        Pictures are decoded some frames before they are shown. Of its first, an encoder guesses
+        how long before by the frames that follow. Behind a seam that is before the last of what was
+        copied, where a pause follows. As many frames as the guess is about lie before the seam, so
+        that there is always a later tick.
         """
         if packet.dts is not None:
             if self._decoded is not None:
-                earliest = round(self._decoded / packet.time_base) + 1
-                packet.dts = max(packet.dts, earliest)
+                packet.dts = max(packet.dts, round(self._decoded / packet.time_base) + 1)
             self._decoded = packet.dts * packet.time_base
             self._copy_others(self._decoded)
         self._container.mux(packet)

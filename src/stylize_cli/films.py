@@ -87,20 +87,22 @@ class Film:
                 yield Frame(_pixels(frame, size), time, duration)
 
     def _from(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
-        """The same as `_timed`, surely from before a time.
+        """Its frames as they are decoded, with their times, where they say; from before `start`.
 
-        Where no index says which pictures are whole, as in a transport stream, a seek ends behind
-        the last of them, and what is decoded begins with the next.
+        Where no index says which pictures are whole, as in a transport stream, a seek may end
+        behind the last of them; what is decoded begins with the next then.
         """
-        for place in (start, max(Fraction(0), start - EARLIER)):
-            timed = self._timed(place)
+        if self.length is not None and start > self.length:
+            return iter(())
+        for place in (start, max(Fraction(0), start - EARLIER)) if start else ():
+            timed = self._sought(place)
             first = next(timed, None)
             if first and first[0] is not None and first[0] <= start:
                 return itertools.chain([first], timed)
-        return self._timed(Fraction(0))
+        return self._sought(Fraction(0))
 
-    def _timed(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
-        """Its frames, as they are decoded, and their times, where they say; from before a time."""
+    def _sought(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
+        """The same from where a seek ends."""
         with self.opened() as container:
             first = first_time(container)
             if start:
