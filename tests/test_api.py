@@ -101,6 +101,7 @@ def test_iterate_shows_what_optimize_returns(photo, style):
         (("photo.png", "style.png"), {"device": "cuda:9"}, "device 'cuda:9' is not here"),
         (("photo.png", "style.png"), {"memory": 10**6}, "0.0 GB is free"),
         (("photo.png", "style.png"), {"size": 15}, "size 15 will not do: it must be at least 16"),
+        (("photo.png", "style.png"), {"threads": 10**5}, "threads 100000 will not do: it must be"),
         (("photo.png", "style.png"), {"style_scale": 5}, "it must be from 0.1 to 4"),
         (
             ("photo.png", "style.png"),
@@ -312,6 +313,13 @@ def test_styles_and_preview_are_any_pictures_and_styles_have_their_names(dataset
         (("style.png", "photos", "a.pt"), {"to": "b.pt"}, "go together"),
         (("style.png", "photos", "a.pt"), {"upscale": 2}, "--upscale has no style"),
         (("style.png", "photos", "a.pt"), {"steps": 0}, "steps 0 will not do"),
+        *(
+            (("style.png", "photos", "a.pt"), {name: value}, f"{name} {value} will not do")
+            for name, value in (
+                *(("lr", 1e9), ("lr", float("nan")), ("threads", 100_000), ("levels", 64)),
+                *(("width", 10**20), ("batch_size", 10**20)),
+            )
+        ),
         (((), "photos", "a.pt"), {"upscale": 3}, "--upscale 3 will not do: use 2, 4 or 8"),
     ],
 )

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import stylize_cli
 from stylize_cli import files
 from stylize_cli.cli import app
 
-pytest_plugins = ["commandline"]
+pytest_plugins = ["commandline", "nets"]
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "torchvision", "PIL", "numpy", "requests", "rich"}
@@ -184,6 +185,69 @@ def test_a_bad_picture_is_named_wherever_it_is_given(
         (tmp_path / name).write_bytes(content)
     given = [name if argument == "BAD" else argument for argument in arguments]
     assert re.fullmatch(said, refused(*given))
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style", "clip")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "optimize LONG style.png",
+        "optimize photo.png style.png --init LONG",
+        "optimize photo.png style.png -o LONG",
+        "optimize photo.png style.png --plot LONG",
+        "evaluate photo.png --style LONG",
+        "train --style LONG --dataset .",
+        "train --style style.png --dataset LONG",
+        "train --style style.png --dataset . -o LONG",
+        "train --add-style LONG --to net.pt --dataset .",
+        "apply LONG photo.png --style monet",
+        "apply net.pt photo.png --style LONG --engine torch",
+        "blend net.pt LONG --style monet --engine torch",
+        "video net.pt LONG --style monet -o out.gif --engine torch",
+        "video net.pt clip.gif --style monet -o LONG --engine torch",
+        "info LONG",
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_line_wherever_it_is_given(
+    stylize, net, tmp_path, arguments
+):
+    net().rename(tmp_path / "net.pt")
+    ran = stylize(*arguments.replace("LONG", "x" * 300).split())
+    assert (ran.code, ran.out) == (2, b"")
+    assert sum(line.startswith("error: ") for line in ran.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style", "clip")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "optimize photo.png style.png --size",
+        "optimize photo.png style.png --memory",
+        "optimize photo.png style.png --scales",
+        "reconstruct photo.png --content relu1_1 --size",
+        "train --style style.png --dataset . --size",
+        "train --style style.png --dataset . --batch-size",
+        "train --style style.png --dataset . --width",
+        "train --style style.png --dataset . --lr",
+        "texture net.pt --size",
+        "video net.pt clip.gif --style monet -o out.gif --engine torch --size",
+        "apply net.pt photo.png --style monet --threads",
+    ],
+)
+@pytest.mark.parametrize("number", [10**20, 10**400])
+def test_a_number_that_nothing_can_have_is_one_line_wherever_it_is_given(
+    stylize, net, tmp_path, arguments, number
+):
+    net().rename(tmp_path / "net.pt")
+    ran = stylize(*arguments.split(), number)
+    assert (ran.code, ran.out) == (2, b"")
+    assert sum(line.startswith("error: ") for line in ran.err.splitlines()) == 1
+
+
+@pytest.fixture
+def clip(tmp_path):
+    frames = [Image.new("RGB", (24, 20), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "clip.gif", save_all=True, append_images=frames[1:])
 
 
 @pytest.mark.usefixtures("loaded", "photo", "style")

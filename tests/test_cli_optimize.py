@@ -580,8 +580,8 @@ def test_memory_is_the_whole_program_s(refused):
 def test_what_does_not_fit_is_done_tile_by_tile_and_said(stylize, runs, monkeypatch):
     run = [*PAIR, *QUICK, *SHALLOW]
     whole = stylize(*run, "--json").record["losses"]
-    monkeypatch.setattr(limits, "plan", lambda *_: limits.MemoryPlan(2, 500, 500_000))
+    monkeypatch.setattr(limits, "plan", lambda *_: limits.MemoryPlan(2, "bfloat16", 500, 500_000))
     ran = stylize(*run, "--json")
-    assert "memory: tile by tile, with 2 pairs of L-BFGS history" in ran.err
-    assert runs[-1]["config"].history == 2
+    assert "memory: tile by tile, with 2 pairs of L-BFGS history, in bfloat16" in ran.err
+    assert (runs[-1]["config"].history, runs[-1]["config"].pairs) == (2, "bfloat16")
     assert ran.record["losses"] == pytest.approx(whole, rel=1e-3)

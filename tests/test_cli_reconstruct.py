@@ -4,10 +4,12 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
 
-from stylize_cli import sheets
+from stylize_cli import images, sheets
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.optimize import FIGURE_CONTENT, RECONSTRUCT_CONTENT, RECONSTRUCT_STYLE
+from stylize_cli.images import Planes
 from stylize_cli.methods import optimize as method
 
 pytest_plugins = ["commandline"]
@@ -59,6 +61,22 @@ def test_style_is_the_gram_matrices_of_its_layers_alone(stylize, runs):
     changed = {"style_layers": ("relu1_1", "pool1"), "size": 64, "iterations": 2}
     assert config == replace(RECONSTRUCT_STYLE, **changed)
     assert (config.init, config.content_layers, pictures.content) == ("noise", (), None)
+
+
+def test_what_is_transparent_is_no_part_of_the_style(stylize, runs, tmp_path, picture):
+    """A hole that hides a glaring colour: neither it nor its place is matched."""
+    rgb, alpha = picture(48, 64, seed=7), torch.ones(1, 1, 48, 64)
+    alpha[..., 10:30, 20:50] = 0
+    red = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
+    for name, hidden in (("red", red), ("grey", 0 * red + 0.5)):
+        images.write(tmp_path / f"{name}.png", Planes(rgb.where(alpha > 0, hidden), alpha))
+        ran = stylize("reconstruct", f"{name}.png", "--style", "relu2_1", *QUICK)
+        assert ran.code == 0, ran.err
+    (one, _), (other, _) = (pictures.styles[0] for _, pictures, _ in runs)
+    assert one.equal(other)
+    assert one[:, 3:].equal(alpha)
+    painted = [(tmp_path / f"{name}-relu2_1.png").read_bytes() for name in ("red", "grey")]
+    assert painted[0] == painted[1]
 
 
 def test_json_is_the_contract_s(stylize):

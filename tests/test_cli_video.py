@@ -418,12 +418,25 @@ def refused_video(refused, model):
     return run
 
 
+def test_a_list_of_files_is_no_clip(stylize, film, model, tmp_path):
+    """FFmpeg would read them; of a list that names itself there is no end."""
+    film("real.mp4", frames=3)
+    for names in (["real.mp4"], ["list.mp4"], ["/etc/passwd"]):
+        lines = ["ffconcat version 1.0", *(f"file {name}" for name in names)]
+        (tmp_path / "list.mp4").write_text("\n".join(lines))
+        ran = stylize("video", model, "list.mp4", "--style", "monet", "-o", "out.mp4")
+        assert ran.code == 2
+        assert "list.mp4 is no clip, or damaged" in ran.err
+        assert not (tmp_path / "out.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("make", "options", "words"),
     [
         (lambda film: film(size=(49, 65)), "", "this codec takes even sides: use --size 64"),
         (lambda film: film().write_bytes(b"no clip" * 99), "", "is no clip, or damaged"),
         (lambda _: None, "", "there is no file clip.mp4"),
+        (lambda film: film(), f"--size {10**20}", "GB is free; use a smaller --size"),
         (lambda film: film(), "--start 9", "has no frames from 9 s on"),
         (lambda film: film(), "--start 2 --end 1", "is not after"),
         (lambda film: film(), "--end soon", "'soon' is no time"),

@@ -500,6 +500,42 @@ def test_integers_of_32_bits_are_not_negative():
     np.testing.assert_allclose(pixels_of(tiff(values)), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_of_signed_integers_the_greatest_is_white(photometric, dtype):
+    values = np.linspace(0, np.iinfo(dtype).max, 54).reshape(6, 9).astype(dtype)
+    shown = values.astype(np.float64) / np.iinfo(dtype).max
+    expected = grey_rgb(shown if photometric == "minisblack" else 1 - shown)
+    found = pixels_of(tiff(values, photometric=photometric, compression="zlib"))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("extra", ["unspecified", "assocalpha", "unassalpha"])
+def test_what_pillow_unpacks_keeps_sixteen_bits_whatever_its_fourth_channel_is(extra):
+    alpha = np.maximum(ALPHA16, 6000)
+    colours = (RAMP * (alpha / 65535)).round() if extra == "assocalpha" else RAMP
+    samples = np.concatenate([colours.astype(np.uint16), alpha], 2)
+    options = {"photometric": "rgb", "extrasamples": [extra], "compression": "lzma"}
+    found = pixels_of(tiff(samples, **options))
+    np.testing.assert_allclose(found[..., :3], RAMP / 65535, atol=2e-4)
+    if extra == "unspecified":
+        assert found.shape[2] == 3
+        assert len(np.unique(found[..., 0])) == len(LEVELS)
+    else:
+        np.testing.assert_allclose(found[..., 3:], alpha / 65535, atol=1e-7)
+
+
+def test_multiplied_colours_in_layers_are_divided():
+    alpha = np.linspace(60, 255, 64 * 64).round().astype(np.uint8).reshape(64, 64, 1)
+    colours = (RAMP / 257).astype(np.uint8)
+    multiplied = (colours * (alpha / 255)).round().astype(np.uint8)
+    layers = np.concatenate([multiplied, alpha], 2).transpose(2, 0, 1)
+    options = {"photometric": "rgb", "extrasamples": ["assocalpha"], "planarconfig": "separate"}
+    found = pixels_of(tiff(layers, **options))
+    np.testing.assert_allclose(found[..., :3], colours / 255, atol=0.01)
+    np.testing.assert_allclose(found[..., 3:], alpha / 255, atol=1e-6)
+
+
 def test_sixteen_bits_of_lzw_are_all_read():
     np.testing.assert_allclose(pixels_of(lzw(RAMP)), RAMP / 65535, rtol=0, atol=1e-7)
 

@@ -1,3 +1,4 @@
+import os
 import sys
 from importlib.machinery import ModuleSpec
 from itertools import accumulate, pairwise
@@ -412,3 +413,11 @@ def test_bundled_means_are_those_of_photos(pool, shared):
         assert 0.5 < new.mean() < 3
         if name < "4":  # above, a filter may not fire at all on so few
             assert new.log().std() < 0.6 * (means[name] * new).log().std()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_weights_that_are_a_pipe_or_a_device_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(StylizeError, match="is a pipe or a device"):
+            descriptors.load("vgg19", file=path)

@@ -2,6 +2,7 @@ import psutil
 import pytest
 import torch
 
+import stylize_cli as stylize
 from stylize_cli import devices, hardware
 from stylize_cli.errors import StylizeError
 
@@ -205,3 +206,11 @@ def test_a_card_is_sent_pinned_memory_without_waiting():
     for name in ("cuda:0", "mps", "cpu"):
         devices.sent(Batch(), torch.device(name))
     assert asked == ["pinned", ("cuda", True), ("mps", False), ("cpu", False)]
+
+
+@pytest.mark.parametrize("count", [0, -1, 100_000])
+def test_threads_that_would_end_the_process_are_refused(count):
+    with pytest.raises(StylizeError, match=f"threads {count} will not do"):
+        devices.threads(count).__enter__()
+    with pytest.raises(StylizeError, match=f"threads {count} will not do"):
+        stylize.load("classics", threads=count)

@@ -1,20 +1,17 @@
 import re
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 
 import psutil
 import pytest
 import torch
 
-from stylize_cli import devices, images, limits, ranks
+from stylize_cli import devices, images, limits
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
+from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import OptimizeConfig
-from stylize_cli.config.train import TRAIN_PRESETS
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import tasks
-from stylize_cli.methods.tasks import Task
 
 CONFIG = OptimizeConfig(
     content_layers=CONTENT_LAYERS,
@@ -124,7 +121,8 @@ def test_less_memory_means_smaller_tiles_and_then_less_history():
     for more, less in pairwise(plans):
         assert less.history <= more.history
         assert less.whole <= more.whole
-        assert less.room <= more.room or not more.room or less.history < more.history
+        has_given_up = less.history < more.history or less.kept < more.kept
+        assert less.room <= more.room or not more.room or has_given_up
     assert plans[0].room == 0
     assert {one.history for one in plans} == set(range(3, CONFIG.history + 1))
     adam = replace(CONFIG, optimizer="adam")
@@ -174,90 +172,29 @@ def test_a_budget_does_not_make_memory(free):
         limits.check((64, 64), CONFIG, CPU, 10**12)
 
 
-def outline_of(method, config, dtype=torch.float32):
-    factor = 4 if method == "super-resolution" else None
-    styles = () if factor else (("a", torch.rand(1, 3, 32, 32)),)
-    task = Task(method, config, styles, factor)
-    return partial(task.outline, dtype=dtype)
+@pytest.mark.parametrize("config", [CONFIG, NEIGHBOURS])
+def test_maps_of_upper_stages_stay_where_there_is_room(config):
+    size = (2048, 1536)
+    plans = [
+        limits.plan(size, config, torch.bfloat16, free)
+        for free in range(400_000_000, 12_000_000_000, 100_000_000)
+    ]
+    kept = [one.kept for one in plans if one and one.room]
+    if config is NEIGHBOURS:  # whose panes are looked at once
+        assert set(kept) == {0}
+    else:
+        assert kept == sorted(kept)
+        assert set(kept) == {0, 1, 2}
+    assert {one.pairs for one in plans if one} == {"float32", "bfloat16"}
 
 
-def autograd_keeps(network, inputs):
-    kept = {}
-    own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+def test_more_styles_have_more_candidates_and_these_are_bounded():
+    def need(side, styles):
+        return limits.estimate_tiled((side, side), NEIGHBOURS, torch.float32, styles)
 
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    def of_a_style(side):
+        return need(side, 2) - need(side, 1)
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = network(*inputs)
-    assert output.isfinite().all()
-    return sum(kept.values())
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("kind", TRAIN_PRESETS)
-def test_a_generator_keeps_what_autograd_really_keeps(kind, dtype):
-    config = replace(TRAIN_PRESETS[kind], width=4, size=64)
-    outline = outline_of(kind[0], config, dtype)
-    network, inputs = outline(config)
-    told = limits.measure(outline, config)
-    assert told.weights == 4 * sum(parameter.numel() for parameter in network.parameters())
-    network = network.to_empty(device="cpu")
-    for tensor in (*network.parameters(), *network.buffers()):
-        torch.nn.init.ones_(tensor)
-    inputs = [torch.rand(x.shape).to(x.dtype) for x in inputs]
-    assert told.kept == pytest.approx(autograd_keeps(network, inputs) / 2, rel=0.02)
-
-
-TRAINING = replace(
-    TRAIN_PRESETS["perceptual", "default"], width=4, size=128, batch_size=6, style_size=32
-)
-
-
-def test_a_training_grows_with_its_samples_and_without_a_descriptor_takes_less():
-    outline = outline_of("perceptual", TRAINING)
-
-    def need(**changes):
-        config = replace(TRAINING, **changes)
-        return limits.estimate_training(limits.measure(outline, config), config, torch.float32)
-
-    one, two, three = (need(batch_size=count) for count in (1, 2, 3))
-    assert three - two == pytest.approx(two - one)
-    assert two > one
-    assert need(size=256) > need() > need(style_layers=("relu1_1",)) > need(loss="pixel")
-    assert need(style_size=4096) > need(style_size=64) == need()
-
-
-@pytest.mark.parametrize(
-    ("least", "fix"),
-    [
-        ({"batch_size": 3}, r"use --batch-size 3$"),
-        ({"batch_size": 1, "size": 64}, r"use --batch-size 1 --size 64$"),
-        ({"batch_size": 1, "size": 8}, r"free some memory$"),
-    ],
-)
-def test_a_training_that_does_not_fit_is_told_what_would(free, least, fix):
-    outline = outline_of("perceptual", TRAINING)
-
-    def need(config):
-        return limits.estimate_training(limits.measure(outline, config), config, torch.float32)
-
-    lesser = [replace(TRAINING, batch_size=count) for count in range(5, 0, -1)]
-    lesser += [replace(TRAINING, batch_size=1, size=size) for size in (96, 64, 32)]
-    free(need(replace(TRAINING, **least)))
-    with pytest.raises(StylizeError, match=fix) as refused:
-        limits.check_training(outline, TRAINING, lesser, CPU, None)
-    assert "a step of 6 samples of 128 px needs about" in str(refused.value)
-    free(need(TRAINING))
-    limits.check_training(outline, TRAINING, (), CPU, None)
-
-
-def test_what_is_tried_instead_leaves_every_process_a_sample(monkeypatch):
-    monkeypatch.setattr(ranks, "count", lambda: 4)
-    lesser = list(tasks.lesser(TRAINING, None))
-    assert {one.batch_size for one in lesser} == {4, 5}
-    assert lesser[0] == replace(TRAINING, batch_size=5)
-    assert lesser[-1].size < TRAINING.size
+    assert need(256, 3) - need(256, 2) == pytest.approx(of_a_style(256))
+    assert of_a_style(256) == pytest.approx(4 * of_a_style(128), rel=1e-6)
+    assert of_a_style(4096) == of_a_style(2048) < 1_600_000_000

@@ -240,3 +240,13 @@ def test_a_true_guess_is_newton_s_method():
 
     assert left(coarse_first(size, 2.0)) < 1e-10
     assert left(None) > 1e-4
+
+
+def test_a_history_in_bfloat16_leads_as_far():
+    """In as many steps, on a valley that steepest descent does not get through."""
+    found = []
+    for kept_in in (None, torch.bfloat16):
+        start = torch.tensor([0.1, 0.9])
+        points = islice(lbfgs(objective_of(rosenbrock), start, kept_in=kept_in), 40)
+        found.append([*points][-1].evaluation.loss)
+    assert max(found) < 1e-4

@@ -372,3 +372,19 @@ def test_importing_and_listing_import_nothing_slow():
     modules = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     slow = {"torch", "torchvision", "PIL", "numpy", "requests", "urllib3", "filelock", "rich"}
     assert slow.isdisjoint(modules.split())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_an_index_that_is_a_pipe_is_refused_at_once(home):
+    folder = home / "data" / "models"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / models.INDEX)
+    with pytest.raises(StylizeError, match="is a pipe or a device"):
+        models.available()
+
+
+def test_an_index_of_absurd_sizes_is_refused():
+    entry = json.loads(models.dump(models.bundled().values()))[0]
+    for size in (0, -1, 10**400, 1.5, True):
+        with pytest.raises(ValueError, match="is not one of a model"):
+            models.parse(json.dumps([entry | {"bytes": size}]), where="available")

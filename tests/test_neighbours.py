@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylize_cli import descriptors, images, metrics
+from stylize_cli import descriptors, hypercolumns, images, metrics
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.neighbours import MATCHES, paint
 from stylize_cli.methods.pictures import Pictures
 from stylize_cli.minimizers import MOST_TRIALS
+from stylize_cli.tiled import Tiled
 
 KINDS = ("photo", "style")
 SIZE = (40, 56)
@@ -79,6 +80,19 @@ def test_the_colours_become_the_painting_s(narrow, picture):
     last = run(narrow, Pictures(photo, ((red, 1.0),)), replace(CONFIG, iterations=40))[-1].image
     assert last[:, 1:].mean() < 0.3 * photo[:, 1:].mean()
     assert last[:, 0].mean() > 0.5 * red[:, 0].mean()
+
+
+def test_what_is_painted_pane_by_pane_is_what_is_painted_whole(narrow, picture):
+    size = (120, 168)
+    given = Pictures(picture(*size, seed=1), tuple((picture(96, 96, seed=k), 0.5) for k in (2, 3)))
+    room = 80**2 * hypercolumns.cost(CONFIG.layers, narrow.source, narrow.pool, narrow.dtype)
+    tiled = Tiled(narrow, int(room), whole=500)
+    assert len(hypercolumns.panes_of(tiled, size, CONFIG.layers)) > 4
+    whole, panes = (
+        run(one, given, replace(CONFIG, iterations=4), size=size)[-1] for one in (narrow, tiled)
+    )
+    assert panes.losses == pytest.approx(whole.losses, rel=1e-3)
+    assert (panes.image - whole.image).abs().mean() < 1e-3
 
 
 def test_a_style_with_no_share_is_not_there(narrow, pictures, picture):

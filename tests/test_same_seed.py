@@ -2,8 +2,10 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from making import MAKING
+from PIL import Image
 
 pytest_plugins = ["commandline", "workshop"]
 
@@ -42,3 +44,30 @@ def test_another_seed_gives_other_bytes(stylize, workshop, tmp_path, command):
         assert ran.code == 0, ran.err
         found.append((tmp_path / "out.png").read_bytes())
     assert found[0] == found[1] != found[2]
+
+
+def test_a_batch_of_any_size_is_the_same_bytes_again_and_a_picture_the_same_but_for_rounding(
+    stylize, net, picture_file, tmp_path
+):
+    """Alone and beside others a network may round otherwise, by a level."""
+    model = net()
+    names = [picture_file(40, 48, seed=seed, name=f"{seed}.png").name for seed in range(5)]
+    found = []
+    for count in (1, 2, 5):
+        for run in ("first", "again"):
+            ran = stylize(
+                *("apply", model, *names[:count], "--style", "monet", "--engine", "torch"),
+                *("--precision", "float32", "--threads", 1, "-o", f"{run}{count}/"),
+            )
+            assert ran.code == 0, ran.err
+        first, again = (
+            {file.name: file.read_bytes() for file in (tmp_path / f"{run}{count}").iterdir()}
+            for run in ("first", "again")
+        )
+        assert len(first) == count
+        assert first == again
+        (file,) = (tmp_path / f"first{count}").glob("0*.png")
+        with Image.open(file) as image:
+            found.append(np.asarray(image).astype(int))
+    for other in found[1:]:
+        assert np.abs(other - found[0]).max() <= 1

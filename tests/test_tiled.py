@@ -6,8 +6,9 @@ import torch
 from stylize_cli import losses, objectives
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.objectives import Targets
+from stylize_cli.stages import cost, halo
 from stylize_cli.statistics import STATISTICS
-from stylize_cli.tiled import Tiled, cost, halo
+from stylize_cli.tiled import Tiled
 
 ROOM = 2_500_000  # bytes: a few tiles at every layer
 CONTENT = ("relu2_2", "relu4_2")
@@ -60,18 +61,37 @@ def test_loss_and_gradient_are_those_of_the_whole(
     describe = make_narrow(edges=edges, pool=pool, dtype=dtype)
     both = aims(describe, wide, size, statistic)
     image = (0.7 * wide(*size, seed=1) + 0.3 * wide(*size, seed=3)).requires_grad_()
-    tiled = Tiled(describe, ROOM)
-    for targets in (
-        both,
-        Targets(both.content),
-        replace(both, content=(), tv_weight=0.0, photo=None),
+    for targets, kept in (
+        (both, 0),
+        (both, 2),
+        (Targets(both.content), 0),
+        (replace(both, content=(), tv_weight=0.0, photo=None), 1),
     ):
         whole = objectives.evaluate(describe, image, targets)
-        got = objectives.evaluate(tiled, image, targets)
+        got = objectives.evaluate(Tiled(describe, ROOM, kept=kept), image, targets)
         assert got.parts == pytest.approx(whole.parts, rel=least)
         assert got.loss == pytest.approx(whole.loss, rel=least)
         assert apart(got.gradient, whole.gradient) < least
         assert not got.gradient.requires_grad
+
+
+def test_stages_that_are_kept_are_computed_once(make_narrow, picture, monkeypatch):
+    describe = make_narrow()
+    targets = aims(describe, picture, SIZES[0])
+    seen = []
+    layer = describe.layer
+    monkeypatch.setattr(describe, "layer", lambda x, name: seen.append(name) or layer(x, name))
+    counts = []
+    for kept in range(3):
+        seen.clear()
+        objectives.evaluate(Tiled(describe, ROOM, kept=kept), picture(*SIZES[0]), targets)
+        counts.append([seen.count(name) for name in ("relu1_1", "relu3_1", "relu5_1")])
+    first, second, third = counts[0]
+    assert counts == [
+        [first, second, third],
+        [first, second, third // 2],
+        [first, second // 2, third // 2],
+    ]
 
 
 @pytest.mark.parametrize("size", SIZES)

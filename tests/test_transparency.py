@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylize_cli import images, matching, metrics, perceptual, transparency
+from stylize_cli import hypercolumns, images, metrics, perceptual, transparency
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.optimize import TEXTURE
 from stylize_cli.config.train import TRAIN_PRESETS
@@ -159,7 +159,7 @@ def test_a_texture_starts_in_the_mean_colour_of_the_opaque_part(narrow, painting
 def test_neighbours_are_found_in_opaque_cells(make_narrow, painting, alpha, holed):
     describe = make_narrow(edges="clean")
     layers = STYLE_LAYERS[:3]
-    every, opaque = (matching.columns(describe, one, layers) for one in (painting, holed))
+    every, opaque = (hypercolumns.columns(describe, one, layers) for one in (painting, holed))
     cells = alpha.unfold(2, 4, 4).unfold(3, 4, 4).mean((4, 5)).flatten() >= 0.9
     assert 0 < len(opaque.colours) == cells.sum() < len(every.colours)
     torch.testing.assert_close(opaque.colours, every.colours[cells], atol=0.02, rtol=0)

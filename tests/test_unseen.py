@@ -83,6 +83,22 @@ def test_other_pictures_and_models_are_other_files(model, picture, tmp_path):
     assert len(places) == 3
 
 
+def test_its_mask_and_its_shape_are_in_a_painting_s_key_and_hidden_colours_are_not(model, picture):
+    pixels = of(picture(20, 20, seed=1))
+    masks = np.ones((3, 20, 20, 1), np.float32)
+    masks[1, 5:12, 4:9], masks[2, 3:9, 4:9] = 0, 0
+    holed = [np.concatenate([pixels, mask], 2) for mask in masks]
+    hidden = holed[1].copy()
+    hidden[5:12, 4:9, :3] = 1
+    places = [
+        unseen.cached(model, Picture(one))
+        for one in (*holed, pixels.reshape(10, 40, 3), pixels, hidden)
+    ]
+    assert len(set(places)) == 4
+    assert places[4] == places[0]  # opaque everywhere
+    assert places[5] == places[1]
+
+
 def test_a_name_wins_over_a_file_of_that_name(model, tmp_path, monkeypatch, picture_file):
     picture_file(20, 20, name="one.png").rename(tmp_path / "one")
     monkeypatch.chdir(tmp_path)

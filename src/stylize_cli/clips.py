@@ -24,7 +24,7 @@ def open_clip(path: Path) -> Clip:
     Raises:
         StylizeError: there is none, or it cannot be read.
     """
-    if path.is_dir():
+    if paths.is_folder(path):
         return Folder(path)
     if animations.is_animation(path):
         return Animation(path)
@@ -106,7 +106,7 @@ class Destination:
         first = animations.nth(names, 0)
         files.check_place(first, [])
         folder = first.parent
-        if Path(clip.name).is_dir() and folder.resolve() == Path(clip.name).resolve():
+        if paths.is_folder(clip.name) and folder.resolve() == Path(clip.name).resolve():
             raise StylizeError(
                 f"{folder} is an input and would be overwritten: name another folder"
             )
@@ -134,7 +134,7 @@ class Destination:
             return animations.kept(self.names(clip))
         if self.kind == "animation":
             raise StylizeError("--resume goes on with films and frames: leave it out")
-        if self.path.exists() and films.label_of(self.path) != label:
+        if paths.is_there(self.path) and films.label_of(self.path) != label:
             raise StylizeError(
                 f"{self.path} was made with other options: leave out --resume, or name another -o"
             )

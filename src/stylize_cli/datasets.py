@@ -113,7 +113,7 @@ def find(folder: Path) -> paths.FolderContent:
     Raises:
         StylizeError: there is no such folder, or no image in it.
     """
-    if not folder.is_dir():
+    if not paths.is_folder(folder):
         raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
     found = paths.look_into(folder)
     if not found.files:

@@ -1,6 +1,5 @@
 """Pictures of more than 8 bits a channel, which Pillow reads as 8 or not at all: PNG and TIFF."""
 
-import contextlib
 import logging
 import zlib
 from collections.abc import Callable
@@ -24,7 +23,8 @@ ASSOCIATED = 1  # colours are multiplied by the alpha
 SEPARATE = 2  # one channel after the other
 NONE, DEFLATE, PACKBITS = (1,), (8, 32946), (32773,)  # compressions that need no other package
 
-_TRUE_COLOUR = ("RGB;16", "RGBA;16")  # how Pillow calls 16 bits that it reads as 8
+# How Pillow calls 16 bits that it reads as 8; of "a", colours are multiplied by the alpha.
+_TRUE_COLOUR = ("RGB;16", "RGBX;16", "RGBA;16", "RGBa;16")
 _SWAPPED = {"B": "L", "L": "B", "N": "B"}  # names the other byte of a sample
 
 # Unhandled, its log of what is odd in a file would go to the terminal.
@@ -80,13 +80,14 @@ def sixteen(opened: Callable[[], ImageFile.ImageFile]) -> Values | None:
         return unit((bytes_of[..., ::2] << 8 | bytes_of[..., 1::2]).transpose(2, 0, 1), 65535)
     if mode[:-1] not in _TRUE_COLOUR or image.mode not in ("RGB", "RGBA"):
         return None
-    upper = np.asarray(_loaded(image, mode))
-    lower = np.asarray(_loaded(opened(), mode[:-1] + _SWAPPED[mode[-1]]))
+    kind, order = mode[:-1].replace("a", "A"), mode[-1]  # as they are, not divided by the alpha
+    upper = np.asarray(_loaded(image, kind + order))
+    lower = np.asarray(_loaded(opened(), kind + _SWAPPED[order]))
     planes = np.empty((upper.shape[2], *upper.shape[:2]), np.float32)
     for channel, plane in enumerate(planes):
         plane[:] = upper[..., channel].astype(np.uint16) << 8 | lower[..., channel]
         plane /= 65535
-    return planes
+    return _divided(planes) if "a" in mode else planes
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
@@ -132,8 +133,10 @@ def tiff(data: bytes, check: Callable[[tuple[int, int]], None]) -> Deep | None:
         return None
     if kind not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         return None
-    layers = page.planarconfig == SEPARATE and kind != RGB and page.samplesperpixel > 1
-    if page.bitspersample <= 8 and not layers:
+    is_odd = kind != RGB or ASSOCIATED in map(int, page.extrasamples)  # for Pillow, in layers
+    layers = page.planarconfig == SEPARATE and is_odd and page.samplesperpixel > 1
+    is_signed = page.dtype == np.int8
+    if page.bitspersample <= 8 and not layers and not is_signed:
         return None
     if page.compression not in NONE + DEFLATE + PACKBITS:
         sixteen_bits = page.dtype == np.uint16 and page.bitspersample == 16
@@ -192,10 +195,10 @@ def _unpacked(page: "TiffPage", data: bytes) -> NDArray[np.uint16]:
 def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Values:
     wanted = 3 if kind == RGB else 1
     alphas = [int(extra) for extra in page.extrasamples]
-    is_float = planes.dtype.kind == "f"
+    is_signed = planes.dtype.kind == "i"
+    white = 1.0 if planes.dtype.kind == "f" else float(2 ** (page.bitspersample - is_signed) - 1)
     # Beyond 16 bits, integers are some instrument's: the brightest is white.
-    top = 1.0 if is_float else float(2 ** min(page.bitspersample, 16) - 1)
-    white = 1.0 if is_float else float(2**page.bitspersample - 1)
+    top = min(white, 65535.0)
     if planes.ndim != 3 or len(planes) < wanted:
         raise ValueError("its samples are not those of its colours")
     colours = planes[:wanted]
@@ -206,6 +209,14 @@ def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Values:
         return found
     alpha = unit(planes[wanted : wanted + 1], white)
     if alphas[0] == ASSOCIATED:
-        with contextlib.suppress(FloatingPointError), np.errstate(all="ignore"):
-            found = np.where(alpha > 0, found / alpha, 0).clip(0, 1)
+        return _divided(np.concatenate([found, alpha]))
     return np.concatenate([found, alpha])
+
+
+def _divided(planes: Values) -> Values:
+    """(C, H, W), whose last is alpha, that the others were multiplied by."""
+    alpha = planes[-1]
+    for plane in planes[:-1]:
+        np.divide(plane, alpha, out=plane, where=alpha > 0)
+        np.multiply(plane.clip(0, 1, out=plane), alpha > 0, out=plane)
+    return planes

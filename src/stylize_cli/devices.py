@@ -132,7 +132,11 @@ def threads(count: int | None) -> Iterator[None]:
 
     Args:
         count: how many; None leaves the number alone.
+
+    Raises:
+        StylizeError: that many cannot be.
     """
+    hardware.check_threads(count)
     with exact(), _counted(count):
         yield
 

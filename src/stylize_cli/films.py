@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize_cli import files
+from stylize_cli import files, paths
 from stylize_cli.errors import StylizeError
 from stylize_cli.frames import RATE, Frame, Kept, Samples, Section, Size
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+# Containers that are opened. Others are lists of files, which a stranger's would make it read.
+FORMATS = (
+    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "mxf"),
+    *("dv", "h264", "hevc", "m4v", "ivf", "nut"),
+)
 LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
 EARLIER = 10  # seconds, in which there is a whole picture in most streams
 TAIL = 2  # seconds, in which the last frame is looked for first
@@ -115,10 +120,10 @@ class Film:
     def opened(self) -> "Iterator[InputContainer]":
         """The file, opened and seen to have pictures."""
         av = library()
-        if not self.path.is_file():
+        if not paths.is_file(self.path):
             files.contents(self.path, what="a clip")  # says what is there instead
         try:
-            container = av.open(str(self.path))
+            container = av.open(str(self.path), options={"format_whitelist": ",".join(FORMATS)})
         except av.error.FFmpegError as error:
             raise StylizeError(
                 f"{self.path} is no clip, or damaged ({error.strerror}): "
@@ -148,7 +153,7 @@ class Film:
 
 def kept(path: Path) -> Kept | None:
     """What an earlier run left in a file; None where that is too little, or no file."""
-    if not path.exists():
+    if not paths.is_there(path):
         return None
     film = Film(path)
     with film.opened() as container:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from stylize_cli.errors import StylizeError
+
+MOST_THREADS = 1024  # of far more, OpenMP's library ends the process
 # How Linux names what multiplies bfloat16 matrices in hardware (x86: AMX, AVX512-BF16; ARM: bf16).
 FAST_BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 # What multiplies bytes (x86: VNNI, AMX; ARM: i8mm).
@@ -114,10 +117,17 @@ def free_cores() -> int:
     return max(1, min(cores(), (os.cpu_count() or 1) - min(counts)))
 
 
+def check_threads(count: int | None) -> None:
+    """Raises `StylizeError` for a number of threads that cannot be; None is no number."""
+    if count is not None and not 1 <= count <= MOST_THREADS:
+        raise StylizeError(f"threads {count} will not do: it must be from 1 to {MOST_THREADS}")
+
+
 def asked_threads() -> int | None:
-    """Threads that OMP_NUM_THREADS asks for; None where it does not."""
+    """Threads that OMP_NUM_THREADS asks for; None where it does not, or for ever so many."""
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(first) if first.isdecimal() and int(first) else None
+    is_number = first.isdecimal() and len(first) <= len(str(MOST_THREADS))
+    return int(first) if is_number and 1 <= int(first) <= MOST_THREADS else None
 
 
 def _container_headroom() -> list[int]:

@@ -1,127 +1,105 @@
 """Neural neighbours: what a painting has in place of a picture's features (Kolkin et al. 2022).
 
-A hypercolumn is what all layers say of one cell of a picture, as one vector. Each of a photo's is
-replaced by that of the painting which points most nearly the same way (sec. 3.2); the picture
-wanted is the one that has those (sec. 3.3).
+Each of a photo's hypercolumns is replaced by that of the painting which points most nearly the
+same way (sec. 3.2); the picture wanted is the one that has those (sec. 3.3).
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from stylize_cli import transparency
-from stylize_cli.descriptors import Describe
-from stylize_cli.minimizers import Evaluation, Objective
+from stylize_cli import hypercolumns
+from stylize_cli.hypercolumns import Columns
 
-CELL = 4  # px a side (released code)
 DIRECTIONS = 256  # of the painting's vectors, that are compared: there are ten times as many maps
 SAMPLE = 4096  # vectors, by which those directions are found
-MOST_KEYS = 2**15  # vectors of a painting, evenly spread, that are candidates
+TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
+MOST_KEYS = 2**15  # vectors of a view of a painting, evenly spread, that are candidates
 BLOCK = 2**24  # similarities in memory at once: 64 MB
+SPARE = 200_000_000  # bytes: of these, and of what directions are found by
 LEAST = 1e-6  # norm that is divided by
 ROUNDS = 20  # in which several styles' handicaps are found
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
-class Columns:
-    """What a picture, or another in its place, shows in each of its N cells, row by row.
+class Matches:
+    """What a painting has in place of each of N cells. The columns themselves would be N, too.
 
     Attributes:
-        features: (N, C) in the descriptor's type, all layers' maps one after the other.
-        colours: (N, 3) mean RGB in [0, 1], float32.
-        widths: maps of each layer; they sum to C.
+        views: of the painting.
+        view: (N,) which of them it is in.
+        key: (N,) which of that view's columns.
     """
 
-    features: Tensor
-    colours: Tensor
-    widths: tuple[int, ...]
+    views: tuple[Columns, ...]
+    view: Tensor
+    key: Tensor
 
-    def where(self, chosen: Tensor, other: "Columns") -> "Columns":
+    @property
+    def colours(self) -> Tensor:
+        """(N, 3) RGB in [0, 1]."""
+        return self._gathered([view.colours for view in self.views], ALL)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Maps of each layer."""
+        return self.views[0].widths
+
+    def at(self, cells: Tensor | slice) -> Columns:
+        """The columns of the cells with these numbers."""
+        features = self._gathered([view.features for view in self.views], cells)
+        colours = self._gathered([view.colours for view in self.views], cells)
+        return Columns(features, colours, self.widths)
+
+    def where(self, chosen: Tensor, other: "Matches") -> "Matches":
         """These where `chosen` (N,) is true, and the other's elsewhere."""
-        return Columns(
-            torch.where(chosen[:, None], self.features, other.features),
-            torch.where(chosen[:, None], self.colours, other.colours),
-            self.widths,
-        )
+        view = torch.where(chosen, self.view, other.view + len(self.views))
+        return Matches(self.views + other.views, view, torch.where(chosen, self.key, other.key))
 
-    def at(self, cells: Tensor) -> "Columns":
-        """Those of the cells with these numbers."""
-        return Columns(self.features[cells], self.colours[cells], self.widths)
-
-
-def grid_of(size: tuple[int, int]) -> tuple[int, int]:
-    """(rows, columns) of the cells of a picture of (height, width)."""
-    return math.ceil(size[0] / CELL), math.ceil(size[1] / CELL)
+    def _gathered(self, tables: Sequence[Tensor], cells: Tensor | slice) -> Tensor:
+        view, key = self.view[cells], self.key[cells]
+        found = tables[0].new_empty(len(key), tables[0].shape[1])
+        for number, table in enumerate(tables):
+            chosen = view == number
+            found[chosen] = table[key[chosen]]
+        return found
 
 
-@torch.no_grad()
-def columns(describe: Describe, image: Tensor, layers: Sequence[str]) -> Columns:
-    """What a picture shows in each cell.
+class Candidates:
+    """Vectors of a painting, made ready to be compared with others.
+
+    Compared are the components along the directions in which they vary most: a tenth of the work;
+    another may be found nearest where several are about as near.
 
     Args:
-        describe: a `Descriptor` with clean edges.
-        image: (1, 3, H, W) RGB in [0, 1]; or (1, 4, H, W) with alpha, of which only the opaque
-            cells are told of.
-        layers: names from the image up.
-    """
-    size = (image.shape[2], image.shape[3])
-    image, alpha = image[:, :3], image[:, 3:]
-    found = describe(image, layers, lambda _layer, maps: _rows(_in_cells(maps, size)))
-    parts = [found[layer] for layer in layers]
-    widths = tuple(part.shape[1] for part in parts)
-    made = Columns(torch.cat(parts, 1), _rows(_means(image)), widths)
-    if not alpha.shape[1]:
-        return made
-    return made.at(transparency.opaque(alpha, grid_of(size)).flatten().nonzero()[:, 0])
-
-
-def _rows(cells: Tensor) -> Tensor:
-    """(1, C, h, w) -> (h·w, C)."""
-    return cells[0].permute(1, 2, 0).flatten(0, 1)
-
-
-def _means(image: Tensor) -> Tensor:
-    return F.adaptive_avg_pool2d(image, grid_of((image.shape[2], image.shape[3])))
-
-
-def _in_cells(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """A layer's maps over their number, one value a cell of a picture of that size.
-
-    Finer maps are averaged, where the authors take every fourth value, and coarser interpolated.
-    """
-    grid = grid_of(size)
-    if maps.shape[2] >= grid[0] and maps.shape[3] >= grid[1]:
-        cells = F.adaptive_avg_pool2d(maps, grid)
-    else:
-        cells = F.interpolate(maps, grid, mode="bilinear", align_corners=False)
-    return cells / maps.shape[1]
-
-
-@torch.no_grad()
-def nearest(query: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-    """The key at the least angle to each vector, both seen from their own mean.
-
-    Compared are the components along the directions in which the keys vary most: a tenth of the
-    work; another key may be found where several are about as near.
-
-    Args:
-        query: (N, C).
         keys: (M, C).
-
-    Returns:
-        Similarities (N,), the cosines but for a factor that a vector has with all keys alike, and
-        the numbers (N,) of the keys.
     """
-    centre = keys.mean(0, dtype=torch.float32)
-    basis = _principal(keys[_spread(len(keys), SAMPLE, keys.device)].float() - centre)
-    known = _projected(keys, centre, basis, unit=True)
-    wanted = _projected(query, query.mean(0, dtype=torch.float32), basis, unit=False)
-    found = [(block @ known.T).max(1) for block in torch.split(wanted, max(1, BLOCK // len(known)))]
-    return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+
+    def __init__(self, keys: Tensor) -> None:
+        self.centre = keys.mean(0, dtype=torch.float32)
+        sample = keys[hypercolumns.spread(len(keys), SAMPLE, keys.device)]
+        self.basis = _principal(sample.float() - self.centre)
+        self.known = _projected(keys, self.centre, self.basis, unit=True)
+
+    def nearest(self, query: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+        """The key at the least angle to each vector, both seen from their own mean.
+
+        Args:
+            query: (N, C).
+            centre: (C,) mean of all vectors of which these are some.
+
+        Returns:
+            Similarities (N,), the cosines but for a factor that a vector has with all keys alike,
+            and the numbers (N,) of the keys.
+        """
+        wanted = _projected(query, centre, self.basis, unit=False)
+        blocks = torch.split(wanted, max(1, BLOCK // len(self.known)))
+        found = [(block @ self.known.T).max(1) for block in blocks]
+        return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
 
 
 def _principal(vectors: Tensor) -> Tensor:
@@ -150,32 +128,36 @@ def _projected(vectors: Tensor, centre: Tensor, basis: Tensor, *, unit: bool) ->
     return torch.cat(done)
 
 
-def _spread(count: int, most: int, device: torch.device) -> Tensor:
-    """At most so many of the numbers below `count`, evenly spread."""
-    return torch.linspace(0, count - 1, min(count, most), device=device).round().long()
-
-
-def replaced(query: Columns, paintings: Iterable[Columns]) -> tuple[Columns, Tensor]:
-    """Every cell's nearest among those of several pictures, which may come one by one.
+@torch.no_grad()
+def matched(
+    query: Callable[[], Iterable[tuple[Tensor, Tensor]]], views: Sequence[Columns]
+) -> tuple[Matches, Tensor]:
+    """Every cell's nearest among those of several views of a painting.
 
     Args:
-        query: of the picture, N cells.
-        paintings: as many as there are views of a painting; at least one.
+        query: gives numbers of cells (n,) and their vectors (n, C), part by part, in all every cell
+            once; called twice.
+        views: at least one.
 
     Returns:
-        What stands in place of the query, N cells, and how near it is, (N,); see `nearest`.
+        What stands in place of the N cells, and how near each is, (N,); see `Candidates.nearest`.
     """
-    best, found = None, query
-    for painting in paintings:
-        keys = painting
-        if len(keys.colours) > MOST_KEYS:
-            keys = painting.at(_spread(len(keys.colours), MOST_KEYS, keys.colours.device))
-        similarity, index = nearest(query.features, keys.features)
-        closer = similarity > (torch.full_like(similarity, -math.inf) if best is None else best)
-        found = keys.at(index).where(closer, found)
-        best = similarity if best is None else torch.maximum(best, similarity)
-    assert best is not None
-    return found, best
+    total, count = None, 0
+    for _, vectors in query():
+        here = vectors.sum(0, dtype=torch.float32)
+        total, count = (here if total is None else total + here), count + len(vectors)
+    assert total is not None
+    near = torch.full((count,), -math.inf, device=total.device)
+    view, key = torch.zeros_like(near, dtype=torch.uint8), torch.zeros_like(near, dtype=torch.int32)
+    candidates = [Candidates(one.features) for one in views]
+    for cells, vectors in query():
+        for number, one in enumerate(candidates):
+            similarity, index = one.nearest(vectors, total / count)
+            closer = similarity > near[cells]
+            changed = cells[closer]
+            near[changed], view[changed] = similarity[closer], number
+            key[changed] = index[closer].int()
+    return Matches(tuple(views), view, key), near
 
 
 def divided(similarities: Tensor, shares: Sequence[float]) -> Tensor:
@@ -199,59 +181,3 @@ def divided(similarities: Tensor, shares: Sequence[float]) -> Tensor:
         lead = similarities[style] - others.amax(0)
         handicaps[style] = torch.quantile(lead, 1 - shares[style])
     return (similarities - handicaps).argmax(0)
-
-
-def objective(
-    describe: Describe,
-    target: Columns,
-    size: tuple[int, int],
-    layers: Sequence[str],
-    *,
-    colour_weight: float,
-) -> Objective:
-    """How far a picture is from showing the target in its cells.
-
-    The mean of 1 - cos between its hypercolumns and the target's (sec. 3.3), and the mean square
-    between the cells' colours: an angle says nothing of lengths, so that without the colours
-    contrast and saturation end wherever the minimiser leaves them.
-
-    Args:
-        describe: a `Descriptor` with clean edges.
-        target: of each cell of a picture of that size.
-        size: (height, width).
-        layers: those of the target.
-        colour_weight: of the mean square of RGB in [0, 1].
-
-    Returns:
-        A function of (1, 3, height, width); its parts are "features" and "colours".
-    """
-    grid = grid_of(size)
-    colours = _maps(target.colours, grid)
-    wide = torch.promote_types(target.features.dtype, torch.float32)
-    norms = target.features.norm(dim=1, keepdim=True, dtype=wide)
-    unit = (target.features / norms.clamp(min=LEAST)).to(target.features.dtype)
-    wanted = {
-        layer: _maps(part, grid)
-        for layer, part in zip(layers, torch.split(unit, list(target.widths), 1), strict=True)
-    }
-
-    def compared(layer: str, maps: Tensor) -> Tensor:
-        cells = _in_cells(maps, size)
-        products = (cells * wanted[layer], cells.square())
-        return torch.stack([product.sum(1, dtype=wide) for product in products])
-
-    def evaluate(image: Tensor) -> Evaluation:
-        image = image.detach().requires_grad_()
-        dots, squares = torch.stack(list(describe(image, layers, compared).values())).sum(0)
-        features = (1 - dots / squares.clamp(min=LEAST**2).sqrt()).mean()
-        away = colour_weight * (_means(image) - colours).square().mean()
-        (gradient,) = torch.autograd.grad(features + away, image)
-        parts = {"features": features.item(), "colours": away.item()}
-        return Evaluation(sum(parts.values()), gradient, parts)
-
-    return evaluate
-
-
-def _maps(rows: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(h·w, C) -> (1, C, h, w), channels last as the descriptor's maps are."""
-    return rows.view(1, *grid, -1).permute(0, 3, 1, 2)

@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from stylize_cli.config import PairType
+
+TYPES: Mapping[PairType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 Bound = float | Tensor
 Operator = Callable[[Tensor], Tensor]
 
@@ -50,6 +54,7 @@ def lbfgs(
     lower: Bound = 0.0,
     upper: Bound = 1.0,
     history: int = 10,
+    kept_in: torch.dtype | None = None,
     first_step: float = 0.02,
     guess: Operator | None = None,
 ) -> Iterator[Point]:
@@ -66,6 +71,8 @@ def lbfgs(
         lower: least value, a number or a tensor that broadcasts to `x`.
         upper: greatest value, likewise.
         history: pairs kept; two tensors like `x` each.
+        kept_in: the type of these; None for that of `x`. In bfloat16 they take half of the memory,
+            and the directions are hardly other ones.
         first_step: mean change per value of the first trial, in units of `x`.
         guess: the inverse Hessian as it is guessed before the history, up to a factor: symmetric
             and positive, such as `coarse_first`; None for the identity.
@@ -75,6 +82,7 @@ def lbfgs(
     """
     low, high = (torch.as_tensor(b, dtype=x.dtype, device=x.device) for b in (lower, upper))
     x = x.clamp(low, high)
+    kept_in = kept_in or x.dtype
     now = objective(x)
     evaluations = 1
     yield Point(x, now, evaluations)
@@ -104,10 +112,12 @@ def lbfgs(
                 return
             pairs.clear()  # a stale history: once more from the steepest descent
             continue
-        step, change = trial - x, then.gradient - now.gradient
+        pair = (trial - x).to(kept_in), (then.gradient - now.gradient).to(kept_in)
+        step, change = (one.to(x.dtype) for one in pair)
         curvature, most = _read(_dot(step, change), step.norm() * change.norm())
         if curvature > CURVATURE * most > 0:
-            pairs.append((step, change))
+            pairs.append(pair)
+        del step, change
         x, now = trial, then
         yield Point(x, now, evaluations)
 
@@ -143,16 +153,18 @@ def _two_loop(
     if not pairs:
         return guess(vector) if guess else vector
     done = []
-    for step, change in reversed(pairs):
+    for pair in reversed(pairs):
+        step, change = (one.to(vector.dtype) for one in pair)
         alpha = _dot(step, vector) / _dot(step, change)
         vector.addcmul_(change, alpha, value=-1)
-        done.append((step, change, alpha))
-    step, change, _ = done[0]
+        done.append((pair, alpha))
+    step, change = (one.to(vector.dtype) for one in pairs[-1])
     if guess:
         vector = guess(vector).mul_(_dot(step, change) / _dot(change, guess(change)))
     else:
         vector.mul_(_dot(step, change) / _dot(change, change))
-    for step, change, alpha in reversed(done):
+    for pair, alpha in reversed(done):
+        step, change = (one.to(vector.dtype) for one in pair)
         beta = _dot(change, vector) / _dot(step, change)
         vector.addcmul_(step, alpha - beta)
     return vector

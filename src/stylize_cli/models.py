@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from stylize_cli import downloads, files, names, web
+from stylize_cli import downloads, files, names, paths, web
 from stylize_cli.errors import StylizeError
 from stylize_cli.paths import SUFFIXES, data_dir
 from stylize_cli.progress import OnStep, ignore
@@ -21,6 +21,7 @@ from stylize_cli.progress import OnStep, ignore
 PRETRAINED = Path(__file__).with_name("pretrained")
 INDEX = "index.json"
 LARGEST_INDEX = 1 << 20  # bytes: some thousand models
+MOST_BYTES = 2**50  # of a model's file, as an index says
 
 SUFFIX = ".pt"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes a file's name
@@ -129,7 +130,7 @@ def find(name: str) -> Path:
             f"{name} is a picture, no model: the model comes first, as in stylize apply classics "
             "photo.jpg"
         )
-    if os.path.exists(path) and not path.is_dir():  # noqa: PTH110 - no error where it is closed
+    if paths.is_there(path) and not paths.is_folder(path):
         return path
     if path.suffix == SUFFIX or path.name != name:
         raise _no_file(path)
@@ -245,7 +246,7 @@ def _model(record: object, where: Where) -> Model:
         isinstance(styles, list)
         and all(isinstance(text, str) and text.isprintable() for text in (*texts.values(), *styles))
         and type(size) is int
-        and size > 0
+        and 0 < size < MOST_BYTES
         and NAME.fullmatch(texts["name"])
         and SHA256.fullmatch(texts["sha256"])
     ):
@@ -255,9 +256,9 @@ def _model(record: object, where: Where) -> Model:
 
 def _read(path: Path, *, where: Where) -> Models:
     try:
-        return parse(path.read_bytes(), where=where)
-    except FileNotFoundError:
-        return {}
+        if not paths.is_there(path):
+            return {}
+        return parse(files.contents(path, what="an index"), where=where)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         fix = "install stylize-cli again" if where == "bundled" else "delete it"

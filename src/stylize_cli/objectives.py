@@ -180,7 +180,7 @@ def style_targets(
 
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
-    if isinstance(describe, Tiled) and describe.is_cut(image):
+    if isinstance(describe, Tiled) and describe.is_cut((image.shape[2], image.shape[3])):
         return _by_tiles(describe, image, targets)
     image = image.detach().requires_grad_()
     found = describe(image, targets.layers, targets.terms)
@@ -211,7 +211,7 @@ def _by_tiles(describe: Tiled, image: Tensor, targets: Targets) -> Evaluation:
         for name, term in targets.content_terms(layer, features, part).items():
             parts[name] = parts.get(name, 0.0) + term.item()
 
-    kept = describe.look([image], targets.layers, note)
+    seen = describe.look([image], targets.layers, note, kept=describe.kept)
     leaves = {layer: value.requires_grad_() for layer, value in known.items()}
     slopes: dict[str, Tensor] = {}
     for name, term in targets.style_terms(leaves).items():
@@ -225,7 +225,7 @@ def _by_tiles(describe: Tiled, image: Tensor, targets: Targets) -> Evaluation:
             shares.append((slopes[layer] * statistic.of(features)).sum() * part.share)
         return torch.stack(shares).sum()
 
-    gradient = describe.pull(image, targets.layers, kept, score)
+    gradient = describe.pull(image, targets.layers, seen, score)
     if targets.tv_weight:
         weight = targets.tv_weight / image.numel()
         parts["tv"] = weight * losses.total_variation(image).item()

@@ -38,6 +38,24 @@ def cache_dir() -> Path:
     return base / "cache" if base else user_cache_path(APP, appauthor=False)
 
 
+# Of a name that is too long for a file, or in a folder that does not open, pathlib's own raise.
+
+
+def is_folder(path: "str | os.PathLike[str]") -> bool:
+    """Whether a folder is there, as far as that can be seen."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: "str | os.PathLike[str]") -> bool:
+    """Whether a file is there that is no folder, pipe or device, as far as that can be seen."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_there(path: "str | os.PathLike[str]") -> bool:
+    """Whether anything is there, as far as that can be seen."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 @dataclass(frozen=True)
 class FolderContent:
     """What a folder holds.

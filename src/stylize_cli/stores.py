@@ -69,7 +69,7 @@ def exists(place: str) -> bool:
 def is_folder(place: str) -> bool:
     """Whether there is a folder; raises as `exists` does."""
     if not is_address(place):
-        return Path(place).is_dir()
+        return paths.is_folder(place)
     with _told("read", place):
         return bool(_system(place).isdir(place))
 

@@ -5,24 +5,16 @@ whole maps of the one below. So a tile's halo is as wide as what a few layers se
 network: 8 px and 16 px in place of 80.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, regions, transparency, vgg
+from stylize_cli import descriptors, regions, stages, transparency, vgg
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.regions import Stretch
-from stylize_cli.vgg import block_of
-
-CUTS = ("pool2", "pool3")  # whose whole maps are kept: 32 and 16 bytes a pixel in float32
-# Copies of the largest maps alive at once at the peak of the backward pass, beside those that the
-# forward pass kept: gradients above and below a convolution, its workspace, and what the heap
-# cannot use again. Chosen so that no measured peak was above the estimate.
-GRADIENTS = 4
-INDEX = 8  # bytes: where max pooling took each value from
 
 Tile = tuple[Stretch, Stretch]
 
@@ -40,6 +32,21 @@ class Part:
     share: float = 1.0
 
 
+@dataclass
+class Seen:
+    """What one pass over the tiles leaves for the next.
+
+    Attributes:
+        sources: the framed picture, and the whole maps behind each cut.
+        climbs: by stage, of those whose maps are kept: each tile, what was cut out for it, and what
+            it showed, with all that the backward pass needs.
+    """
+
+    sources: list[Tensor]
+    climbs: dict[int, list[tuple[Tile, Tensor, list["Shown"]]]] = field(default_factory=dict)
+
+
+Shown = tuple[str, int, Tensor]  # a layer, positions below one of its own, and a tile's maps of it
 Note = Callable[[str, Tensor, Part], None]
 Score = Callable[[str, Tensor, Part], Tensor]
 
@@ -52,12 +59,21 @@ class Tiled:
         room: bytes that a tile's maps and their gradients may take.
         whole: px of the largest picture that is looked at as a whole.
         cuts: layers whose whole maps are kept; without them halos are as wide as all VGG sees.
+        kept: how many of the stages above the first keep the maps that a gradient needs from one
+            pass to the next, the uppermost first; the others compute them anew.
     """
 
     def __init__(
-        self, describe: Descriptor, room: int, *, whole: int = 0, cuts: Collection[str] = CUTS
+        self,
+        describe: Descriptor,
+        room: int,
+        *,
+        whole: int = 0,
+        cuts: Collection[str] = stages.CUTS,
+        kept: int = 0,
     ) -> None:
-        self.describe, self.room, self.whole, self.cuts = describe, room, whole, cuts
+        self.describe, self.room, self.whole = describe, room, whole
+        self.cuts, self.kept = cuts, kept
 
     def __call__(
         self, image: Tensor, layers: Collection[str], use: Callable[[str, Tensor], Any] = itself
@@ -69,7 +85,7 @@ class Tiled:
             layers: to return.
             use: what to make of a layer's maps: a mean over positions, or the maps themselves.
         """
-        if not self.is_cut(image):
+        if not self.is_cut((image.shape[2], image.shape[3])):
             return dict(self.describe(image, layers, use))
         found: dict[str, Any] = {}
         image, alpha = image[:, :3], image[:, 3:]
@@ -94,12 +110,14 @@ class Tiled:
         self.look([image], layers, keep if use is itself else add)
         return found
 
-    def is_cut(self, image: Tensor) -> bool:
-        """Whether a picture (1, 3, H, W) is too large to be looked at as a whole."""
-        return image.shape[2] * image.shape[3] > self.whole
+    def is_cut(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of (height, width) is too large to be looked at as a whole."""
+        return size[0] * size[1] > self.whole
 
     @torch.no_grad()
-    def look(self, images: Sequence[Tensor], layers: Collection[str], note: Note) -> list[Tensor]:
+    def look(
+        self, images: Sequence[Tensor], layers: Collection[str], note: Note, *, kept: int = 0
+    ) -> Seen:
         """Shows every tile's maps.
 
         Args:
@@ -108,41 +126,42 @@ class Tiled:
             layers: to show.
             note: told each layer's name, a tile's maps (B, C, h, w), and where they lie; the tiles
                 of a layer cover it once.
+            kept: see `Tiled`.
 
         Returns:
-            What `pull` needs: the framed picture, and the whole maps behind each cut.
+            What `pull` needs.
         """
         framed = [self.describe.framed(image) for image in images]
-        kept = framed[:1]
-        stages = self._stages(layers)
-        for stage in stages:
+        seen = Seen(framed[:1])
+        cut = stages.cut(layers, self.describe.source, self.cuts)
+        for number, stage in enumerate(cut):
             whole: Tensor | None = None
-            for tile in self._grid(stage, kept[-1]):
-                if stage is stages[0]:
-                    x = torch.cat([_floats(_cropped(source, tile)) for source in framed])
-                else:
-                    x = _cropped(kept[-1], tile)
-                for layer, ratio, maps in self._climb(stage, x):
+            is_kept = number >= max(1, len(cut) - kept)
+            for tile in self._grid(stage, seen.sources[-1]):
+                sources = seen.sources[-1:] if number else framed
+                x = torch.cat([_floats(_cropped(source, tile)) for source in sources])
+                climb = self._held(stage, x) if is_kept else self._climb(stage, x)
+                if isinstance(climb, list):
+                    seen.climbs.setdefault(number, []).append((tile, x, climb))
+                for layer, ratio, maps in climb:
                     if layer in layers:
                         for shown in self._shown(images[0], layer, maps, tile, ratio):
                             note(layer, *shown)
-                if stage is not stages[-1]:
+                if stage is not cut[-1]:
                     if whole is None:
                         whole = _empty(maps, self._sizes(images[0])[stage[-1]])
                     whole[_place(tile, ratio)] = _wanted(maps, tile, ratio)
             if whole is not None:
-                kept.append(whole)
-        return kept
+                seen.sources.append(whole)
+        return seen
 
-    def pull(
-        self, image: Tensor, layers: Collection[str], kept: list[Tensor], score: Score
-    ) -> Tensor:
+    def pull(self, image: Tensor, layers: Collection[str], seen: Seen, score: Score) -> Tensor:
         """The gradient of a sum over tiles by the picture, exact.
 
         Args:
             image: (1, 3, H, W), as it was looked at.
             layers: that are scored.
-            kept: what `look` returned; it is emptied.
+            seen: what `look` returned; it is emptied.
             score: a tile's share of the sum: told as `note` is, it returns a scalar that can be
                 differentiated.
 
@@ -150,13 +169,13 @@ class Tiled:
             (1, 3, H, W).
         """
         above: Tensor | None = None
-        for stage in reversed(self._stages(layers)):
-            source = kept.pop()
+        cut = stages.cut(layers, self.describe.source, self.cuts)
+        for number, stage in reversed([*enumerate(cut)]):
+            source = seen.sources.pop()
             below = torch.zeros_like(source)
-            for tile in self._grid(stage, source):
-                x = _cropped(source, tile).detach().requires_grad_()
+            for tile, x, climb in self._again(seen, number, stage, source):
                 terms = []
-                for layer, ratio, maps in self._climb(stage, x):
+                for layer, ratio, maps in climb:
                     if layer in layers:
                         for shown in self._shown(image, layer, maps, tile, ratio):
                             terms.append(score(layer, *shown))
@@ -170,6 +189,18 @@ class Tiled:
         leaf = image.detach().requires_grad_()
         (folded,) = torch.autograd.grad(self.describe.framed(leaf), leaf, above)
         return folded
+
+    def _again(
+        self, seen: Seen, number: int, stage: Sequence[str], source: Tensor
+    ) -> Iterator[tuple[Tile, Tensor, Iterable[Shown]]]:
+        """A stage's climbs, for a gradient: those that were kept, or anew."""
+        waiting = seen.climbs.pop(number, [])
+        if not waiting:
+            for tile in self._grid(stage, source):
+                x = _cropped(source, tile).detach().requires_grad_()
+                yield tile, x, self._climb(stage, x)
+        while waiting:
+            yield waiting.pop()
 
     def _shown(
         self, image: Tensor, layer: str, maps: Tensor, tile: Tile, ratio: int
@@ -196,7 +227,7 @@ class Tiled:
         (top, bottom, _), (left, right, _) = inside[0].indices(rows), inside[1].indices(columns)
         return slice(top, bottom), slice(left, right)
 
-    def _climb(self, stage: Sequence[str], x: Tensor) -> Iterator[tuple[str, int, Tensor]]:
+    def _climb(self, stage: Sequence[str], x: Tensor) -> Iterator[Shown]:
         """Names, positions below one of theirs, and maps of a stage's layers over a tile."""
         if stage[0] == "relu1_1":
             x = self.describe.normalised(x)
@@ -206,26 +237,19 @@ class Tiled:
             ratio *= 2 if layer.startswith("pool") else 1
             yield layer, ratio, x
 
-    def _stages(self, layers: Collection[str]) -> list[list[str]]:
-        """The layers up to the last one, cut behind `cuts`."""
-        order = vgg.layer_names(self.describe.source)
-        stages: list[list[str]] = [[]]
-        for layer in order[: 1 + max(order.index(layer) for layer in layers)]:
-            if stages[-1] and stages[-1][-1] in self.cuts:
-                stages.append([])
-            stages[-1].append(layer)
-        return stages
+    def _held(self, stage: Sequence[str], x: Tensor) -> list[Shown]:
+        """`_climb`, with all that a gradient needs."""
+        x.requires_grad_()
+        with torch.enable_grad():
+            return list(self._climb(stage, x))
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
         return regions.grid(
             (source.shape[2], source.shape[3]),
-            most=int(self.room / self._cost(stage)),
-            halo=halo(stage),
+            most=int(self.room / stages.cost(stage, self.describe.pool, self.describe.dtype)),
+            halo=stages.halo(stage),
             unit=2 ** sum(layer.startswith("pool") for layer in stage),
         )
-
-    def _cost(self, stage: Sequence[str]) -> float:
-        return cost(stage, self.describe.pool, self.describe.dtype)
 
     def _sizes(self, image: Tensor) -> dict[str, tuple[int, int]]:
         """(height, width) of every layer's maps."""
@@ -236,34 +260,6 @@ class Tiled:
                 height, width = self.describe.pooled(height), self.describe.pooled(width)
             sizes[layer] = height, width
         return sizes
-
-
-def halo(stage: Sequence[str]) -> int:
-    """How far around its own place a position of the last layer sees, in positions of the input."""
-    reach = 0
-    for layer in reversed(stage):
-        reach = 2 * reach if layer.startswith("pool") else reach + 1
-    return reach
-
-
-def cost(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
-    """Bytes of VGG's maps and of their gradients for every position of what a stage is given.
-
-    Args:
-        stage: names of consecutive layers.
-        pool: "max" or "avg".
-        dtype: of the maps.
-    """
-    kept, largest, area = 0.0, 0.0, 1.0
-    for layer in stage:
-        if layer.startswith("pool"):
-            area /= 4
-        values = area * vgg.MAPS[block_of(layer) - 1]
-        largest = max(largest, values)
-        kept += values * dtype.itemsize
-        if layer.startswith("pool") and pool == "max":
-            kept += values * INDEX
-    return kept + GRADIENTS * largest * dtype.itemsize
 
 
 def _floats(image: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize_cli import archives, vgg
+from stylize_cli import archives, files, paths, vgg
 from stylize_cli.errors import StylizeError
 from stylize_cli.vgg import Pool, Source, conv_names
 
@@ -58,6 +58,8 @@ def read_torchvision(file: Path, source: Source) -> Convolutions:
     Raises:
         StylizeError: the file is not there, or is not this network's state dict.
     """
+    if paths.is_there(file) and not paths.is_file(file):
+        files.contents(file, what="weights")  # says what is there instead
     try:
         with file.open("rb") as stream:
             if zipfile.is_zipfile(stream):  # the older form has no parts that could unfold

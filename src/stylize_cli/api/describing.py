@@ -67,7 +67,7 @@ def within(plan: MemoryPlan, describe: Describe) -> Describe:
     """The descriptor as a plan wants it: tile by tile where the picture is larger than memory."""
     if not plan.room:
         return describe
-    return Tiled(cast(Descriptor, describe), plan.room, whole=plan.whole)
+    return Tiled(cast(Descriptor, describe), plan.room, whole=plan.whole, kept=plan.kept)
 
 
 def check_compiler(machine: Machine) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
 
-from stylize_cli import engines, images, models
+from stylize_cli import engines, images, models, paths
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
@@ -117,7 +117,7 @@ class Network:
         if not self.engine.about.takes_mix:
             return False
         if isinstance(style, (str, PathLike)):
-            return fspath(style) not in self.styles and Path(style).is_file()
+            return fspath(style) not in self.styles and paths.is_file(style)
         return True
 
     def called(self, paintings: Sequence[Source]) -> list[str]:

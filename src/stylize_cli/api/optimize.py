@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from stylize_cli import devices, images, limits, transparency, vgg
+from stylize_cli import devices, hardware, images, limits, transparency, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
@@ -34,7 +34,7 @@ RANGES: Ranges = {
     "style_weight": (0, ANY),
     "tv_weight": (0, ANY),
     "style_scale": (0.1, 4),
-    "threads": (1, ANY),
+    "threads": (1, hardware.MOST_THREADS),
     "seed": SEED,
 }
 
@@ -119,8 +119,8 @@ def prepare(
     planes = None if photo is None else photo.planes()
     size = images.fitted(images.size_of(planes.rgb), config.size) if planes else (config.size,) * 2
     name, memory = options.get("descriptor", "vgg19"), options.get("memory")
-    plan = check_fits(config, name, size, machine, memory)
-    config = replace(config, history=plan.history)
+    plan = check_fits(config, name, size, machine, memory, len(paintings))
+    config = plan.applied(config)
     # Of a style on a transparent canvas the painting alone.
     shown = [transparency.style_of(one.planes()) for one in paintings]
     given = Pictures(
@@ -141,6 +141,7 @@ def check_fits(
     size: tuple[int, int],
     machine: Machine,
     memory: int | None,
+    styles: int = 1,
 ) -> limits.MemoryPlan:
     """How to stay within memory; refuses what could not run, before anything is loaded.
 
@@ -150,13 +151,14 @@ def check_fits(
         size: (height, width) of the result.
         machine: where.
         memory: most bytes the whole program may take; None for what is free.
+        styles: how many there are.
 
     Raises:
         StylizeError: a layer is not the descriptor's, the picture is too small, memory too short.
     """
     vgg.check_layers(config.layers, vgg.SOURCES[name])
     scale_sizes(size, config)  # refuses what is too small
-    return limits.check(size, config, machine, memory)
+    return limits.check(size, config, machine, memory, styles)
 
 
 def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:

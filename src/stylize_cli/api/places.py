@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from stylize_cli import checkpoints, datasets, files
+from stylize_cli import checkpoints, datasets, files, paths
 from stylize_cli.checkpoints import TrainingState
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import previews
@@ -19,7 +19,7 @@ def model_file(out: "str | PathLike[str] | None", name: str, sources: Sequence[o
         StylizeError: nothing can be written there, or an input would be overwritten.
     """
     path = Path(out or ".")
-    if path.is_dir() or str(out or "").endswith(("/", "\\")):
+    if paths.is_folder(path) or str(out or "").endswith(("/", "\\")):
         path /= name
     if path.suffix != ".pt":
         raise StylizeError(f"cannot write a model to {path}: its name must end in .pt")
@@ -61,11 +61,11 @@ def state(model: Path, sheet: Sequence[Path], *, resume: bool) -> TrainingState 
         StylizeError: there is none, or files of an earlier training would be overwritten.
     """
     file = state_file(model)
-    if resume and not file.exists():
+    if resume and not paths.is_there(file):
         raise StylizeError(f"there is no {file} to go on from: leave out --resume")
-    if not resume and file.exists():
+    if not resume and paths.is_there(file):
         raise StylizeError(f"{file} exists: give --resume to go on with it, or another -o")
     for made in (model, *sheet):
-        if not resume and made.exists():
+        if not resume and paths.is_there(made):
             raise StylizeError(f"{made} exists: give another -o, or delete it")
     return checkpoints.load_state(file) if resume else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import devices, images, sheets, vgg
+from stylize_cli import devices, images, sheets, transparency, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.optimize import check_fits
 from stylize_cli.api.picture import Picture, Source, of_tensors
@@ -33,6 +33,7 @@ class Reconstruction:
 
     Attributes:
         original: (1, 3, H, W) RGB in [0, 1].
+        style: the same, or with alpha (1, 4, H, W) where what is transparent does not count.
         series: settings by label, one a picture.
         plans: likewise, how to stay within memory.
         size: (height, width) of each.
@@ -45,6 +46,7 @@ class Reconstruction:
     """
 
     original: Tensor
+    style: Tensor
     series: Mapping[str, OptimizeConfig]
     plans: Mapping[str, MemoryPlan]
     size: tuple[int, int]
@@ -76,11 +78,12 @@ class Reconstruction:
             StylizeError: a loss that is not a number, a blank result.
         """
         for label, config in self.series.items():
-            image = self.original
-            given = Pictures(image) if config.content_layers else Pictures(None, ((image, 1.0),))
+            given = Pictures(None, ((self.style, 1.0),))
+            if config.content_layers:
+                given = Pictures(self.original)
             given = given.to(self.machine.device)
             look = describing.within(self.plans[label], describe)
-            config = replace(config, history=self.plans[label].history)
+            config = self.plans[label].applied(config)
             found = method.optimize(look, given, config, size=self.size, seed=self.seed)
             for now in devices.on_threads(found, self.threads):
                 yield label, now
@@ -146,7 +149,8 @@ def prepare(
     }
     machine = devices.machine(device, precision)
     picture = Picture(image)
-    original = picture.planes().rgb
+    planes = picture.planes()
+    original, shown = planes.rgb, transparency.style_of(planes)
     shape = images.fitted(images.size_of(original), size)
     plans = {
         label: check_fits(config, descriptor, shape, machine, memory)
@@ -156,7 +160,7 @@ def prepare(
     said = (picture.named_note,) if picture.note else ()
     notes = (*said, *dict.fromkeys(note for plan in plans.values() for note in plan.notes))
     return Reconstruction(
-        original, series, plans, shape, machine, descriptor, file, seed, threads, notes
+        original, shown, series, plans, shape, machine, descriptor, file, seed, threads, notes
     )
 
 

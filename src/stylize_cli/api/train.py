@@ -11,11 +11,13 @@ from torch import Tensor
 
 from stylize_cli import (
     boards,
+    checkpoints,
     devices,
+    hardware,
     images,
-    limits,
     plots,
     ranks,
+    training_limits,
     vgg,
 )
 from stylize_cli.api import origins, places
@@ -40,12 +42,19 @@ SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al.
 FACTORS = (2, 4, 8)  # of super-resolution
 PREVIEW = 512  # px, long side
 LEAST_MINUTES = 0.01
+MOST_SAMPLES, MOST_SIZE = 2**14, 2**16  # of a step, and px
+MOST_RATE = 1e6  # of learning: far more is no number of float32
 RANGES: Ranges = {
-    **dict.fromkeys(("steps", "batch_size", "width", "levels"), (1, ANY)),
-    **dict.fromkeys(("save_every", "preview_every", "threads"), (1, ANY)),
-    **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, ANY)),
-    **dict.fromkeys(("lr", "content_weight", "style_weight", "tv_weight"), (0, ANY)),
+    "steps": (1, ANY),
+    "batch_size": (1, MOST_SAMPLES),
+    "width": (1, checkpoints.MOST),
+    "levels": (1, checkpoints.MOST_LEVELS),
+    **dict.fromkeys(("save_every", "preview_every"), (1, ANY)),
+    **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, MOST_SIZE)),
+    **dict.fromkeys(("content_weight", "style_weight", "tv_weight"), (0, ANY)),
+    "lr": (0, MOST_RATE),
     "minutes": (LEAST_MINUTES, ANY),
+    "threads": (1, hardware.MOST_THREADS),
     "seed": SEED,
 }
 
@@ -205,7 +214,7 @@ def _check_memory(
     # What is resumed keeps its batch and size.
     instead = tasks.lesser(task.config, task.factor) if state is None else ()
     outline = partial(task.outline, dtype=machine.dtype)
-    limits.check_training(outline, task.config, instead, machine, options.get("memory"))
+    training_limits.check(outline, task.config, instead, machine, options.get("memory"))
 
 
 def _board(options: TrainOptions, state: TrainingState | None) -> boards.Board | None:

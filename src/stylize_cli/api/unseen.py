@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from stylize_cli import checkpoints, devices, files, paths, transparency
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source
@@ -30,7 +28,9 @@ def cached(model: Path, style: Picture) -> Path:
     """
     digest = hashlib.sha256(repr(sorted(QUICK_STYLE.items())).encode())
     digest.update(files.contents(model, what="a model"))
-    digest.update(np.ascontiguousarray(style.pixels).tobytes())
+    shown = transparency.style_of(style.planes())  # what is learnt of it, and nothing else
+    digest.update(f"{tuple(shown.shape)}".encode())
+    digest.update(shown.contiguous().numpy().data)
     return paths.cache_dir() / "styles" / f"{digest.hexdigest()[:32]}.pt"
 
 

@@ -1,6 +1,7 @@
 """A clip painted by a trained network."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from stylize_cli import clips, flow, images
 from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
 from stylize_cli.clips import Destination
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.film_writer import Codec
 from stylize_cli.frames import Clip, Frame, Section, Size
 from stylize_cli.methods import feedforward
@@ -22,6 +23,7 @@ from stylize_cli.methods.video import ClipLook
 from stylize_cli.progress import OnStep, Step, ignore
 
 SMOOTH = 0.8  # where nothing else is said
+FRAME = 30  # bytes a pixel of the result: as it is decoded, painted, carried on and written
 RANGES: Ranges = {
     "strength": (0, 1),
     "smooth": (0, 1),
@@ -216,6 +218,10 @@ def prepare(
         raise StylizeError(f"--end {end:g} is not after --start {start:g}: give a later one")
     sides = _sides(opened.size, size, target.multiple, network.engine.about.factor)
     about = network.engine.about
+    need = FRAME * math.prod(side * about.factor for side in sides)
+    if need > network.room:
+        what = f"a frame of {sides[1]}x{sides[0]} px"
+        raise too_little_memory(what, need, network.room, "use a smaller --size")
     look = ClipLook(feedforward.choose_style(about, style))
     if to is not None:
         network.check_takes_mixtures()

@@ -103,6 +103,8 @@ def main() -> None:
         if console.takes_more():
             raise
         code = _refuse(f"cannot write to stdout ({error.strerror}): send it elsewhere")
+    except OverflowError:
+        code = _refuse("a number is larger than can be computed with: give a smaller one")
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise

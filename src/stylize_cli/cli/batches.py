@@ -11,6 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from stylize_cli import paths
 from stylize_cli.cli import inputs
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
@@ -186,7 +187,7 @@ def _free(path: Path, place: Path, taken: Names) -> Path:
 
 def _folder(output: str | None) -> Path | None:
     """The folder that -o names for certain: it is there, or ends in a slash."""
-    if output and (output.endswith(("/", "\\")) or Path(output).is_dir()):
+    if output and (output.endswith(("/", "\\")) or paths.is_folder(output)):
         return Path(output)
     return None
 
@@ -195,7 +196,7 @@ def whole_folders(sources: Sequence[str], output: str | None) -> tuple[Path, ...
     """The inputs that are folders, resolved; not those that -o lies in, which holds no inputs."""
     folder = _folder(output)
     found = (
-        Path(one).resolve() for one in sources if one not in ("", STDIO) and Path(one).is_dir()
+        Path(one).resolve() for one in sources if one not in ("", STDIO) and paths.is_folder(one)
     )
     return tuple(one for one in found if not (folder and one in folder.resolve().parents))
 
@@ -209,7 +210,7 @@ def _find(
     """
     met = Names() if len(sources) > 1 else None
     own = folder.resolve() if folder else None
-    folders = {one for one in sources if one not in ("", STDIO) and Path(one).is_dir()}
+    folders = {one for one in sources if one not in ("", STDIO) and paths.is_folder(one)}
     holding = {one for one in folders if own and Path(one).resolve() in own.parents}
     for source, file in inputs.found(sources, console):
         if source in holding and own in Path(file).resolve().parents:

@@ -48,10 +48,10 @@ def found(sources: Sequence[str], console: Console) -> Iterator[tuple[str, str]]
     """
     for source in sources:
         path, files = Path(source), iter([source])
-        listing = paths.Listing(path) if source and path.is_dir() else None
+        listing = paths.Listing(path) if source and paths.is_folder(path) else None
         if listing is not None:
             files = map(str, listing)
-        elif glob.has_magic(source) and not path.exists():
+        elif glob.has_magic(source) and not paths.is_there(path):
             # Path.glob takes no absolute pattern.
             files = iter(sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
         is_empty = True

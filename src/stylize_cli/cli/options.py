@@ -53,7 +53,8 @@ def layers(name: str, text: str) -> object:
 
 
 def _threads(text: str, callback: Callable[[int | None], int]) -> object:
-    return typer.Option("--threads", metavar="N", min=1, max=1024, help=text, callback=callback)
+    most = hardware.MOST_THREADS
+    return typer.Option("--threads", metavar="N", min=1, max=most, help=text, callback=callback)
 
 
 OutputOption = Annotated[
@@ -140,8 +141,10 @@ WeightsOption = Annotated[
     typer.Option("--weights", metavar="FILE", help="Weights of the descriptor, from a file."),
 ]
 
-AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
-SHARD = re.compile(r"(\d+)/(\d+)")
+# No number here has more digits: of thousands, Python makes none.
+AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?)(I?)B?", re.IGNORECASE)
+SHARD = re.compile(r"(\d{1,15})/(\d{1,15})")
+SCALES = re.compile(r"\d{1,15}")
 LEAST_BARE = 1_000_000  # bytes: who writes fewer without a unit forgot it
 PREFIXES = ("", "K", "M", "G", "T")
 
@@ -207,7 +210,7 @@ def parse_scales(text: str | None) -> int | Literal["auto"] | None:
         return None
     if text == "auto":
         return "auto"
-    if not text.isdecimal() or int(text) < 1:
+    if not SCALES.fullmatch(text) or int(text) < 1:
         raise StylizeError(f"--scales '{text}' is neither auto nor a number from 1 up")
     return int(text)
 

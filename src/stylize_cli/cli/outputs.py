@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylize_cli import paths
 from stylize_cli.cli import inputs
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
@@ -131,7 +132,7 @@ def choose(
             raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
         return Output(None, quality, depth)
     path = Path(output or ".")
-    is_folder = path.is_dir() or (output or "").endswith(("/", "\\"))
+    is_folder = paths.is_folder(path) or (output or "").endswith(("/", "\\"))
     out = Output(path / name if is_folder else path, quality, depth)
     images.check_writable(out.path or path, inputs.files(sources), depth=depth)
     if is_folder and not overwrite:

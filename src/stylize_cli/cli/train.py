@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stylize_cli import paths
 from stylize_cli.cli import completion, inputs, learning, options
 from stylize_cli.cli.console import USER_ERROR, Console
 from stylize_cli.config.train import START, TRAIN_PRESETS, Loss, Method, TrainPreset
@@ -242,7 +243,7 @@ def _prepared(
     if len(row) > 1:
         raise StylizeError("--add-style teaches one style at a time: name one image")
     inputs.check_one_stdin([*pictures, *row, *([str(preview)] if preview else [])])
-    folder = Path(styles[0]) if len(styles) == 1 and Path(styles[0]).is_dir() else None
+    folder = Path(styles[0]) if len(styles) == 1 and paths.is_folder(styles[0]) else None
     asked |= {
         "add_style": inputs.opened(row[0]) if row else None,
         "preview": inputs.opened(str(preview)) if preview else None,

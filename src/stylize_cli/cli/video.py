@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stylize_cli import paths
 from stylize_cli.cli import completion, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.inputs import STDIO
@@ -149,8 +150,8 @@ def _outputs(clips: list[str], output: str) -> list[Path]:
     if STDIO in (output, *clips):
         raise StylizeError("clips are no streams: name files, not - for stdin or stdout")
     path = Path(output)
-    is_folder = output.endswith(("/", "\\")) or path.is_dir() or not path.suffix
-    if len(clips) == 1 and (not is_folder or Path(clips[0]).is_dir()):
+    is_folder = output.endswith(("/", "\\")) or paths.is_folder(path) or not path.suffix
+    if len(clips) == 1 and (not is_folder or paths.is_folder(clips[0])):
         return [path]
     if not is_folder:
         raise StylizeError(f"-o {output} is one file for several clips: name a folder")
@@ -161,7 +162,7 @@ def _outputs(clips: list[str], output: str) -> list[Path]:
 
 
 def _named(clip: Path) -> str:
-    if clip.is_dir():
+    if paths.is_folder(clip):
         return clip.resolve().name
     return clip.name if clip.suffix.lower() in SUFFIXES else f"{clip.stem}.mp4"
 

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 StatisticName = Literal["gram", "gaussian"]
+PairType = Literal["float32", "bfloat16"]
 BlockWeights = tuple[float, float, float, float, float]
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from stylize_cli.config import PairType
 from stylize_cli.config.optimize import palette_share
 from stylize_cli.vgg import Pool
 
@@ -22,6 +23,7 @@ class NeighboursConfig:
         pool: see there.
         edges: see there.
         history: see there.
+        pairs: see there.
     """
 
     size: int = 512
@@ -37,6 +39,7 @@ class NeighboursConfig:
     pool: Pool = "max"
     edges: Literal["clean"] = "clean"
     history: int = 6
+    pairs: PairType = "float32"
 
     @property
     def photo_share(self) -> float:

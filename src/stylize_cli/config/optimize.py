@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stylize_cli.config import CONTENT_LAYERS, EVEN, STYLE_LAYERS, BlockWeights, StatisticName
+from stylize_cli.config import (
+    CONTENT_LAYERS,
+    EVEN,
+    STYLE_LAYERS,
+    BlockWeights,
+    PairType,
+    StatisticName,
+)
 from stylize_cli.vgg import Edges, Pool
 
 Optimizer = Literal["lbfgs", "adam"]
@@ -57,6 +64,7 @@ class OptimizeConfig:
         normalise: whether to scale VGG's weights so that every filter's mean activation is 1;
             "known": if its means are known, as those of the bundled network are.
         history: pairs L-BFGS keeps.
+        pairs: the type that it keeps them in.
         spectrum: how much longer its steps are in coarse forms than in fine ones, before its
             history tells: the exponent of `minimizers.coarse_first`, 0 for alike.
         settled: share of the loss that the last iterations must have lowered it by for a scale to
@@ -85,6 +93,7 @@ class OptimizeConfig:
     edges: Edges = "clean"
     normalise: Normalise = "known"
     history: int = 6
+    pairs: PairType = "float32"
     spectrum: float = 0.0
     settled: float = 0.0
 

@@ -155,8 +155,10 @@ def open_model(
         threads: of the CPU; None for those of OMP_NUM_THREADS, or for all that may be used.
 
     Raises:
-        StylizeError: no such model, device or precision, or the engine asked for cannot run it.
+        StylizeError: no such model, device or precision, too many threads, or the engine asked for
+            cannot run it.
     """
+    hardware.check_threads(threads)
     if engine == "openvino" and device not in ("auto", "cpu"):
         raise StylizeError(f"OpenVINO runs on the CPU, not on {device}: use --engine torch")
     accelerated = device not in ("auto", "cpu")

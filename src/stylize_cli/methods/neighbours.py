@@ -5,16 +5,16 @@ from collections.abc import Generator, Iterator
 import torch
 from torch import Tensor
 
-from stylize_cli import hardware, images, matching, minimizers
+from stylize_cli import hardware, hypercolumns, images, matching, minimizers, resemblance
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
-from stylize_cli.matching import Columns
+from stylize_cli.hypercolumns import Columns
+from stylize_cli.matching import Matches
 from stylize_cli.methods.optimize import check_finite
 from stylize_cli.methods.pictures import Best, Pictures
 from stylize_cli.methods.scales import scale_sizes, with_details
 
-TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the photo's forms
 MATCHES = 2  # at each scale: strokes that the first has laid are continued by the second
 LEAST_SIDE = 32  # px of a painting that is shown
 
@@ -74,46 +74,50 @@ def _at_one_scale(
         if first == last:
             continue
         query = torch.lerp(image, photo, config.photo_share)
-        target = _target(describe, query, pictures, config)
-        hardware.release_memory()
-        objective = matching.objective(
+        objective = resemblance.objective(
             describe,
-            target,
+            _target(describe, query, pictures, config),  # which is not held beside it
             images.size_of(photo),
             config.layers,
             colour_weight=config.colour_weight,
         )
-        for now in minimizers.lbfgs(objective, image, history=config.history):
+        hardware.release_memory()
+        for now in minimizers.lbfgs(
+            objective, image, history=config.history, kept_in=minimizers.TYPES[config.pairs]
+        ):
             image = now.x
             yield now, min(last, first + now.evaluations)
             if first + now.evaluations >= last:
                 break
+        del objective  # and what it wants, before the next is made
 
 
 def _target(
     describe: Describe, query: Tensor, pictures: Pictures, config: NeighboursConfig
-) -> Columns:
+) -> Matches:
     """What the paintings have in place of a picture (1, 3, H, W)."""
-    wanted = matching.columns(describe, query, config.layers)
     pixels = round(query.shape[2] * query.shape[3] * config.style_scale**2)
     styles = [(style, share) for style, share in pictures.styles if share > 0]
+    wanted = hypercolumns.vectors(describe, query, config.layers)
     found = [
-        matching.replaced(wanted, _views(describe, style, pixels, config)) for style, _ in styles
+        matching.matched(wanted, _views(describe, style, pixels, config)) for style, _ in styles
     ]
     target, _ = found[0]
     if len(found) > 1:
         near = torch.stack([nearness for _, nearness in found])
         chosen = matching.divided(near, [share for _, share in styles])
-        for number, (columns, _) in enumerate(found[1:], 1):
-            target = columns.where(chosen == number, target)
+        for number, (matches, _) in enumerate(found[1:], 1):
+            target = target.where(chosen != number, matches)
     return target
 
 
 def _views(
     describe: Describe, style: Tensor, pixels: int, config: NeighboursConfig
-) -> Iterator[Columns]:
+) -> list[Columns]:
     """What a painting of so many pixels shows, upright and turned (Kolkin et al. 2022, sec. 4)."""
     size = images.same_area(images.size_of(style), pixels, least=LEAST_SIDE)
     shown = images.resize(style, size)
-    for turn in range(TURNS):
-        yield matching.columns(describe, torch.rot90(shown, turn, (2, 3)), config.layers)
+    turned = (torch.rot90(shown, turn, (2, 3)) for turn in range(matching.TURNS))
+    return [
+        hypercolumns.columns(describe, one, config.layers, matching.MOST_KEYS) for one in turned
+    ]

@@ -152,7 +152,8 @@ def _minimise(
         return minimizers.adam(objective, image)
     size = images.size_of(image)
     guess = minimizers.coarse_first(size, config.spectrum) if config.spectrum else None
-    return minimizers.lbfgs(objective, image, history=config.history, guess=guess)
+    kept_in = minimizers.TYPES[config.pairs]
+    return minimizers.lbfgs(objective, image, history=config.history, kept_in=kept_in, guess=guess)
 
 
 def check_finite(loss: float) -> None:

@@ -34,6 +34,7 @@ def scale_sizes(
         )
     wanted = config.scales
     count = max(1, 1 + round(math.log2(max(size) / COARSEST))) if wanted == "auto" else wanted
+    count = min(count, max(size).bit_length())  # of more, nothing is left
     sizes = [(round(size[0] / 2**k), round(size[1] / 2**k)) for k in range(count)]
     return [size, *(s for s in sizes[1:] if min(s) >= least * POSITIONS)][::-1]
 

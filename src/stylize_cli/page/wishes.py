@@ -87,7 +87,7 @@ def parse(given: object) -> Wish:
     styles = given.get("styles", {})
     if not isinstance(styles, dict) or len(styles) > MOST_STYLES:
         raise _malformed()
-    if any(type(weight) not in (int, float) for weight in styles.values()):
+    if any(type(one) not in (int, float) or _is_beyond(one) for one in styles.values()):
         raise _malformed()
     return Wish(styles=tuple((name, float(weight)) for name, weight in styles.items()), **values)
 

@@ -1,0 +1,69 @@
+"""Stretches of VGG: where it is cut, how far each of them sees, and what its maps take."""
+
+from collections.abc import Collection, Sequence
+
+import torch
+
+from stylize_cli import vgg
+from stylize_cli.vgg import Source, block_of
+
+CUTS = ("pool2", "pool3")  # whose whole maps are kept: 32 and 16 bytes a pixel in float32
+# Copies of the largest maps alive at once at the peak of the backward pass, beside those that the
+# forward pass kept: gradients above and below a convolution, its workspace, and what the heap
+# cannot use again. Chosen so that no measured peak was above the estimate.
+GRADIENTS = 4
+INDEX = 8  # bytes: where max pooling took each value from
+
+
+def cut(layers: Collection[str], source: Source, cuts: Collection[str] = CUTS) -> list[list[str]]:
+    """Names of all layers from the image up to the last of these, in stretches.
+
+    Args:
+        layers: that are looked at.
+        source: of which network.
+        cuts: layers with which a stretch ends.
+    """
+    order = vgg.layer_names(source)
+    stages: list[list[str]] = [[]]
+    for layer in order[: 1 + max(order.index(layer) for layer in layers)]:
+        if stages[-1] and stages[-1][-1] in cuts:
+            stages.append([])
+        stages[-1].append(layer)
+    return stages
+
+
+def halo(stage: Sequence[str]) -> int:
+    """How far around its own place a position of the last layer sees, in positions of the input."""
+    reach = 0
+    for layer in reversed(stage):
+        reach = 2 * reach if layer.startswith("pool") else reach + 1
+    return reach
+
+
+def kept(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
+    """Bytes that a stage's forward pass keeps for its backward pass, see `cost`."""
+    return sum(
+        area * maps * (dtype.itemsize + INDEX * (pool == "max" and layer.startswith("pool")))
+        for layer, maps, area in _sizes(stage)
+    )
+
+
+def cost(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:
+    """Bytes of VGG's maps and of their gradients for every position of what a stage is given.
+
+    Args:
+        stage: names of consecutive layers.
+        pool: "max" or "avg".
+        dtype: of the maps.
+    """
+    largest = max(area * maps for _, maps, area in _sizes(stage))
+    return kept(stage, pool, dtype) + GRADIENTS * largest * dtype.itemsize
+
+
+def _sizes(stage: Sequence[str]) -> list[tuple[str, int, float]]:
+    """Each layer's name, its maps, and their positions for each of what the stage is given."""
+    found, area = [], 1.0
+    for layer in stage:
+        area /= 4 if layer.startswith("pool") else 1
+        found.append((layer, vgg.MAPS[block_of(layer) - 1], area))
+    return found
