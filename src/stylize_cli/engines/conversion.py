@@ -58,22 +58,29 @@ class Phased(nn.Module):
         conv: with reflect padding.
     """
 
-    TAPS = ((1, 0, 0), (0, 1, 1), (0, 0, 0)), ((0, 0, 0), (1, 1, 0), (0, 0, 1))  # even, odd
+    TAPS = ((1, 1, 0), (0, 0, 1)), ((1, 0, 0), (0, 1, 1))  # up to a corner, and from it on
 
     def __init__(self, conv: DoublingConv) -> None:
         super().__init__()
         taps = torch.tensor(self.TAPS, dtype=conv.weight.dtype)
-        weight = torch.einsum("pak,qbl,oikl->opqiab", taps, taps, conv.weight.detach())
+        weight = torch.einsum("pak,qbl,oikl->pqoiab", taps, taps, conv.weight.detach())
         self.register_buffer("weight", weight.flatten(0, 2))
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.register_buffer("bias", bias.repeat_interleave(BLOCK**2))
+        self.register_buffer("bias", bias.repeat(BLOCK**2))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, into, H, W) -> (B, out, 2·H, 2·W)."""
         # Mirrored after doubling, the first row is the second, which is the same row of the input.
         padded = F.pad(x, [1] * 4, mode="replicate")
         weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
-        return F.pixel_shuffle(F.conv2d(padded, weight, bias), BLOCK)
+        return spread(F.conv2d(padded, weight, bias))[..., 1:-1, 1:-1]
+
+
+def spread(x: Tensor) -> Tensor:
+    """(B, 4·C, H, W) -> (B, C, 2·H, 2·W): maps of the four positions of every square."""
+    batch, _, height, width = x.shape
+    blocks = x.reshape(batch, BLOCK, BLOCK, -1, height, width).permute(0, 3, 4, 1, 5, 2)
+    return blocks.reshape(batch, -1, BLOCK * height, BLOCK * width)
 
 
 def load(path: Path) -> tuple[nn.Module, About]:
