@@ -1,8 +1,8 @@
-"""Eight bits for the weights and activations of a network's inner convolutions, in OpenVINO.
+"""Eight bits for the weights and activations of a network's convolutions, in OpenVINO.
 
-The first and the last convolution see the picture itself, and those that shrink it amplify what is
-faint in a flat one: they stay as they are. What is normalised in between lies in much the same
-range for every photo, so that a few of them tell it.
+The first one's input is bytes already. What is normalised lies in much the same range for every
+photo, so that a few of them tell it. Kernels keep their sums: flat places, whose faint differences
+a normalisation amplifies, stay as they are.
 """
 
 import math
@@ -17,7 +17,7 @@ from PIL import Image
 from stylize_cli.engines import About, Pixels
 
 LEAST_PSNR = 35.0  # dB to the network in float32, of every style
-LEAST_MAPS = 32  # of a convolution's input and output: a smaller one gains nothing
+LEAST_MAPS = 32  # of some convolution's input and output: smaller networks gain nothing
 SIDE = 256  # px, of the photos that it is tried on
 PHOTOS = (
     *(f"page/examples/photo-{name}.jpg" for name in ("neuschwanstein", "pont-du-gard")),
@@ -25,6 +25,7 @@ PHOTOS = (
     "page/examples/photo-red-panda.jpg",  # the last one judges
 )
 LEVELS = 256
+PICTURE = 0.0, 1.0  # what the first convolution is given, where bytes are no other bytes then
 NOTED = "activation ranges"  # in a model's provenance: found when it was shipped
 
 Range = tuple[float, float]  # least and greatest activation
@@ -41,7 +42,7 @@ def find_ranges(
     about: About,
     threads: int,
 ) -> tuple[Range, ...]:
-    """The range of each inner convolution's input, in the graph's order.
+    """The range of each convolution's input, in the graph's order.
 
     Where the model notes them, they are taken; else they are looked for, which takes some seconds.
 
@@ -54,7 +55,7 @@ def find_ranges(
     Returns:
         Nothing where there is none to quantise, or where the picture would not stay.
     """
-    count = len(_inner(read())) if serves(about) else 0
+    count = len(_rounded(read())) if serves(about) else 0
     if not count:
         return ()
     noted = about.provenance.get(NOTED)
@@ -73,7 +74,8 @@ def find_ranges(
     look = runs(_watched(read()))
     found = np.stack([look(one) for one in seen]).reshape(len(seen), -1, 2)
     least, most = found[..., 0].min(0), found[..., 1].max(0)
-    ranges = tuple((float(low), float(high)) for low, high in zip(least, most, strict=True))
+    ends = zip(least[1:], most[1:], strict=True)
+    ranges = PICTURE, *((float(low), float(high)) for low, high in ends)
     exact, rough = runs(read()), runs(quantised(read(), ranges))
     held = all(_psnr(exact(one), rough(one)) >= LEAST_PSNR for one in judged)
     return ranges if held else ()
@@ -93,21 +95,39 @@ def _are_ranges(noted: object, count: int) -> TypeGuard[list[list[float]]]:
 
 
 def quantised(graph: Any, ranges: Sequence[Range]) -> Any:  # noqa: ANN401 - as above
-    """The graph with its inner convolutions in eight bits.
+    """The graph with its convolutions in eight bits.
 
     Args:
         graph: of the model; it is changed.
         ranges: from `find_ranges`; none leaves it as it is.
     """
-    for conv, (least, most) in zip(_inner(graph) if ranges else (), ranges, strict=True):
+    from openvino import opset13  # noqa: PLC0415 - only where it is to run
+
+    for conv, (least, most) in zip(_rounded(graph) if ranges else (), ranges, strict=True):
         at = _activation(conv)
         least, most = _representable(least, most)
         _round(at, (least, most, LEVELS))
         weight = conv.input(1)
-        size = np.abs(weight.get_source_output().get_node().data).max((1, 2, 3), keepdims=True)
+        kernels = weight.get_source_output().get_node().data
+        size = np.abs(kernels).max((1, 2, 3), keepdims=True)
+        weight.replace_source_output(opset13.constant(summing(kernels, size)).output(0))
         _round(weight, (-size, size, LEVELS - 1))
     graph.validate_nodes_and_infer_types()
     return graph
+
+
+def summing(kernels: Pixels, size: Pixels) -> Pixels:
+    """Kernels rounded to bytes so that each has the sum that it had, to half a step.
+
+    Args:
+        kernels: (out, into, k, k).
+        size: (out, 1, 1, 1), the largest absolute value of each output's.
+    """
+    step = np.maximum(size, np.finfo(np.float32).tiny)[..., 0] / (LEVELS // 2 - 1)
+    sums = np.rint(np.cumsum(kernels.reshape(*kernels.shape[:2], -1) / step, axis=-1))
+    whole = np.diff(sums, axis=-1, prepend=np.float32(0))
+    rounded: Pixels = (whole * step).reshape(kernels.shape).astype(np.float32)
+    return rounded.clip(-size, size)
 
 
 def _representable(least: float, most: float) -> Range:
@@ -128,16 +148,16 @@ def _round(place: Any, grid: tuple[Any, Any, int]) -> None:  # noqa: ANN401 - as
     place.replace_source_output(rounded.output(0))
 
 
-def _inner(graph: Any) -> list[Any]:  # noqa: ANN401 - as above
-    """The convolutions of stride 1 between the first and the last, of enough maps."""
-    convs = [node for node in graph.get_ordered_ops() if node.get_type_name() == "Convolution"]
-    return [
-        conv
-        for conv in convs[1:-1]
-        if set(conv.get_attributes()["strides"]) == {1}
-        and min(conv.input(1).get_partial_shape()[k].get_length() for k in (0, 1)) >= LEAST_MAPS
-        and conv.input(1).get_source_output().get_node().get_type_name() == "Constant"
+def _rounded(graph: Any) -> list[Any]:  # noqa: ANN401 - as above
+    """The convolutions, if there is one of enough maps."""
+    convs = [
+        node
+        for node in graph.get_ordered_ops()
+        if node.get_type_name() == "Convolution"
+        and node.input(1).get_source_output().get_node().get_type_name() == "Constant"
     ]
+    maps = (min(conv.input(1).get_partial_shape()[k].get_length() for k in (0, 1)) for conv in convs)
+    return convs if max(maps, default=0) >= LEAST_MAPS else []
 
 
 def _activation(conv: Any) -> Any:  # noqa: ANN401 - as above
@@ -147,10 +167,10 @@ def _activation(conv: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def _watched(graph: Any) -> Any:  # noqa: ANN401 - as above
-    """The graph with one output more: least and greatest of every inner convolution's input."""
+    """The graph with one output more: least and greatest of every convolution's input."""
     from openvino import opset13  # noqa: PLC0415 - as above
 
-    watched = [_activation(conv).get_source_output() for conv in _inner(graph)]
+    watched = [_activation(conv).get_source_output() for conv in _rounded(graph)]
     kinds = opset13.reduce_min, opset13.reduce_max
     ends = [kind(at, np.arange(4), keep_dims=True) for at in watched for kind in kinds]
     graph.add_results([opset13.result(opset13.concat(ends, 0))])
