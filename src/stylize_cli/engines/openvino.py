@@ -253,4 +253,5 @@ def _convert(runtime: "ModuleType", path: Path) -> Graph:
     from stylize_cli.engines import conversion  # noqa: PLC0415 - seconds, and here alone
 
     network, about = conversion.load(path)
-    return Graph(about, *toolkit.converted(runtime, network, conversion.examples(about)))
+    examples = conversion.examples(about)
+    return Graph(about, *toolkit.converted(runtime, conversion.whole(network), examples))
