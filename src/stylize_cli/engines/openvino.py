@@ -250,8 +250,8 @@ def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
 
 def _convert(runtime: "ModuleType", path: Path) -> Graph:
     """Converts a model file by way of its PyTorch module."""
-    from stylize_cli.engines import conversion  # noqa: PLC0415 - seconds, and here alone
+    from stylize_cli.engines import blocks, conversion  # noqa: PLC0415 - seconds, and here alone
 
     network, about = conversion.load(path)
     examples = conversion.examples(about)
-    return Graph(about, *toolkit.converted(runtime, conversion.whole(network), examples))
+    return Graph(about, *toolkit.converted(runtime, blocks.whole(network), examples))
