@@ -66,7 +66,7 @@ def find_ranges(
     if _are_ranges(noted, count):
         return read_ranges(noted)
     *known, unseen = _photos()
-    tests = [unseen, unseen * np.float32(FAINT)]
+    tests = [unseen, np.rint(unseen * np.float32(255 * FAINT)) / np.float32(255)]
     seen, judged = (list(_inputs(photos, about)) for photos in (known, tests))
     opened = partial(_opened, core, threads, seen[0])
     look, exact = opened(_watched(read())), opened(read())
