@@ -2,7 +2,8 @@
 
 The first one's input is bytes already. What is normalised lies in much the same range for every
 photo, so that a few of them tell it. Kernels keep their sums: flat places, whose faint differences
-a normalisation amplifies, stay as they are.
+a normalisation amplifies, stay as they are. Convolutions that shrink amplify these too much all the
+same and are left alone.
 """
 
 import math
@@ -47,7 +48,7 @@ def find_ranges(
     """The range of each convolution's input, in the graph's order.
 
     Where the model notes them, they are taken; else they are looked for, which takes some seconds.
-    The first convolutions stay as they are where all in eight bits will not do: of bytes OpenVINO
+    The first convolution stays as it is where with it the picture would not: of bytes OpenVINO
     forgets what a normalisation adds to the variance, which counts where that is small.
 
     Args:
@@ -72,7 +73,7 @@ def find_ranges(
     look, exact = opened(_watched(read())), opened(read())
     ranges = _seen_by([look(one) for one in seen])
     want = [exact(one) for one in judged]
-    for tried in (ranges, _but_first(read(), ranges)):
+    for tried in (ranges, (None, *ranges[1:])):
         rough = opened(quantised(read(), tried))
         found = (_psnr(picture, rough(one)) for picture, one in zip(want, judged, strict=True))
         if all(psnr >= LEAST_PSNR for psnr in found):
@@ -99,14 +100,6 @@ def _seen_by(looks: Sequence[Pixels]) -> tuple[Range, ...]:
     ends = np.stack(looks).reshape(len(looks), -1, 2)
     least, most = ends[..., 0].min(0), ends[..., 1].max(0)
     return PICTURE, *read_ranges(np.stack([least, most], axis=1)[1:].tolist())
-
-
-def _but_first(graph: Any, ranges: Sequence[Range]) -> tuple[Range, ...]:  # noqa: ANN401 - as above
-    """Ranges without those of the convolutions from the first to the last that shrinks."""
-    shrinks = [max(conv.get_attributes()["strides"]) > 1 for conv in _rounded(graph)]
-    shrinks[-1] = False  # it makes several positions at once
-    count = max((place + 1 for place, does in enumerate(shrinks) if does), default=1)
-    return *[None] * count, *ranges[count:]
 
 
 def read_ranges(pairs: Sequence[Sequence[float] | None]) -> tuple[Range, ...]:
@@ -185,16 +178,18 @@ def _round(place: Any, grid: tuple[Any, Any, int]) -> None:  # noqa: ANN401 - as
 
 
 def _rounded(graph: Any) -> list[Any]:  # noqa: ANN401 - as above
-    """The convolutions, if there is one of enough maps."""
+    """The convolutions but those that shrink, if there is one of enough maps."""
     convs = [
         node
         for node in graph.get_ordered_ops()
         if node.get_type_name() == "Convolution"
         and node.input(1).get_source_output().get_node().get_type_name() == "Constant"
     ]
-    kernels = (conv.input(1).get_partial_shape() for conv in convs)
+    *others, last = convs or [None]  # whose stride makes several positions at once
+    kept = [conv for conv in others if set(conv.get_attributes()["strides"]) == {1}]
+    kernels = (conv.input(1).get_partial_shape() for conv in kept)
     most = max((min(kernel[k].get_length() for k in (0, 1)) for kernel in kernels), default=0)
-    return convs if most >= LEAST_MAPS else []
+    return [*kept, last] if most >= LEAST_MAPS else []
 
 
 def _activation(conv: Any) -> Any:  # noqa: ANN401 - as above
