@@ -48,7 +48,8 @@ def ship(source: Path, folder: Path, *, name: str, licence: str, credit: str) ->
     path = folder / f"{name}{models.SUFFIX}"
     scratch = path.with_suffix(".part")
     checkpoints.save(scratch, shipped)
-    ranges = [list(pair) for pair in openvino.ranges_of(scratch, hardware.cores())]
+    found = openvino.ranges_of(scratch, hardware.cores())
+    ranges = [None if pair is None else list(pair) for pair in found]
     if ranges:
         noted = {**shipped.provenance, quantising.NOTED: ranges}
         scratch.unlink()

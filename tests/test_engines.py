@@ -13,9 +13,8 @@ import torch
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, engines, hardware, paths
-from stylize_cli.engines import cache, conversion, graphs, openvino, pytorch, toolkit
+from stylize_cli.engines import cache, graphs, openvino, pytorch, toolkit
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators.layers import DoublingConv
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -90,21 +89,6 @@ def test_bfloat16_is_close_and_is_what_it_says(net, engine):
     given = inputs(rough.about)
     assert (rough.precision, exact.precision) == ("bfloat16", "float32")
     assert 20 < psnr(rough.run(*given), exact.run(*given)) < 70
-
-
-@pytest.mark.parametrize("mode", ["reflect", "zeros", "circular"])
-@pytest.mark.parametrize(("kernel", "out", "bias"), [(3, 1, True), (5, 3, False), (9, 3, True)])
-def test_blocked_convolution_is_the_convolution(mode, kernel, out, bias):
-    conv = torch.nn.Conv2d(5, out, kernel, padding=kernel // 2, padding_mode=mode, bias=bias)
-    image = torch.rand(2, 5, 10, 14)
-    torch.testing.assert_close(conversion.Blocked(conv)(image), conv(image))
-
-
-@pytest.mark.parametrize("bias", [True, False])
-def test_phased_convolution_is_the_convolution_of_the_doubled_image(bias):
-    conv = DoublingConv(5, 3, bias=bias)
-    image = torch.rand(2, 5, 10, 7)
-    torch.testing.assert_close(conversion.Phased(conv)(image), conv(image))
 
 
 @pytest.mark.usefixtures("cold")

@@ -6,74 +6,13 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stylize_cli import checkpoints
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.engines import About
-from stylize_cli.generators.layers import DoublingConv
+from stylize_cli.engines import About, blocks
 from stylize_cli.generators.pyramid import draw_noise, with_image
 
-BLOCK = 2  # px, side of the squares of output that `Blocked` computes at once
 SIDE = 64  # px, of the example
-
-
-class Blocked(nn.Module):
-    """A convolution of few output maps, computed for 2×2 positions at once; equal up to rounding.
-
-    Three maps leave most of a SIMD register empty. Four positions' kernels, each shifted in one
-    kernel larger by a pixel, make twelve: the last layer of a style net takes a third of its time.
-
-    Args:
-        conv: of stride 1, over inputs of even sides.
-    """
-
-    def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
-        out, into, kernel, _ = conv.weight.shape
-        wide = torch.zeros(out, BLOCK, BLOCK, into, kernel + BLOCK - 1, kernel + BLOCK - 1)
-        for y in range(BLOCK):
-            for x in range(BLOCK):
-                wide[:, y, x, :, y : y + kernel, x : x + kernel] = conv.weight
-        self.register_buffer("weight", wide.flatten(0, 2))
-        bias = torch.zeros(out) if conv.bias is None else conv.bias.detach()
-        self.register_buffer("bias", bias.repeat_interleave(BLOCK**2))
-        self.margin = [kernel // 2] * 4
-        self.mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, into, H, W) -> (B, out, H, W)."""
-        padded = F.pad(x, self.margin, mode=self.mode)
-        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
-        return F.pixel_shuffle(F.conv2d(padded, weight, bias, stride=BLOCK), BLOCK)
-
-
-class Phased(nn.Module):
-    """A `DoublingConv`, computed at the size of its input; equal up to rounding.
-
-    What three positions of the doubled image see is two of the image itself: each of the four
-    output positions that one of the input becomes has a kernel of its own.
-
-    Args:
-        conv: with reflect padding.
-    """
-
-    TAPS = ((1, 0, 0), (0, 1, 1), (0, 0, 0)), ((0, 0, 0), (1, 1, 0), (0, 0, 1))  # even, odd
-
-    def __init__(self, conv: DoublingConv) -> None:
-        super().__init__()
-        taps = torch.tensor(self.TAPS, dtype=conv.weight.dtype)
-        weight = torch.einsum("pak,qbl,oikl->opqiab", taps, taps, conv.weight.detach())
-        self.register_buffer("weight", weight.flatten(0, 2))
-        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.register_buffer("bias", bias.repeat_interleave(BLOCK**2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, into, H, W) -> (B, out, 2·H, 2·W)."""
-        # Mirrored after doubling, the first row is the second, which is the same row of the input.
-        padded = F.pad(x, [1] * 4, mode="replicate")
-        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
-        return F.pixel_shuffle(F.conv2d(padded, weight, bias), BLOCK)
 
 
 def load(path: Path) -> tuple[nn.Module, About]:
@@ -85,24 +24,8 @@ def load(path: Path) -> tuple[nn.Module, About]:
     checkpoint = checkpoints.load(path)
     network = checkpoint.build()
     found = about(checkpoint, network)
-    rewrite(network)
+    blocks.rewrite(network)
     return network, found
-
-
-def rewrite(network: nn.Module) -> None:
-    """Puts `Phased` in the place of what doubles, `Blocked` in that of the colours' convolution."""
-    convs = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
-    last = list(convs)[-1]
-    for name, conv in convs.items():
-        if isinstance(conv, DoublingConv):
-            _put(network, name, Phased(conv))
-        elif name == last and conv.kernel_size[0] > 1:
-            _put(network, name, Blocked(conv))
-
-
-def _put(network: nn.Module, name: str, module: nn.Module) -> None:
-    parent, _, attribute = name.rpartition(".")
-    setattr(network.get_submodule(parent), attribute, module)
 
 
 def examples(about: About) -> tuple[Tensor, ...]:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from stylize_cli.engines import About
+from stylize_cli.engines import About, quantising
 from stylize_cli.engines.quantising import Range
 
 
@@ -34,5 +34,5 @@ def unpack(body: bytes) -> Graph:
     fields = header["about"]
     about = About(**{**fields, "styles": tuple(fields["styles"])})
     ranges = header["ranges"]
-    ranges = None if ranges is None else tuple((least, most) for least, most in ranges)
+    ranges = None if ranges is None else quantising.read_ranges(ranges)
     return Graph(about, rest[: header["layers"]], rest[header["layers"] :], ranges)

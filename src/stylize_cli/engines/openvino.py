@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-FORMAT = 3  # of the cached files; part of their name
+FORMAT = 4  # of the cached files; part of their name
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 KEY = 32  # characters of a digest in the name of a compiled form
 HELD = 500_000_000  # bytes of compiled forms that are kept for the next picture of their size
@@ -250,7 +250,8 @@ def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
 
 def _convert(runtime: "ModuleType", path: Path) -> Graph:
     """Converts a model file by way of its PyTorch module."""
-    from stylize_cli.engines import conversion  # noqa: PLC0415 - seconds, and here alone
+    from stylize_cli.engines import blocks, conversion  # noqa: PLC0415 - seconds, and here alone
 
     network, about = conversion.load(path)
-    return Graph(about, *toolkit.converted(runtime, network, conversion.examples(about)))
+    examples = conversion.examples(about)
+    return Graph(about, *toolkit.converted(runtime, blocks.whole(network), examples))

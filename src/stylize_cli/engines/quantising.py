@@ -1,12 +1,14 @@
-"""Eight bits for the weights and activations of a network's inner convolutions, in OpenVINO.
+"""Eight bits for the weights and activations of a network's convolutions, in OpenVINO.
 
-The first and the last convolution see the picture itself, and those that shrink it amplify what is
-faint in a flat one: they stay as they are. What is normalised in between lies in much the same
-range for every photo, so that a few of them tell it.
+The first one's input is bytes already. What is normalised lies in much the same range for every
+photo, so that a few of them tell it. Kernels keep their sums: flat places, whose faint differences
+a normalisation amplifies, stay as they are. Convolutions that shrink amplify these too much all the
+same and are left alone.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -17,17 +19,19 @@ from PIL import Image
 from stylize_cli.engines import About, Pixels
 
 LEAST_PSNR = 35.0  # dB to the network in float32, of every style
-LEAST_MAPS = 32  # of a convolution's input and output: a smaller one gains nothing
+LEAST_MAPS = 32  # of some convolution's input and output: smaller networks gain nothing
 SIDE = 256  # px, of the photos that it is tried on
 PHOTOS = (
     *(f"page/examples/photo-{name}.jpg" for name in ("neuschwanstein", "pont-du-gard")),
     "pretrained/photo.jpg",
     "page/examples/photo-red-panda.jpg",  # the last one judges
 )
+FAINT = 1 / 8  # of that one's contrast, in which it is judged too
 LEVELS = 256
+PICTURE = 0.0, 1.0  # what the first convolution is given, where bytes are no other bytes then
 NOTED = "activation ranges"  # in a model's provenance: found when it was shipped
 
-Range = tuple[float, float]  # least and greatest activation
+Range = tuple[float, float] | None  # least and greatest activation; None for no eight bits
 
 
 def serves(about: About) -> bool:
@@ -41,9 +45,11 @@ def find_ranges(
     about: About,
     threads: int,
 ) -> tuple[Range, ...]:
-    """The range of each inner convolution's input, in the graph's order.
+    """The range of each convolution's input, in the graph's order.
 
     Where the model notes them, they are taken; else they are looked for, which takes some seconds.
+    The first convolution stays as it is where with it the picture would not: of bytes OpenVINO
+    forgets what a normalisation adds to the variance, which counts where that is small.
 
     Args:
         core: of OpenVINO.
@@ -54,32 +60,54 @@ def find_ranges(
     Returns:
         Nothing where there is none to quantise, or where the picture would not stay.
     """
-    count = len(_inner(read())) if serves(about) else 0
+    count = len(_rounded(read())) if serves(about) else 0
     if not count:
         return ()
     noted = about.provenance.get(NOTED)
     if _are_ranges(noted, count):
-        return tuple((float(least), float(most)) for least, most in noted)
-    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-
-    def runs(graph: Any) -> Callable[[tuple[Pixels, ...]], Pixels]:  # noqa: ANN401 - as above
-        shapes = [list(array.shape) for array in seen[0]]
-        graph.reshape(dict(zip(graph.inputs, shapes, strict=True)))
-        request = core.compile_model(graph, "CPU", options).create_infer_request()
-        return lambda arrays: np.array(request.infer(list(arrays))[len(graph.outputs) - 1])
-
+        return read_ranges(noted)
     *known, unseen = _photos()
-    seen, judged = (list(_inputs(photos, about)) for photos in (known, [unseen]))
-    look = runs(_watched(read()))
-    found = np.stack([look(one) for one in seen]).reshape(len(seen), -1, 2)
-    least, most = found[..., 0].min(0), found[..., 1].max(0)
-    ranges = tuple((float(low), float(high)) for low, high in zip(least, most, strict=True))
-    exact, rough = runs(read()), runs(quantised(read(), ranges))
-    held = all(_psnr(exact(one), rough(one)) >= LEAST_PSNR for one in judged)
-    return ranges if held else ()
+    tests = [unseen, np.rint(unseen * np.float32(255 * FAINT)) / np.float32(255)]
+    seen, judged = (list(_inputs(photos, about)) for photos in (known, tests))
+    opened = partial(_opened, core, threads, seen[0])
+    look, exact = opened(_watched(read())), opened(read())
+    ranges = _seen_by([look(one) for one in seen])
+    want = [exact(one) for one in judged]
+    for tried in (ranges, (None, *ranges[1:])):
+        rough = opened(quantised(read(), tried))
+        found = (_psnr(picture, rough(one)) for picture, one in zip(want, judged, strict=True))
+        if all(psnr >= LEAST_PSNR for psnr in found):
+            return tried
+    return ()
 
 
-def _are_ranges(noted: object, count: int) -> TypeGuard[list[list[float]]]:
+def _opened(
+    core: Any,  # noqa: ANN401 - as above
+    threads: int,
+    given: Sequence[Pixels],
+    graph: Any,  # noqa: ANN401 - as above
+) -> Callable[[Sequence[Pixels]], Pixels]:
+    """Runs a graph in float32 on inputs of the given shapes; gives its last output."""
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    shapes = [list(array.shape) for array in given]
+    graph.reshape(dict(zip(graph.inputs, shapes, strict=True)))
+    request = core.compile_model(graph, "CPU", options).create_infer_request()
+    return lambda arrays: np.array(request.infer(list(arrays))[len(graph.outputs) - 1])
+
+
+def _seen_by(looks: Sequence[Pixels]) -> tuple[Range, ...]:
+    """The ranges that hold what `_watched` graphs saw."""
+    ends = np.stack(looks).reshape(len(looks), -1, 2)
+    least, most = ends[..., 0].min(0), ends[..., 1].max(0)
+    return PICTURE, *read_ranges(np.stack([least, most], axis=1)[1:].tolist())
+
+
+def read_ranges(pairs: Sequence[Sequence[float] | None]) -> tuple[Range, ...]:
+    """Ranges of pairs, as JSON has them."""
+    return tuple(None if pair is None else (float(pair[0]), float(pair[1])) for pair in pairs)
+
+
+def _are_ranges(noted: object, count: int) -> TypeGuard[list[list[float] | None]]:
     """Whether a stranger's file notes so many ranges, or that there are none."""
     if not isinstance(noted, list) or len(noted) not in (0, count):
         return False
@@ -89,28 +117,49 @@ def _are_ranges(noted: object, count: int) -> TypeGuard[list[list[float]]]:
         and all(isinstance(end, float) and math.isfinite(end) for end in pair)
         and pair[0] < pair[1]
         for pair in noted
+        if pair is not None
     )
 
 
 def quantised(graph: Any, ranges: Sequence[Range]) -> Any:  # noqa: ANN401 - as above
-    """The graph with its inner convolutions in eight bits.
+    """The graph with its convolutions in eight bits.
 
     Args:
         graph: of the model; it is changed.
         ranges: from `find_ranges`; none leaves it as it is.
     """
-    for conv, (least, most) in zip(_inner(graph) if ranges else (), ranges, strict=True):
-        at = _activation(conv)
-        least, most = _representable(least, most)
-        _round(at, (least, most, LEVELS))
-        weight = conv.input(1)
-        size = np.abs(weight.get_source_output().get_node().data).max((1, 2, 3), keepdims=True)
-        _round(weight, (-size, size, LEVELS - 1))
+    for conv, ends in zip(_rounded(graph) if ranges else (), ranges, strict=True):
+        if ends is not None:
+            _round(_activation(conv), (*_representable(*ends), LEVELS))
+            _round_kernels(conv.input(1))
     graph.validate_nodes_and_infer_types()
     return graph
 
 
-def _representable(least: float, most: float) -> Range:
+def _round_kernels(place: Any) -> None:  # noqa: ANN401 - as above
+    from openvino import opset13  # noqa: PLC0415 - only where it is to run
+
+    kernels = place.get_source_output().get_node().data
+    size = np.abs(kernels).max((1, 2, 3), keepdims=True)
+    place.replace_source_output(opset13.constant(summing(kernels, size)).output(0))
+    _round(place, (-size, size, LEVELS - 1))
+
+
+def summing(kernels: Pixels, size: Pixels) -> Pixels:
+    """Kernels rounded to bytes so that each has the sum that it had, to half a step.
+
+    Args:
+        kernels: (out, into, k, k).
+        size: (out, 1, 1, 1), the largest absolute value of each output's.
+    """
+    step = np.maximum(size, np.finfo(np.float32).tiny)[..., 0] / (LEVELS // 2 - 1)
+    sums = np.rint(np.cumsum(kernels.reshape(*kernels.shape[:2], -1) / step, axis=-1))
+    whole = np.diff(sums, axis=-1, prepend=np.float32(0))
+    rounded: Pixels = (whole * step).reshape(kernels.shape).astype(np.float32)
+    return rounded.clip(-size, size)
+
+
+def _representable(least: float, most: float) -> tuple[float, float]:
     """The range as bytes hold it: from 0 where nothing is negative, else with 0 in the middle."""
     if least >= 0:
         return 0.0, most
@@ -128,16 +177,19 @@ def _round(place: Any, grid: tuple[Any, Any, int]) -> None:  # noqa: ANN401 - as
     place.replace_source_output(rounded.output(0))
 
 
-def _inner(graph: Any) -> list[Any]:  # noqa: ANN401 - as above
-    """The convolutions of stride 1 between the first and the last, of enough maps."""
-    convs = [node for node in graph.get_ordered_ops() if node.get_type_name() == "Convolution"]
-    return [
-        conv
-        for conv in convs[1:-1]
-        if set(conv.get_attributes()["strides"]) == {1}
-        and min(conv.input(1).get_partial_shape()[k].get_length() for k in (0, 1)) >= LEAST_MAPS
-        and conv.input(1).get_source_output().get_node().get_type_name() == "Constant"
+def _rounded(graph: Any) -> list[Any]:  # noqa: ANN401 - as above
+    """The convolutions but those that shrink, if there is one of enough maps."""
+    convs = [
+        node
+        for node in graph.get_ordered_ops()
+        if node.get_type_name() == "Convolution"
+        and node.input(1).get_source_output().get_node().get_type_name() == "Constant"
     ]
+    *others, last = convs or [None]  # whose stride makes several positions at once
+    kept = [conv for conv in others if set(conv.get_attributes()["strides"]) == {1}]
+    kernels = (conv.input(1).get_partial_shape() for conv in kept)
+    most = max((min(kernel[k].get_length() for k in (0, 1)) for kernel in kernels), default=0)
+    return [*kept, last] if most >= LEAST_MAPS else []
 
 
 def _activation(conv: Any) -> Any:  # noqa: ANN401 - as above
@@ -147,10 +199,10 @@ def _activation(conv: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def _watched(graph: Any) -> Any:  # noqa: ANN401 - as above
-    """The graph with one output more: least and greatest of every inner convolution's input."""
+    """The graph with one output more: least and greatest of every convolution's input."""
     from openvino import opset13  # noqa: PLC0415 - as above
 
-    watched = [_activation(conv).get_source_output() for conv in _inner(graph)]
+    watched = [_activation(conv).get_source_output() for conv in _rounded(graph)]
     kinds = opset13.reduce_min, opset13.reduce_max
     ends = [kind(at, np.arange(4), keep_dims=True) for at in watched for kind in kinds]
     graph.add_results([opset13.result(opset13.concat(ends, 0))])
