@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from stylize_cli import files, hardware, stores
+from stylize_cli.api import unseen
 from stylize_cli.cli import showing, streams
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
@@ -306,6 +307,32 @@ def test_what_a_cluster_made_is_shown(monkeypatch, stylize, refused, net):
     assert stylize(*run, "out").code == 0
     assert shown == [(24, 32, 3)]
     assert "--show draws pictures, -o is a table of them" in refused(*run, "o.parquet")
+
+
+@pytest.mark.usefixtures("here", "job")
+def test_a_painting_is_learnt_on_what_is_to_be_painted_wherever_it_lies(
+    stylize, net, monkeypatch, tmp_path, picture_file
+):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    kept, given = net(styles=("kept",), name="kept.pt"), []
+
+    def learn(_model, _style, photos, **_):
+        given.extend(photos)
+        yield from ()
+        return kept
+
+    monkeypatch.setattr(unseen, "learn", learn)
+    picture_file(16, 16, name="new.png")
+    photo = (tmp_path / "photo.png").read_bytes()
+    rows = [{"path": "row.png", "bytes": photo}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "t.parquet")
+    run = ["apply", "net.pt", "photo.png", "t.parquet", "--style", "new.png", *LOCAL[:2]]
+    ran = stylize(*run, "--engine", "ray", "-o", "out")
+    assert ran.code == 0, ran.err
+    assert given == [photo, photo]
+    assert sorted(made(tmp_path / "out")) == [Path("photo-new.png"), Path("row-new.png")]
 
 
 def test_no_input_is_overwritten(stylize, net):

@@ -57,6 +57,19 @@ def here(monkeypatch):
     monkeypatch.setattr(farm, "run", run)
 
 
+@pytest.fixture
+def error(stylize):
+    """error(*arguments) -> the one line that says why nothing was done."""
+
+    def run(*arguments):
+        ran = stylize(*arguments)
+        assert (ran.code, ran.out) == (2, b"")
+        (line,) = ran.err.splitlines()
+        return line.removeprefix("error: ")
+
+    return run
+
+
 def picture(seed, *, size=(24, 32)):
     data = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(256, size=(*size, 3), dtype=np.uint8)
@@ -128,9 +141,9 @@ def test_a_glob_and_a_table_in_a_bucket(s3, net, stylize):
         ("photo.png", "s3://none/t.parquet", "there is no s3://none/t.parquet"),
     ],
 )
-def test_what_is_not_there_is_one_line(net, refused, given, output, said):
+def test_what_is_not_there_is_one_line(net, error, given, output, said):
     net("johnson", name="one.pt")
-    assert said in refused("apply", "one.pt", given, *RUN, "-o", output)
+    assert said in error("apply", "one.pt", given, *RUN, "-o", output)
 
 
 @pytest.fixture
@@ -148,19 +161,19 @@ def strict(url):
 
 
 @pytest.mark.usefixtures("here", "conversions", "photo", "s3", "strict")
-def test_refused_credentials_are_one_line(net, refused, monkeypatch):
+def test_refused_credentials_are_one_line(net, error, monkeypatch):
     net("johnson", name="one.pt")
     run = ["apply", "one.pt", *RUN]
     refusal = r"cannot read s3://given (The AWS Access Key Id you provided does not exist"
-    assert refusal in refused(*run, "s3://given", "-o", "out")
-    assert refusal in refused(*run, "photo.png", "-o", "s3://given")
+    assert refusal in error(*run, "s3://given", "-o", "out")
+    assert refusal in error(*run, "photo.png", "-o", "s3://given")
     with pytest.raises(StylizeError, match=r"cannot write s3://made/a .*check the address, your r"):
         stores.write("s3://made/a", b"")
     for name in SECRETS:
         monkeypatch.delenv(name)
     s3fs.S3FileSystem.clear_instance_cache()
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    said = refused(*run, "s3://given", "-o", "out")
+    said = error(*run, "s3://given", "-o", "out")
     assert said.startswith("cannot read s3://given (Unable to locate credentials): check the addr")
 
 

@@ -22,6 +22,8 @@ CHUNK = 32  # pictures that are handed out, and handed out again, together
 CORES = 4  # of a worker
 ATTEMPTS = 2  # times that a chunk is handed out again before its pictures go out in smaller ones
 
+ENDED = "its worker ended again and again, for want of memory perhaps: try it by itself"
+
 
 def check_installed() -> None:
     """Raises `StylizeError` where Ray is not installed."""
@@ -68,8 +70,7 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
             for row in _painted(ray, out, job, place, most):
                 lost.pop(row.pop("chunk"), None)
                 yield Report(**row)
-            why = "its worker ended again and again, for want of memory perhaps: try it by itself"
-            yield from (failed(chunk[0], why) for chunk in lost.values() if len(chunk) == 1)
+            yield from (failed(chunk[0], ENDED) for chunk in lost.values() if len(chunk) == 1)
             out = [
                 smaller
                 for chunk in lost.values()
