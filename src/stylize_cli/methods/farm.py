@@ -7,8 +7,9 @@ lost machine had. Between the machines go names and reports, no pictures.
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from importlib.util import find_spec
 from itertools import groupby, islice
@@ -170,4 +171,5 @@ def _cluster(address: str | None) -> Iterator[Any]:
         signal.signal(signal.SIGTERM, before)  # Ray's own leaves without a word
         yield ray
     finally:
-        ray.shutdown()
+        with redirect_stdout(sys.stderr):  # where it says what it has not said yet
+            ray.shutdown()
