@@ -106,14 +106,14 @@ def cluster(workers: int) -> Iterator[str]:
 def speed(command: Sequence[str], few: Path, many: Path, out: Path) -> tuple[float, float]:
     """Pictures a second between a few and many, and the seconds that a process takes to begin."""
     seconds, counts = [], []
-    for folder in (few, many):
+    for folder in (few, few, many):  # at first all is read from the disk, and the model converted
         ran = measure(
             [*command, str(folder), "-o", str(out / folder.name), "--json", "--overwrite"]
         )
         seconds.append(ran.seconds)
         counts.append(len(ran.output.splitlines()))
-    rate = (counts[1] - counts[0]) / (seconds[1] - seconds[0])
-    return rate, seconds[0] - counts[0] / rate
+    rate = (counts[2] - counts[1]) / (seconds[2] - seconds[1])
+    return rate, seconds[1] - counts[1] / rate
 
 
 def speeds(args: argparse.Namespace, few: Path, many: Path, out: Path) -> dict[str, float]:

@@ -101,7 +101,7 @@ def _painted(
         ),
         num_cpus=place.cores,
         num_gpus=int(place.device == "cuda"),
-        max_task_retries=ATTEMPTS,
+        ray_remote_args_fn=lambda: {"max_task_retries": ATTEMPTS},
     )
     try:
         yield from dataset.iter_rows()
