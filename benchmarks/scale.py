@@ -2,14 +2,16 @@
 
     python benchmarks/scale.py MODEL PHOTOS [--style NAME] [--count 256] [--workers 1 2]
 
-One process and every worker of a Ray cluster on this machine have one thread each, so that what is
-lost to handing out shows; speeds are those between a few pictures and all, without what a process
-takes to begin. The parts are timed one picture at a time, in one thread. The H100 is arithmetic:
-operations counted by torch, over its peak times a share that is assumed, not measured.
+One process has one core; a Ray cluster on this machine, with all that belongs to it, as many cores
+as workers: so what handing out costs is the overhead. Speeds are those between a few pictures and
+all, without what a process takes to begin. The parts are timed one picture at a time, in one
+thread. The H100 is arithmetic: operations counted by torch, over its peak times a share that is
+assumed, not measured.
 """
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -20,7 +22,7 @@ from pathlib import Path
 import torch
 from apply import first_style, prepare
 from PIL import Image
-from processes import measure
+from processes import machine, measure
 from torch.utils.flop_counter import FlopCounterMode
 
 from stylize_cli import checkpoints, decoders, encoders, engines, files, images, models
@@ -76,6 +78,17 @@ def parts(model: str, style: str | None, photos: Sequence[Path], folder: Path) -
 
 
 @contextmanager
+def on_cores(count: int) -> Iterator[None]:
+    """Whatever is started while it is entered has so many of the cores (Linux)."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def cluster(workers: int) -> Iterator[str]:
     """The address of a Ray cluster with so many machines of one core, all of them this one."""
     from ray.cluster_utils import Cluster
@@ -93,14 +106,14 @@ def cluster(workers: int) -> Iterator[str]:
 def speed(command: Sequence[str], few: Path, many: Path, out: Path) -> tuple[float, float]:
     """Pictures a second between a few and many, and the seconds that a process takes to begin."""
     seconds, counts = [], []
-    for folder in (few, many):
+    for folder in (few, few, many):  # at first all is read from the disk, and the model converted
         ran = measure(
             [*command, str(folder), "-o", str(out / folder.name), "--json", "--overwrite"]
         )
         seconds.append(ran.seconds)
         counts.append(len(ran.output.splitlines()))
-    rate = (counts[1] - counts[0]) / (seconds[1] - seconds[0])
-    return rate, seconds[0] - counts[0] / rate
+    rate = (counts[2] - counts[1]) / (seconds[2] - seconds[1])
+    return rate, seconds[1] - counts[1] / rate
 
 
 def speeds(args: argparse.Namespace, few: Path, many: Path, out: Path) -> dict[str, float]:
@@ -109,17 +122,20 @@ def speeds(args: argparse.Namespace, few: Path, many: Path, out: Path) -> dict[s
     command += ["--style", args.style] * bool(args.style)
     one = [*command, "--threads", "1"]
     rates, begins = {}, {}
-    rates["one process"], begins["one process"] = speed(one, few, many, out / "local")
+    with on_cores(1):
+        rates["one process"], begins["one process"] = speed(one, few, many, out / "local")
+    alone, overheads = rates["one process"], {"one process": ""}
     for workers in args.workers:
         name = f"Ray, {workers} worker{'s' * (workers > 1)}"
-        with cluster(workers) as address:
+        with on_cores(workers), cluster(workers) as address:
             ray = [*one, "--engine", "ray", "--address", address]
             rates[name], begins[name] = speed(ray, few, many, out / f"ray{workers}")
-    alone = rates["one process"]
-    print("\n| one thread each | pictures a second | of one process | begins after, s |")
-    print("|---|---|---|---|")
+        overheads[name] = f"{1 - rates[name] / (workers * alone):.0%}"
+    print("| a core each | pictures a second | of one process | overhead | begins after, s |")
+    print("|---|---|---|---|---|")
     for name, rate in rates.items():
-        print(f"| {name} | {rate:.2f} | {rate / alone:.2f} | {begins[name]:.1f} |", flush=True)
+        told = f"{rate:.2f} | {rate / alone:.2f} | {overheads[name]} | {begins[name]:.1f}"
+        print(f"| {name} | {told} |")
     return rates
 
 
@@ -153,7 +169,8 @@ def cost(
         f"| one H100 at {share:.0%} of its peak, the network alone | {MILLION / fast / HOUR:.2f} |"
     )
     print(
-        f"\n{flops / 1e9:.1f} GFLOP a picture. Such an H100 paints {fast:.0f} a second: to feed it "
+        f"\n{flops / 1e9:.1f} GFLOP a picture, so {share:.0%} of {H100 / 1e12:.0f} TFLOP/s / "
+        f"{flops / 1e9:.1f} GFLOP = {fast:.0f} pictures a second: to feed such an H100 "
         f"and to write what it makes takes {fast * beside:.0f} cores like this one and "
         f"{fast * bytes_ / 1e6:.0f} MB/s of storage; {bytes_ / 1e3:.0f} kB a picture, in and out."
     )
@@ -171,6 +188,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.3, help="of an H100's peak, assumed")
     args = parser.parse_args()
     args.style = args.style or first_style(args.model)
+    print(machine("ray"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         few = as_jpeg(args.photos, folder / "few", count=max(2, args.count // 8), size=args.size)

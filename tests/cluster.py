@@ -8,6 +8,8 @@ import os
 import sys
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Where others compute too, all takes its time.
+os.environ |= {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "200"}
 
 from ray.cluster_utils import Cluster
 

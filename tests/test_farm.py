@@ -3,19 +3,22 @@
 import io
 import json
 import re
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from stylize_cli import files, stores
-from stylize_cli.cli import streams
+from stylize_cli import files, hardware, stores
+from stylize_cli.api import unseen
+from stylize_cli.cli import showing, streams
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
-from stylize_cli.methods.painter import Commission, Order, Painter
+from stylize_cli.methods.painter import Commission, Order, Painter, Place
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -49,29 +52,23 @@ def wanted(stylize, tmp_path):
 
 
 def paint(job, *orders):
-    return Painter(job, 1, "cpu").paint(orders)
+    return Painter(job, Place(1, "cpu")).paint(orders)
 
 
-def test_a_worker_makes_the_local_engine_s_bytes_once(job, order, wanted, tmp_path):
+def test_a_worker_makes_the_local_engine_s_bytes(job, order, wanted, tmp_path):
     (one,) = paint(job, order("photo.png", "out/a.png"))
-    assert (one.error, one.was_there, one.width, one.height) == ("", False, 32, 24)
+    assert (one.error, one.width, one.height) == ("", 32, 24)
     assert (one.style, one.device, one.engine) == ("munch", "cpu", "openvino")
     assert (tmp_path / "out" / "a.png").read_bytes() == wanted
-    (tmp_path / "out" / "a.png").write_bytes(b"mine")
-    (again,) = paint(job, order("photo.png", "out/a.png"))
-    assert again.was_there
-    assert (tmp_path / "out" / "a.png").read_bytes() == b"mine"
-    paint(replace(job, overwrites=True), order("photo.png", "out/a.png"))
-    assert (tmp_path / "out" / "a.png").read_bytes() == wanted
 
 
-def test_of_several_styles_only_what_is_missing_is_made(job, order, wanted, tmp_path):
-    (tmp_path / "b.png").write_bytes(b"mine")
-    both = replace(job, look=Look(["munch", "monet"]))
-    reports = paint(both, order("photo.png", "a.png", "b.png"))
-    assert {(one.style, one.was_there) for one in reports} == {("munch", False), ("monet", True)}
-    assert (tmp_path / "a.png").read_bytes() == wanted
-    assert (tmp_path / "b.png").read_bytes() == b"mine"
+def test_workers_of_one_machine_share_its_free_memory(job, monkeypatch):
+    monkeypatch.setattr(hardware, "available_memory", lambda: 12_000)
+    painters = [Painter(job, Place(1, "cpu", beside)) for beside in (1, 3)]
+    assert [one._room() for one in painters] == [12_000, 4_000]
+    asked = hardware.own_memory() + 5_000_000
+    monkeypatch.setattr(hardware, "available_memory", lambda: 10**12)
+    assert abs(Painter(replace(job, memory=asked), Place(1, "cpu", 3))._room()) < 10**9
 
 
 def test_failures_are_reports_and_stop_nobody(job, order, tmp_path):
@@ -92,11 +89,20 @@ def test_addresses_are_read_and_written(job, wanted, tmp_path):
     (report,) = paint(job, given)
     assert report.error == ""
     assert stores.read("memory://out/deep/x.png") == wanted
-    assert paint(job, given)[0].was_there
     with pytest.raises(StylizeError, match=r"there is no memory://out/y\.png: check the address"):
         stores.read("memory://out/y.png")
     with pytest.raises(StylizeError, match=r"cannot read nowhere://a .*: check the address"):
         stores.read("nowhere://a")
+
+
+@pytest.mark.parametrize(
+    ("address", "package"), [("gs://b/a.png", "gcsfs"), ("abfs://b/a.png", "adlfs")]
+)
+def test_the_package_that_an_address_needs_is_named(monkeypatch, address, package):
+    pytest.importorskip("fsspec")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(StylizeError, match=rf"{address} needs a package .*{package}.*: pip inst"):
+        stores.read(address)
 
 
 def test_pictures_in_parquet_files_and_back(job, wanted, tmp_path):
@@ -121,23 +127,31 @@ def test_pictures_in_parquet_files_and_back(job, wanted, tmp_path):
     assert len(made) == 2
     found = {row["path"]: row for one in made for row in parquet.read_table(one).to_pylist()}
     assert found["0.png"]["bytes"] == wanted
-    assert found.keys() == tables.written(table.table) == {"0.png", "2.png"}
-    again = replace(table, made=tables.written(table.table))
-    assert [one.was_there for one in paint(again, *orders[:2])] == [True, False]
+    assert found.keys() == {"0.png", "2.png"}
+    is_there = tables.present(table.table)
+    assert [is_there(f"{number}.png") for number in range(3)] == [True, False, True]
     paint(table, *orders[2:])  # what is done anew is the same file
     assert sorted((tmp_path / "out.parquet").iterdir()) == made
 
 
-def test_a_worker_has_its_cores_and_all_machines_are_counted():
+def test_a_worker_has_its_cores_and_all_machines_are_counted(job):
     nodes = [
         {"Alive": True, "Resources": {"CPU": 16.0}},
         {"Alive": True, "Resources": {"CPU": 6.0}},
         {"Alive": False, "Resources": {"CPU": 64.0}},
     ]
-    assert farm._shares(nodes, None, 0) == (4, 5)
-    assert farm._shares(nodes, 8, 0) == (8, 2)
-    assert farm._shares(nodes, None, 3) == (4, 3)
-    assert farm._shares([{"Alive": True, "Resources": {"CPU": 2.0}}], None, 0) == (2, 1)
+    assert farm.places(nodes, job) == (Place(4, "cpu", 4), 5)
+    assert farm.places(nodes, replace(job, cores=8)) == (Place(8, "cpu", 2), 2)
+    nodes[1]["Resources"]["GPU"] = 3.0
+    assert farm.places(nodes, job) == (Place(4, "cpu", 4), 5)
+    for device in ("auto", "cuda"):
+        assert farm.places(nodes, replace(job, device=device)) == (Place(4, "cuda", 4), 3)
+    two = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": True, "Resources": {"CPU": 0.0}}]
+    assert farm.places(two, job) == (Place(2, "cpu", 1), 1)
+    with pytest.raises(StylizeError, match=r"no machine .* 3 cores: give --threads 2 or fewer"):
+        farm.places(two, replace(job, cores=3))
+    with pytest.raises(StylizeError, match="the cluster has no GPU: leave out --device cuda"):
+        farm.places(two, replace(job, device="cuda"))
 
 
 def test_files_go_out_a_few_together():
@@ -150,6 +164,9 @@ def test_files_go_out_a_few_together():
     [
         ("--engine ray", "--engine ray writes into a folder: give -o a path or an address"),
         ("--engine ray -o a.png", "-o a.png is one file: name a folder, which every machine sees"),
+        ("--engine ray -o out --device cuda:1", "--device cuda:1 is one machine's: with --engine"),
+        ("--engine ray -o out --device mps", "--device mps is one machine's: with --engine ray"),
+        ("- --engine ray -o out", "--engine ray reads no stdin: name files, folders or addresses"),
         ("--address x:1", "--address is that of a Ray cluster: give --engine ray with it"),
     ],
 )
@@ -164,7 +181,7 @@ def here(monkeypatch):
 
     def run(job, orders, _address):
         for chunk in farm.chunks(orders):
-            yield from Painter(job, 1, "cpu").paint(chunk)
+            yield from Painter(job, Place(1, "cpu")).paint(chunk)
 
     monkeypatch.setattr(farm, "run", run)
 
@@ -187,7 +204,63 @@ def test_failures_are_told_at_the_end_and_a_rerun_makes_the_rest(stylize, pictur
     (tmp_path / "out" / "b-munch.png").unlink()
     again = stylize(*run, "-o", "out")
     assert again.line == str(tmp_path / "out" / "b-munch.png")
-    assert "skipped: 1 that are there already" in again.err
+    assert "skipped: 1 result there already" in again.err
+
+
+def made(folder):
+    return {file.relative_to(folder): file.read_bytes() for file in files_below(folder)}
+
+
+def files_below(folder):
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.mark.usefixtures("here", "job", "album")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "net.pt album --all-styles",
+        "net.pt album --style munch --style monet --strength 0.5",
+        "net.pt album --style munch --preserve-color --quality 30 --keep-metadata",
+        "net.pt album --style munch --size 20",
+        "net.pt album/b.jpg --style munch --stroke-size 2",
+        "net.pt album/*.png --style munch --depth 16",
+        "net.pt album --style munch --shard 2/2",
+        "net.pt album --style munch --engine auto --precision bfloat16",
+        "up.pt album --tileable",
+        "brick.pt album --noise-scale 0.5 --seed 7",
+    ],
+)
+def test_a_cluster_makes_the_local_engine_s_files(stylize, net, pyramid, tmp_path, asked):
+    net("upscaler", name="up.pt")
+    pyramid(image=True)
+    words = ["apply", *LOCAL, *asked.split()]
+    local = stylize(*words, "-o", "here/", "--json")
+    there = stylize(*words, "--engine", "ray", "-o", "there", "--json")
+    assert (local.code, there.code) == (0, 0), there.err
+    found = made(tmp_path / "there")
+    assert found == made(tmp_path / "here")
+    assert found
+    assert told(there) == told(local)
+    assert len(told(there)) == len(found)
+
+
+def told(ran):
+    """What --json says of each result, but for folders and times."""
+    records = map(json.loads, ran.out.splitlines())
+    kept = [{key: one[key] for key in one.keys() - {"seconds"}} for one in records]
+    named = [one | {key: Path(one[key]).name for key in ("input", "output")} for one in kept]
+    return sorted(named, key=lambda one: one["output"])
+
+
+@pytest.fixture
+def album(picture_file, tmp_path):
+    """album/ of two pictures, one of which says when it was taken."""
+    picture_file(24, 32, name="album/deep/a.png")
+    exif = Image.Exif()
+    exif[306] = "2026:11:26 09:00:00"
+    with Image.open(picture_file(24, 32, seed=3, name="album/c.png")) as image:
+        image.save(tmp_path / "album" / "b.jpg", exif=exif)
 
 
 @pytest.mark.usefixtures("here", "job")
@@ -213,6 +286,53 @@ def test_a_table_is_written_gone_on_with_and_read(stylize, wanted, picture_file,
         for row in parquet.read_table(file).to_pylist()
     }
     assert found["photo-munch.png"] == wanted
+
+
+@pytest.mark.usefixtures("here", "job")
+def test_rows_of_a_table_are_not_replaced(stylize, refused, tmp_path):
+    run = ["apply", "net.pt", "photo.png", "--style", "munch", *LOCAL[:2], "--engine", "ray"]
+    run += ["-o", "out.parquet", "--overwrite"]
+    assert stylize(*run).code == 0
+    assert "--overwrite replaces files, not rows of a table: remove out.parquet" in refused(*run)
+    assert len(list((tmp_path / "out.parquet").iterdir())) == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_what_a_cluster_made_is_shown(monkeypatch, stylize, refused, net):
+    net("johnson", name="one.pt")
+    shown = []
+    screen = SimpleNamespace(show=lambda pixels: shown.append(pixels.shape), leave=lambda: None)
+    monkeypatch.setattr(showing, "opened", lambda **_: screen)
+    run = ["apply", "one.pt", "photo.png", *LOCAL, "--engine", "ray", "--show", "-o"]
+    assert stylize(*run, "out").code == 0
+    assert shown == [(24, 32, 3)]
+    assert "--show draws pictures, -o is a table of them" in refused(*run, "o.parquet")
+
+
+@pytest.mark.usefixtures("here", "job")
+def test_a_painting_is_learnt_on_what_is_to_be_painted_wherever_it_lies(
+    stylize, net, monkeypatch, tmp_path, picture_file
+):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    kept, given = net(styles=("kept",), name="kept.pt"), []
+
+    def learn(_model, _style, photos, **_):
+        given.extend(photos)
+        yield from ()
+        return kept
+
+    monkeypatch.setattr(unseen, "learn", learn)
+    picture_file(16, 16, name="new.png")
+    photo = (tmp_path / "photo.png").read_bytes()
+    rows = [{"path": "row.png", "bytes": photo}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "t.parquet")
+    run = ["apply", "net.pt", "photo.png", "t.parquet", "--style", "new.png", *LOCAL[:2]]
+    ran = stylize(*run, "--engine", "ray", "-o", "out")
+    assert ran.code == 0, ran.err
+    assert given == [photo, photo]
+    assert sorted(made(tmp_path / "out")) == [Path("photo-new.png"), Path("row-new.png")]
 
 
 def test_no_input_is_overwritten(stylize, net):

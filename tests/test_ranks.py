@@ -1,13 +1,17 @@
 """Two processes that train together do what one would, and end together."""
 
+import os
 import sys
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import _narrow_convolutions, _picture
 
-from stylize_cli import datasets, ranks
+from stylize_cli import checkpoints, datasets, ranks
+from stylize_cli.api.train import train
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine
@@ -158,6 +162,46 @@ def test_an_error_in_one_is_everyone_s(side_by_side):
     assert first[1] == second[1] == (True, False)
     assert (first[2], second[2]) == ([0, 1], [2, 3, 4])
     assert first[3] == second[3] == ["a", "b"]
+
+
+def taught(folder, steps, *, resume=False, listens=True):
+    """Teaches a network in folder/, and tells what this process writes there, as Python sees it."""
+    written = set()
+
+    def heard(event, given):
+        if event == "open" and isinstance(given[0], str) and given[2] & (os.O_WRONLY | os.O_RDWR):
+            path = given[0]
+        elif event == "os.rename":
+            path = str(given[1])
+        else:
+            return
+        if path.startswith(folder):
+            written.add(Path(path).name)
+
+    if listens:
+        sys.addaudithook(heard)
+    options = {"size": 32, "width": 2, "batch_size": 3, "precision": "float32", "loss": "pixel"}
+    options |= {"save_every": 1, "preview_every": 1, "preview": f"{folder}/photos/0.png"}
+    out = f"{folder}/x.pt"
+    for _ in train((), f"{folder}/photos", out, upscale=2, steps=steps, resume=resume, **options):
+        pass
+    return written
+
+
+def test_one_process_writes_and_two_go_on_with_what_one_began(side_by_side, picture_file, tmp_path):
+    for name in ("begun", "whole"):
+        for seed in range(3):
+            picture_file(40, 48, seed=seed, name=f"{name}/photos/{seed}.png")
+    begun, whole = (str(tmp_path / name) for name in ("begun", "whole"))
+    taught(begun, 2, listens=False)
+    taught(whole, 4, listens=False)
+    first, second = side_by_side(partial(taught, resume=True), begun, 4)
+    assert {"x.pt", "x.state.pt"} < first
+    assert second == set()
+    found, want = (checkpoints.load(Path(one) / "x.pt") for one in (begun, whole))
+    assert found.provenance["steps"] == want.provenance["steps"] == 4
+    apart = [(found.weights[name] - one).abs().flatten() for name, one in want.weights.items()]
+    assert torch.cat(apart).mean() < 5e-5  # a step moves each by up to 1e-3
 
 
 def test_alone_all_is_as_it_is():

@@ -5,7 +5,7 @@ What lies on this machine's own disks is read and written as everywhere else: se
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ def write(place: str, data: bytes) -> None:
         return
     with _told("write", place):
         system = _system(place)
-        system.makedirs(place.rpartition("/")[0], exist_ok=True)
+        if not system.async_impl:  # those are stores of objects: no folders, but they make buckets
+            system.makedirs(place.rpartition("/")[0], exist_ok=True)
         system.pipe_file(place, data)
 
 
@@ -64,6 +65,23 @@ def exists(place: str) -> bool:
         return os.path.lexists(place)
     with _told("read", place):
         return bool(_system(place).exists(place))
+
+
+def present(folder: str) -> Callable[[str], bool]:
+    """Whether a file is there, for any number of paths or addresses below one folder.
+
+    An address is listed once, and not again: a store that is asked for every file takes hours.
+
+    Raises:
+        StylizeError: the store does not answer, or has no such bucket.
+    """
+    if not is_address(folder):
+        return os.path.lexists
+    with _told("read", folder):
+        system = _system(folder)
+        root = system._strip_protocol(folder).rstrip("/")
+        found = {f"{folder}{name[len(root) :]}" for name in system.find(root)}
+    return found.__contains__
 
 
 def is_folder(place: str) -> bool:
@@ -101,6 +119,18 @@ def inside(folder: str, suffixes: tuple[str, ...]) -> Iterator[str]:
                     yield f"{below}/{name}".lstrip("/")
 
 
+def matching(pattern: str) -> list[str]:
+    """The addresses that a glob is for, in order; its "*" stays within a folder.
+
+    Raises:
+        StylizeError: its store does not answer.
+    """
+    with _told("read", pattern):
+        system, protocol = _system(pattern), ADDRESS.match(pattern)
+        assert protocol
+        return sorted(f"{protocol[0]}{name}" for name in system.glob(pattern))
+
+
 def opened(place: str) -> Any:  # noqa: ANN401 - a binary file, of whichever library
     """A file that is read in parts.
 
@@ -129,10 +159,20 @@ def _told(verb: str, place: str) -> Iterator[None]:
         yield
     except StylizeError:
         raise
-    except FileNotFoundError:
-        raise StylizeError(f"there is no {place}: check the address") from None
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    except FileNotFoundError as error:
+        said = "" if not (reason := _reason(error)) or place.endswith(reason) else f" ({reason})"
+        raise StylizeError(f"there is no {place}{said}: check the address") from None
+    except ImportError as error:
         raise StylizeError(
-            f"cannot {verb} {place} ({reason}): check the address, its rights and the network"
+            f"{place} needs a package that is missing ({_reason(error)}): pip install it, on every "
+            "machine"
+        ) from None
+    except Exception as error:
+        reason = _reason(error) or type(error).__name__
+        raise StylizeError(
+            f"cannot {verb} {place} ({reason}): check the address, your rights and the network"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -6,7 +6,7 @@ too.
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,7 +49,8 @@ def group(file: str, number: int) -> list[bytes]:
         StylizeError: they cannot be read.
     """
     with _opened(file) as table:
-        return _values(table, number, _column(table, BYTES, file))
+        found = _values(table, number, _column(table, BYTES, file))
+    return [data or b"" for data in found]  # of what is null, no picture
 
 
 def write(file: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -64,16 +65,17 @@ def write(file: str, rows: Sequence[Mapping[str, Any]]) -> None:
     stores.write(file, data.getvalue())
 
 
-def written(folder: str) -> frozenset[str]:
-    """The names of all pictures in a folder's files; none where there is no folder.
+def present(folder: str) -> Callable[[str], bool]:
+    """Whether a picture of that name is in any of a folder's files, or in none for want of one.
 
     Raises:
         StylizeError: a file cannot be read.
     """
     if not stores.is_folder(folder):
-        return frozenset()
+        stores.present(folder)  # where there is not even a bucket, it says so
+        return frozenset[str]().__contains__
     files = (f"{folder}/{file}" for file in stores.inside(folder, (SUFFIX,)))
-    return frozenset(name for file in files for _, _, name in names(file))
+    return frozenset(name for file in files for _, _, name in names(file)).__contains__
 
 
 @contextmanager

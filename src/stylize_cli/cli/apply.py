@@ -7,7 +7,6 @@ import typer
 from stylize_cli.cli import applying, completion, farming, inputs, options, showing, styles
 from stylize_cli.cli.batches import Batch
 from stylize_cli.cli.console import PARTLY_FAILED, Console
-from stylize_cli.cli.farming import Cluster
 from stylize_cli.errors import StylizeError
 
 
@@ -70,7 +69,10 @@ def apply(
         ),
     ] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Make only the results that are not there yet.")
+        bool,
+        typer.Option(
+            "--skip-existing", help="Make only the results that are not there yet; ray always does."
+        ),
     ] = False,
     shard: Annotated[
         str | None,
@@ -96,7 +98,7 @@ def apply(
     depth: options.DepthOption = "8",
     device: options.DeviceOption = "auto",
     precision: options.PrecisionOption = "auto",
-    threads: options.ThreadsOption = None,
+    threads: options.WorkersThreadsOption = None,
     show: options.ShowOption = False,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
@@ -118,10 +120,13 @@ def apply(
         bits,
         keep_metadata,
     )
-    farming.check_address(address, engine)
+    if address and engine != "ray":
+        raise StylizeError("--address is that of a Ray cluster: give --engine ray with it")
     cluster = None
     if engine == "ray":
-        cluster = Cluster(address, *farming.target(output), device, threads, budget)
+        cluster = farming.cluster(address, device, threads, budget, batch)
+        if show and cluster.is_table:
+            raise StylizeError("--show draws pictures, -o is a table of them: leave out one")
 
     from stylize_cli.api import network
     from stylize_cli.methods.apply import Look
@@ -132,7 +137,7 @@ def apply(
         engine="auto" if engine == "ray" else engine,
         device="auto" if engine == "ray" else device,  # what the workers have is theirs
         precision=precision,
-        threads=threads,
+        threads=options.of_free_cores(threads),
         memory=budget,
         depth=bits,
     )

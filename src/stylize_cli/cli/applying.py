@@ -107,8 +107,7 @@ def _run(
             if not result.error and path not in outlet.made:
                 _tell(result, outlet, net, console)
             # Also where the last style failed, of those that did not.
-            is_last = style == outlet.styles[-1] and outlet.path(SHEET) not in outlet.made
-            if outlet.has_sheet and outlet.small and is_last:
+            if style == outlet.styles[-1] and outlet.has_sheet:
                 failed |= _sheet_fails(outlet, net, console)
             if style in (None, outlet.styles[-1]):  # a photo that cannot be read has no style
                 del at_work[outlet.name]

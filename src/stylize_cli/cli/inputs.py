@@ -34,11 +34,18 @@ def expand(sources: Sequence[str], console: Console) -> list[str]:
     return [file for _, file in found(sources, console)]
 
 
-def found(sources: Sequence[str], console: Console) -> Iterator[tuple[str, str]]:
+def found(
+    sources: Sequence[str], console: Console, suffixes: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str]]:
     """Files for folders (all pictures in them, at any depth) and for globs the shell left alone.
 
     They are looked for as they are asked for. What of a folder is left out, HEIC photos and folders
     that do not open, is said behind its last one.
+
+    Args:
+        sources: what was given.
+        console: told of that.
+        suffixes: of what is looked for in folders, in small letters; () for those of pictures.
 
     Yields:
         The source, and a file of it.
@@ -48,7 +55,7 @@ def found(sources: Sequence[str], console: Console) -> Iterator[tuple[str, str]]
     """
     for source in sources:
         path, files = Path(source), iter([source])
-        listing = paths.Listing(path) if source and paths.is_folder(path) else None
+        listing = paths.Listing(path, suffixes) if source and paths.is_folder(path) else None
         if listing is not None:
             files = map(str, listing)
         elif glob.has_magic(source) and not paths.is_there(path):

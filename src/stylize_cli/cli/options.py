@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
-def _of_free_cores(threads: int | None) -> int:
+def of_free_cores(threads: int | None) -> int:
     """As many threads as were asked for, or as there are cores that nobody else is busy on."""
     return threads or hardware.asked_threads() or hardware.free_cores()
 
@@ -52,7 +52,7 @@ def layers(name: str, text: str) -> object:
     return typer.Option(name, metavar="LAYER,...", help=text, autocompletion=completion.of_layers)
 
 
-def _threads(text: str, callback: Callable[[int | None], int]) -> object:
+def _threads(text: str, callback: Callable[[int | None], int] | None = None) -> object:
     most = hardware.MOST_THREADS
     return typer.Option("--threads", metavar="N", min=1, max=most, help=text, callback=callback)
 
@@ -78,7 +78,14 @@ PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="auto: bfloat16 where the hardware has it.")
 ]
 ThreadsOption = Annotated[
-    int | None, _threads("CPU threads. [default: as many as cores are free]", _of_free_cores)
+    int | None, _threads("CPU threads. [default: as many as cores are free]", of_free_cores)
+]
+WorkersThreadsOption = Annotated[
+    int | None,
+    _threads(
+        "CPU threads; with --engine ray of each worker, 4 or fewer. "
+        "[default: as many as cores are free]"
+    ),
 ]
 TrainingThreadsOption = Annotated[
     int | None, _threads("CPU threads. [default: as many as cores may be used]", _of_all_cores)

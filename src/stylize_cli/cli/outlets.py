@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from stylize_cli.encoders import Depth, Samples
     from stylize_cli.engines import Pixels
     from stylize_cli.methods.apply import Photo
+    from stylize_cli.methods.contact import Contact
 
 SHEET = " all-styles"  # label of the contact sheet; no style's name begins with a space
-CELL = 256  # px, height of its pictures
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Outlet:
         keeps_metadata: whether the photo's are written with its results.
         made: its files that are there, and stay.
         exif: these metadata, once it is read.
-        small: the results at the sheet's size.
+        contact: the sheet of its results, where one is wanted.
     """
 
     item: Item
@@ -41,12 +41,18 @@ class Outlet:
     keeps_metadata: bool = False
     made: frozenset[Path] = frozenset()
     exif: bytes = b""
-    small: "dict[str, Pixels]" = field(default_factory=dict)
+    contact: "Contact | None" = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if SHEET in self.item.outputs:
+            from stylize_cli.methods.contact import Contact
+
+            self.contact = Contact()
 
     @property
     def has_sheet(self) -> bool:
-        """Whether a contact sheet is made of its results."""
-        return SHEET in self.item.outputs
+        """Whether a contact sheet is to be made of the results that were saved."""
+        return bool(self.contact and self.contact.small) and self.path(SHEET) not in self.made
 
     @property
     def name(self) -> str:
@@ -75,20 +81,13 @@ class Outlet:
     def save(self, style: str | None, pixels: "Pixels | Samples") -> None:
         """Writes a result, whole or not at all."""
         self._write(self.path(style), pixels)
-        if self.has_sheet and style is not None:
-            from stylize_cli import sheets
-            from stylize_cli.methods.feedforward import reduced
-
-            size = sheets.fitted((pixels.shape[0], pixels.shape[1]), CELL)
-            self.small[style] = reduced(pixels, size)
+        if self.contact and style is not None:
+            self.contact.add(style, pixels)
 
     def save_sheet(self) -> tuple[int, int]:
         """Writes the sheet of the results that were saved; gives its (height, width)."""
-        from stylize_cli import sheets
-
-        cells = [(str(style), self.small[style]) for style in self.styles if style in self.small]
-        drawn = sheets.draw(sheets.grid(cells), height=CELL)
-        self.small.clear()
+        assert self.contact
+        drawn = self.contact.drawn(self.styles)
         self._write(self.path(SHEET), drawn)
         return drawn.shape[0], drawn.shape[1]
 

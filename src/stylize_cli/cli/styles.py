@@ -12,6 +12,7 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
+    from stylize_cli.api.picture import Source
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,13 @@ def learnt(net: "Network", painting: str, sources: Sequence[str], console: Conso
     photos = list(islice(files, unseen.MOST_PHOTOS))
     if not photos:
         raise StylizeError(f"{painting} is learnt on photos: name a file in place of -")
+    return learnt_on(net, painting, photos, console)
+
+
+def learnt_on(
+    net: "Network", painting: str, photos: "Sequence[Source]", console: Console
+) -> "Network":
+    """The network that paints as a painting does, learnt on these photos."""
     if not net.has_learnt(painting):
         console.say(f"learning {painting} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:

@@ -7,33 +7,50 @@ lost machine had. Between the machines go names and reports, no pictures.
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
+from importlib.util import find_spec
 from itertools import groupby, islice
 from typing import Any
 
+from stylize_cli import waiting
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods.painter import Commission, Order, Painter, Report
+from stylize_cli.methods.painter import Commission, Order, Painter, Place, Report, failed
 
 CHUNK = 32  # pictures that are handed out, and handed out again, together
 CORES = 4  # of a worker
-ATTEMPTS = 8  # times that a chunk is handed out again before its pictures count as failed
+ATTEMPTS = 2  # times that a chunk is handed out again before its pictures go out in smaller ones
 
-# Threads that wait asleep, whoever else computes there; and nothing is sent to Ray's makers.
-SURROUNDINGS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+ENDED = "its worker ended again and again, for want of memory perhaps: try it by itself"
+
+
+def check_installed() -> None:
+    """Raises `StylizeError` where Ray is not installed."""
+    if not all(find_spec(name) for name in ("ray", "pyarrow", "fsspec")):
+        raise StylizeError(
+            "--engine ray needs an extra: pip install 'stylize-cli[ray]', on every machine"
+        )
 
 
 def chunks(orders: Iterable[Order]) -> Iterator[list[Order]]:
     """Orders as they are handed out: a few files, or a row group of a parquet file."""
     for (_, group), alike in groupby(orders, key=lambda one: (one.table, one.group)):
-        most = CHUNK if group < 0 else None
-        while chunk := list(islice(alike, most)):
-            yield chunk
+        yield from _cut(alike, CHUNK if group < 0 else None)
+
+
+def _cut(orders: Iterable[Order], most: int | None) -> Iterator[list[Order]]:
+    left = iter(orders)
+    while chunk := list(islice(left, most)):
+        yield chunk
 
 
 def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterator[Report]:
     """Paints pictures on a cluster.
+
+    A chunk whose worker ends again and again, by a crash or for want of memory, is cut into smaller
+    ones, down to the picture that ends it: the others are painted.
 
     Args:
         job: what to do.
@@ -44,90 +61,115 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
         What became of each result, in the order in which they are done, each once.
 
     Raises:
-        StylizeError: Ray is not installed, or there is no cluster.
+        StylizeError: there is no cluster, or it has not what is asked for.
     """
     with _cluster(address) as ray:
-        handed_out = [_as_table(chunk) for chunk in chunks(orders)]
-        if not handed_out:
-            return
-        gpus = ray.cluster_resources().get("GPU", 0) if job.device != "cpu" else 0
-        cores, most = _shares(ray.nodes(), job.cores, int(gpus))
-        dataset = ray.data.from_arrow(handed_out).map_batches(
-            Painter,
-            fn_constructor_args=(
-                job,
-                cores,
-                "cuda" if gpus and job.device == "auto" else job.device,
-            ),
-            batch_format="pyarrow",
-            batch_size=None,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most),
-            num_cpus=cores,
-            num_gpus=1 if gpus else 0,
-            max_task_retries=ATTEMPTS,
-        )
-        told: set[str] = set()
-        for row in dataset.iter_rows():
-            report = Report(**row)
-            told.add(report.output)
-            yield report
-        yield from _lost(handed_out, told)
+        place, most = places(ray.nodes(), job)
+        out = list(chunks(orders))
+        while out:
+            lost = dict(enumerate(out))
+            for row in _painted(ray, out, job, place, most):
+                lost.pop(row.pop("chunk"), None)
+                yield Report(**row)
+            yield from (failed(chunk[0], ENDED) for chunk in lost.values() if len(chunk) == 1)
+            out = [
+                smaller
+                for chunk in lost.values()
+                if len(chunk) > 1
+                for smaller in _cut(chunk, CHUNK if len(chunk) > CHUNK else 1)
+            ]
 
 
-def _as_table(chunk: Sequence[Order]) -> Any:  # noqa: ANN401 - pyarrow has no types
+def _painted(
+    ray: Any,  # noqa: ANN401 - the module
+    out: Sequence[Sequence[Order]],
+    job: Commission,
+    place: Place,
+    most: int,
+) -> Iterator[dict[str, Any]]:
+    """The reports of chunks, all or none of each, with its number as "chunk"."""
+    tables = [_as_table(chunk, number) for number, chunk in enumerate(out)]
+    most = min(most, len(tables))
+    dataset = ray.data.from_arrow(tables).map_batches(
+        Painter,
+        fn_constructor_args=(job, place),
+        batch_format="pyarrow",
+        batch_size=None,
+        # One at a time: what waits for a worker is lost with it, and would be blamed too.
+        compute=ray.data.ActorPoolStrategy(
+            min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=1
+        ),
+        num_cpus=place.cores,
+        num_gpus=int(place.device == "cuda"),
+        ray_remote_args_fn=lambda: {"max_task_retries": ATTEMPTS},
+    )
+    try:
+        yield from dataset.iter_rows()
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().rpartition("\n")[2].rpartition("StylizeError: ")[2]
+        raise StylizeError(f"the cluster's workers do not start or end ({reason})") from error
+
+
+def _as_table(chunk: Sequence[Order], number: int) -> Any:  # noqa: ANN401 - pyarrow has no types
     import pyarrow  # noqa: PLC0415 - an extra
 
-    return pyarrow.Table.from_pylist([asdict(order) for order in chunk])
+    return pyarrow.Table.from_pylist([{**asdict(order), "chunk": number} for order in chunk])
 
 
-def _lost(handed_out: Sequence[Any], told: set[str]) -> Iterator[Report]:
-    """What no worker has reported: with such a picture, or one beside it, each ended."""
-    for table in handed_out:
-        for order in table.to_pylist():
-            for output in order["outputs"]:
-                if output not in told:
-                    why = "its worker ended again and again: try it by itself"
-                    yield Report(order["input"], output, error=why)
+def places(nodes: Sequence[Mapping[str, Any]], job: Commission) -> tuple[Place, int]:
+    """What each worker has, and how many workers there is room for.
 
+    Args:
+        nodes: what Ray says of every machine.
+        job: what the workers are to have.
 
-def _shares(nodes: Sequence[Mapping[str, Any]], cores: int | None, gpus: int) -> tuple[int, int]:
-    """The cores of a worker, and how many workers there is room for."""
-    there = [int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]]
-    there = [one for one in there if one] or [1]
-    cores = cores or min(CORES, min(there))
-    most = max(1, sum(one // cores for one in there))
-    return cores, min(most, gpus) if gpus else most
+    Raises:
+        StylizeError: no machine has so many cores, or a GPU.
+    """
+    there = [node["Resources"] for node in nodes if node["Alive"]]
+    cpus = [int(one.get("CPU", 0)) for one in there if one.get("CPU", 0) >= 1] or [1]
+    gpus = int(sum(one.get("GPU", 0) for one in there)) if job.device != "cpu" else 0
+    cores = job.cores or min(CORES, *cpus)
+    if cores > max(cpus):
+        raise StylizeError(
+            f"no machine of the cluster has {cores} cores: give --threads {max(cpus)} or fewer"
+        )
+    if job.device == "cuda" and not gpus:
+        raise StylizeError("the cluster has no GPU: leave out --device cuda")
+    most = max(1, sum(one // cores for one in cpus))
+    place = Place(cores, "cuda" if gpus else "cpu", beside=max(cpus) // cores)
+    return place, min(most, gpus) if gpus else most
 
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected; left again at the end."""
+    check_installed()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to its makers
-    try:
-        import ray  # noqa: PLC0415 - an extra
-        import ray.data  # noqa: PLC0415
-    except ImportError:
-        raise StylizeError(
-            "--engine ray needs an extra: pip install 'stylize-cli[ray]', on every machine"
-        ) from None
+    import ray  # noqa: PLC0415 - an extra
+    import ray.data  # noqa: PLC0415
+
     before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(
             address=address,
-            runtime_env={"env_vars": SURROUNDINGS},
+            runtime_env={"env_vars": waiting.said()},
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise StylizeError(
-            f"there is no Ray cluster at {address} ({reason}): start one with ray start --head"
+            f"there is no Ray cluster at {address or 'RAY_ADDRESS'} ({reason}): start one with ray "
+            "start --head"
         ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a chunk that ends its workers does not stop the others
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # all that they say is told here
     try:
         signal.signal(signal.SIGTERM, before)  # Ray's own leaves without a word
         yield ray
     finally:
-        ray.shutdown()
+        with redirect_stdout(sys.stderr):  # where it says what it has not said yet
+            ray.shutdown()

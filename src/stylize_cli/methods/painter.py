@@ -1,7 +1,8 @@
 """A worker of a cluster: the model, loaded once, and pictures to read, paint and write."""
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 from stylize_cli import encoders, engines, files, headers, images, models, paths, stores, tables
 from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import Pixels, Precision
+from stylize_cli.engines import Engine, Pixels, Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, strokes
 from stylize_cli.methods.apply import Look, Photo, Result
+from stylize_cli.methods.contact import Contact
 from stylize_cli.methods.strokes import Stroked
 
 
@@ -23,7 +25,8 @@ class Order:
     Attributes:
         input: what to call it.
         file: path or address of what holds it.
-        outputs: path or address for every style.
+        outputs: path or address for every style, and for a sheet of them where there is to be one;
+            "" where it is there already, and stays.
         group: of a parquet file the row group; -1 where the file is the picture.
         row: in that group.
     """
@@ -39,6 +42,16 @@ class Order:
         """The parquet file that holds it, or ""."""
         return self.file if self.group >= 0 else ""
 
+    def contents(self) -> bytes:
+        """The picture's bytes.
+
+        Raises:
+            StylizeError: they cannot be read.
+        """
+        return (
+            tables.group(self.file, self.group)[self.row] if self.table else stores.read(self.file)
+        )
+
 
 @dataclass(frozen=True)
 class Commission:
@@ -47,17 +60,15 @@ class Commission:
     Attributes:
         model: bytes of the model file.
         look: what to make of every picture.
-        device: of the workers, auto or as `engines.open_model` knows it.
-        precision: likewise.
+        device: auto, cpu or cuda.
+        precision: as `engines.open_model` knows it.
         strokes: how many times as large they are as the model's own.
-        cores: of the CPU, for each worker.
-        memory: bytes that a worker may take; None is what is free.
+        cores: of the CPU, for each worker; None is the usual.
+        memory: bytes that a worker may take; None is its part of what is free.
         quality: of JPEG and WebP.
         depth: bits a channel.
         keeps_metadata: whether the photos' are written with the results.
-        overwrites: whether results that are there are made anew; else they are left alone.
         table: folder of parquet files that take the results in place of a file each, or "".
-        made: results that are in that folder.
     """
 
     model: bytes
@@ -70,25 +81,22 @@ class Commission:
     quality: int = 95
     depth: Depth = 8
     keeps_metadata: bool = False
-    overwrites: bool = False
     table: str = ""
-    made: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one result.
+    """What became of one result, or of a picture that has none.
 
     Attributes:
         input: its picture.
-        output: where it is.
-        style: that it is painted in, or "".
+        output: where it is; of a picture that has none, where its first would be.
+        style: that it is painted in; "" of a sheet too.
         width: px; 0 where it was not made.
         height: px.
         seconds: of work on it.
         error: why it was not made, or "".
         note: of the picture ("first of 12 frames"), or "".
-        was_there: whether it was found finished.
         device: that it was painted on; so are precision and engine.
         precision: see there.
         engine: see there.
@@ -102,10 +110,24 @@ class Report:
     seconds: float = 0.0
     error: str = ""
     note: str = ""
-    was_there: bool = False
     device: str = ""
     precision: str = ""
     engine: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a worker has.
+
+    Attributes:
+        cores: of the CPU.
+        device: that it paints on, as `engines.open_model` knows it.
+        beside: how many workers share the machine's memory.
+    """
+
+    cores: int
+    device: str
+    beside: int = 1
 
 
 class Painter:
@@ -113,49 +135,61 @@ class Painter:
 
     Args:
         job: what to do.
-        cores: of the CPU.
-        device: that it has.
+        place: what it has.
     """
 
-    def __init__(self, job: Commission, cores: int, device: str) -> None:
-        self.job = job
+    def __init__(self, job: Commission, place: Place) -> None:
+        self.job, self.place = job, place
         name = f"{hashlib.sha256(job.model).hexdigest()[:32]}.pt"
         file = paths.cache_dir() / "farm" / name
         if not file.exists():
             files.write(file, job.model)
-        opened = partial(engines.open_model, device=device, precision=job.precision, threads=cores)
-        self.engine = opened(file)
+        opened = partial(
+            engines.open_model, device=place.device, precision=job.precision, threads=place.cores
+        )
+        self.engine: Engine = opened(file)
         if job.strokes != 1:
             upscaler = opened(models.find(strokes.UPSCALER))
             self.engine = Stroked(self.engine, upscaler, job.strokes)
 
     def __call__(self, table: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
-        """Paints the orders of a table, and gives their reports as another."""
+        """Paints the orders of a table, and gives their reports as another.
+
+        Both have a column "chunk", its number.
+        """
         import pyarrow  # noqa: PLC0415 - an extra
 
-        reports = self.paint([Order(**row) for row in table.to_pylist()])
-        return pyarrow.Table.from_pylist([asdict(one) for one in reports])
+        rows = table.to_pylist()
+        number = {row.pop("chunk") for row in rows}.pop()
+        chunk = [Order(**row) for row in rows]
+        try:
+            reports = self.paint(chunk)
+        except Exception as error:
+            if len(chunk) > 1:  # it is handed out again, picture by picture
+                raise
+            reports = [failed(chunk[0], f"{type(error).__name__}: {error}")]
+        return pyarrow.Table.from_pylist([{**asdict(one), "chunk": number} for one in reports])
 
     def paint(self, chunk: Sequence[Order]) -> list[Report]:
         """Paints pictures, and says what became of every result."""
-        easels = [_Easel(self.job, order) for order in chunk]
-        waiting = [easel for easel in easels if not easel.is_done]
-        reports = [report for easel in easels for report in easel.found()]
-        if waiting and chunk[0].group >= 0:
+        easels = [_Easel(self.job, self.engine, order) for order in chunk]
+        if chunk[0].table:
             try:
                 held = tables.group(chunk[0].file, chunk[0].group)
             except StylizeError as error:
-                return reports + [one for easel in waiting for one in easel.failed(str(error))]
-            for easel in waiting:
+                return [failed(order, str(error)) for order in chunk]
+            for easel in easels:
                 easel.data = held[easel.order.row]
-        at_work = {id(easel.photo): easel for easel in waiting}
-        photos, room = (
-            (easel.photo for easel in waiting),
-            engines.room(self.engine, self.job.memory),
-        )
-        for result in apply.apply(self.engine, photos, self.job.look, room=room):
-            reports += at_work[id(result.photo)].reports(result, self.engine)
-        return self._filed(waiting, reports) if self.job.table else reports
+        at_work = {id(easel.photo): easel for easel in easels}
+        photos = (easel.photo for easel in easels)
+        results = apply.apply(self.engine, photos, self.job.look, room=self._room())
+        reports = [one for result in results for one in at_work[id(result.photo)].reports(result)]
+        return self._filed(easels, reports) if self.job.table else reports
+
+    def _room(self) -> int:
+        """Bytes that the work may take; of free memory a part, for others take theirs."""
+        room, is_shared = engines.room(self.engine, self.job.memory), self.job.memory is None
+        return room // self.place.beside if is_shared and self.engine.device == "cpu" else room
 
     def _filed(self, easels: Sequence["_Easel"], reports: list[Report]) -> list[Report]:
         """Writes a chunk's results into a file named after them: done anew, it is the same file."""
@@ -174,29 +208,24 @@ class Painter:
         return reports
 
 
-class _Easel:
-    """One order on its way: where its results go, and what of them is there already."""
+def failed(order: Order, reason: str) -> Report:
+    """A picture that has no result."""
+    return Report(order.input, next(filter(None, order.outputs)), error=reason)
 
-    def __init__(self, job: Commission, order: Order) -> None:
-        self.job, self.order = job, order
+
+class _Easel:
+    """One order on its way."""
+
+    def __init__(self, job: Commission, engine: Engine, order: Order) -> None:
+        self.job, self.engine, self.order = job, engine, order
         self.data: bytes | None = None  # of the picture, where it lies in a parquet file
         self.exif = b""
         self.encoded: dict[str, bytes] = {}  # for a parquet file
-        self.made = {output for output in order.outputs if self._is_there(output)}
         self.photo = Photo(order.input, self._read, self._save)
-
-    def _is_there(self, output: str) -> bool:
-        if self.job.overwrites:
-            return False
-        try:
-            return output in self.job.made if self.job.table else stores.exists(output)
-        except StylizeError:  # a store that does not answer is told of when it is written to
-            return False
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        return len(self.made) == len(self.order.outputs)
+        styles = job.look.styles
+        self.outputs = dict(zip(styles, order.outputs, strict=False))
+        self.sheet = "".join(order.outputs[len(styles) :])
+        self.contact = Contact()
 
     def _read(self) -> bytes:
         data = stores.read(self.order.file) if self.data is None else self.data
@@ -204,9 +233,12 @@ class _Easel:
         return data
 
     def _save(self, style: str | None, pixels: Pixels | Samples) -> None:
-        output = self._output(style)
-        if output in self.made:
-            return
+        if output := self.outputs[style]:
+            self._write(output, pixels)
+        if self.sheet:
+            self.contact.add(str(style), pixels)
+
+    def _write(self, output: str, pixels: Pixels | Samples) -> None:
         kind, job = images.format_of(Path(output)), self.job
         data = encoders.encode(pixels, kind, quality=job.quality, depth=job.depth, exif=self.exif)
         if job.table:
@@ -214,49 +246,41 @@ class _Easel:
         else:
             stores.write(output, data)
 
-    def _output(self, style: str | None) -> str:
-        return self.order.outputs[self.job.look.styles.index(style)]
+    def reports(self, result: Result) -> Iterator[Report]:
+        """What became of a result, and behind the last of the sheet."""
+        style = result.style
+        if result.error and style not in self.outputs:  # it could not be read
+            yield failed(self.order, result.error)
+            return
+        if output := self.outputs[style]:
+            report = self._report(output, result.size, result.seconds)
+            note, error = result.note, result.error
+            yield replace(report, style=style or "", error=error, note=note)
+        if self.sheet and self.contact.small and style == self.job.look.styles[-1]:
+            yield self._hung()
 
-    def found(self) -> list[Report]:
-        """What was there."""
-        named = zip(self.job.look.styles, self.order.outputs, strict=True)
-        return [
-            Report(self.order.input, output, style or "", was_there=True)
-            for style, output in named
-            if output in self.made
-        ]
+    def _hung(self) -> Report:
+        """Writes the sheet."""
+        began, drawn = time.perf_counter(), self.contact.drawn(self.job.look.styles)
+        try:
+            self._write(self.sheet, drawn)
+        except StylizeError as error:
+            return Report(self.order.input, self.sheet, error=str(error))
+        size = drawn.shape[0], drawn.shape[1]
+        return self._report(self.sheet, size, time.perf_counter() - began)
 
-    def failed(self, reason: str) -> list[Report]:
-        """All that was not there."""
-        named = zip(self.job.look.styles, self.order.outputs, strict=True)
-        return [
-            Report(self.order.input, output, style or "", error=reason)
-            for style, output in named
-            if output not in self.made
-        ]
-
-    def reports(self, result: Result, engine: engines.Engine) -> list[Report]:
-        """What became of a result; of a picture that cannot be read, of all."""
-        if result.error and result.style is None:
-            return self.failed(result.error)
-        output, (height, width) = self._output(result.style), result.size
-        if output in self.made:
-            return []
-        return [
-            Report(
-                self.order.input,
-                output,
-                result.style or "",
-                width,
-                height,
-                result.seconds,
-                result.error,
-                result.note,
-                device=engine.device,
-                precision=engine.precision,
-                engine=engine.name,
-            )
-        ]
+    def _report(self, output: str, size: tuple[int, int], seconds: float) -> Report:
+        engine = self.engine
+        return Report(
+            self.order.input,
+            output,
+            width=size[1],
+            height=size[0],
+            seconds=seconds,
+            device=engine.device,
+            precision=engine.precision,
+            engine=engine.name,
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """Its results, for a parquet file."""

@@ -1,0 +1,124 @@
+"""The pictures that a cluster is to paint, wherever they lie, and where the results of each go."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from stylize_cli import paths
+from stylize_cli.cli import batches, inputs
+from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.encoders import Depth
+    from stylize_cli.methods.painter import Order
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture: a file, or a row of a parquet file (`methods.painter.Order`)."""
+
+    input: str
+    file: str
+    group: int = -1
+    row: int = 0
+
+
+def found(
+    sources: Sequence[str],
+    place: str,
+    tags: Sequence[str],
+    console: Console,
+    *,
+    is_table: bool,
+    depth: "Depth",
+) -> "Iterator[Order]":
+    """The pictures in files, folders, globs, parquet files and addresses, and where each goes.
+
+    Args:
+        sources: where they are.
+        place: folder of the results, which holds no inputs.
+        tags: what the name is to say of each result.
+        console: told of what is left out.
+        is_table: whether parquet files take the results, under their names alone.
+        depth: bits a channel.
+
+    Raises:
+        StylizeError: there is none, or an input would be overwritten.
+    """
+    from stylize_cli import stores
+    from stylize_cli.methods.painter import Order
+
+    labelled = {str(number): tag for number, tag in enumerate(tags)}
+    roots = [stores.absolute(source).rstrip("/") for source in sources]
+    folders = [f"{root}/" for root in roots]
+    apart = tuple(folder for folder in folders if not place.startswith(folder))
+    own = f"{place}/" if len(apart) < len(folders) else None  # in an input folder: no input
+    pictures = (
+        (one, name)
+        for one, name in _pictures(roots, console)
+        if not (own and one.file.startswith(own))
+    )
+    for one, results in batches.named(pictures, labelled, depth):
+        outputs = [path.as_posix() for path in results.values()]
+        if not is_table:
+            outputs = [f"{place}/{output}" for output in outputs]
+            if one.file in outputs or any(output.startswith(apart) for output in outputs):
+                raise StylizeError(
+                    f"inputs lie in {place} and would be overwritten: name another folder with -o"
+                )
+        yield Order(one.input, one.file, outputs, one.group, one.row)
+
+
+def _pictures(roots: Sequence[str], console: Console) -> Iterator[tuple[Found, Path]]:
+    """The pictures, each once, and the place of each below the output folder."""
+    met = batches.Names()
+    for root in roots:
+        for file, name in _files(root, console):
+            if met.add(file):
+                yield from _within(file, name)
+
+
+def _files(root: str, console: Console) -> Iterator[tuple[str, Path]]:
+    """The files that a path or an address is, or holds.
+
+    Raises:
+        StylizeError: there is none.
+    """
+    from stylize_cli import stores, tables
+
+    files: Iterator[tuple[str, Path]]
+    suffixes = (*paths.readable_suffixes(), tables.SUFFIX)
+    if not stores.is_address(root):
+        is_folder = Path(root).is_dir()
+        for source, file in inputs.found([root], console, suffixes):
+            yield file, Path(file).relative_to(source) if is_folder else Path(Path(file).name)
+        return
+    if stores.is_folder(root):
+        files = ((f"{root}/{name}", Path(name)) for name in stores.inside(root, suffixes))
+    else:
+        is_one = not glob.has_magic(root) or stores.exists(root)
+        named = [root] if is_one else stores.matching(root)
+        files = ((file, Path(PurePosixPath(file).name)) for file in named)
+        if is_one and not (root.lower().endswith(suffixes) or stores.exists(root)):
+            raise StylizeError(f"there is no {root}: check the address")  # as of a bucket
+    first = next(files, None)
+    if first is None:
+        raise StylizeError(f"there are no pictures in {root}: check the address")
+    yield first
+    yield from files
+
+
+def _within(file: str, name: Path) -> Iterator[tuple[Found, Path]]:
+    """A file that is a picture, or the pictures that it holds."""
+    from stylize_cli import tables
+
+    if name.suffix.lower() != tables.SUFFIX:
+        yield Found(file, file), name
+        return
+    for group, row, inner in tables.names(file):
+        # Whatever a stranger's table says, it leads to no other folder.
+        parts = [part for part in PurePosixPath(inner).parts if part not in ("/", "..")]
+        yield Found(f"{file}/{inner}", file, group, row), name.parent.joinpath(*parts)
