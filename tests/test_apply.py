@@ -194,8 +194,8 @@ def test_resized_agrees_with_torch(size, picture):
     ("styles", "name", "said"),
     [
         (("monet", "munch"), None, "choose a style with --style: monet, munch"),
-        (("monet", "munch"), "Munk", "no style 'Munk': did you mean munch? It has monet, munch"),
-        (("monet",), "zzz", "no style 'zzz': It has monet"),
+        (("monet", "munch"), "Munk", "no style 'Munk': did you mean munch?"),
+        (("monet",), "zzz", "no style 'zzz': it has monet"),
         ((), "monet", "the model has no styles: leave out --style"),
     ],
 )

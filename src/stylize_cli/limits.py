@@ -13,7 +13,7 @@ from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.devices import Machine
-from stylize_cli.errors import too_little_memory
+from stylize_cli.errors import amount, too_little_memory
 from stylize_cli.vgg import block_of
 
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
@@ -312,5 +312,5 @@ def room(machine: Machine, budget: int | None) -> int:
 def _more(budget: int | None, own: int, there: int) -> str:
     """What helps where nothing smaller will do."""
     if budget is not None and budget - own < there:
-        return f"give --memory more (the program itself takes {own / 1e9:.1f} GB)"
+        return f"give --memory more (the program itself takes {amount(own)})"
     return "free some memory"

@@ -112,5 +112,5 @@ def _seam(size: "Size", about: "About") -> str:
     near = method.tileable(size, about)
     if size in near:
         return ""
-    given, below, above = (f"{width}x{height}" for height, width in (size, *near))
-    return f"copies of {given} do not join without a seam; those of {below} and {above} do"
+    given, *others = (f"{width}x{height}" for height, width in dict.fromkeys((size, *near)))
+    return f"copies of {given} do not join without a seam; those of {' and '.join(others)} do"
