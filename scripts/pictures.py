@@ -10,6 +10,7 @@ it runs again where one of them has changed, or with --force.
 import argparse
 import csv
 import hashlib
+import io
 import re
 import shlex
 import subprocess
@@ -25,7 +26,9 @@ from stylize_cli import models, sheets
 
 ROOT = Path(__file__).parents[1]
 HEIGHT = 256  # px, of every picture on a sheet
-QUALITY = 88
+SUFFIX = ".webp"
+MOST = 120_000  # bytes of a picture: a page of several opens at once
+QUALITIES = (88, 80, 72, 64)
 LEAST = 32  # px, that a size is scaled to at least
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes that a shown model may need
 SCALED = re.compile(r"(--(?:size|steps|cell|iterations) )(\d+)")
@@ -172,6 +175,17 @@ def draw(picture: Picture, work: Path) -> Image.Image:
     return Image.fromarray((sheet * 255).round().astype(np.uint8))
 
 
+def packed(image: Image.Image) -> bytes:
+    """The picture as WebP: as good as `MOST` bytes allow; where that is too poor, smaller."""
+    while True:
+        for quality in QUALITIES:
+            buffer = io.BytesIO()
+            image.save(buffer, "webp", quality=quality, method=6)
+            if buffer.tell() <= MOST:
+                return buffer.getvalue()
+        image = image.resize([round(side * 0.85) for side in image.size], Image.Resampling.LANCZOS)
+
+
 def prepare(work: Path, data: Path | None) -> None:
     """Lays the pictures that commands name into the work folder, as links."""
     work.mkdir(parents=True, exist_ok=True)
@@ -208,7 +222,7 @@ class Page:
         """Every picture that is there under its name, with the commands that make it."""
         parts = [f"# {self.title}\n\n{self.introduction}"]
         for one in pictures:
-            file = self.folder / f"{one.name}.jpg"
+            file = self.folder / f"{one.name}{SUFFIX}"
             if file.exists():
                 image = f"![{one.caption}]({self.folder.name}/{file.name})"
                 lines = "\n".join(one.commands)
@@ -255,11 +269,11 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
 
 def _make(picture: Picture, work: Path, out: Path, factor: float, *, force: bool) -> bool:
     """Makes one picture; whether that succeeded. The next are made all the same."""
-    path = out / f"{picture.name}.jpg"
+    path = out / f"{picture.name}{SUFFIX}"
     try:
         for command in picture.commands:
             produce(scaled(command, factor), work, force=force)
-        draw(picture, work).save(path, quality=QUALITY)
+        path.write_bytes(packed(draw(picture, work)))
     except (subprocess.CalledProcessError, OSError) as error:
         print(f"{picture.name}: {error}", file=sys.stderr, flush=True)
         return False
