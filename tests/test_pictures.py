@@ -1,5 +1,7 @@
 """The scripts that make the pictures of the documentation."""
 
+import io
+import re
 import shlex
 from pathlib import Path
 
@@ -101,6 +103,42 @@ def test_the_pages_show_the_commands_of_the_tables(scripts):
         page = table.PAGE
         if page.file.exists():
             assert page.file.read_text(encoding="utf-8") == page.text(table.PICTURES)
+
+
+def test_a_command_s_page_shows_what_its_own_lines_make(scripts):
+    """Each picture of the gallery stands behind the very commands that made it."""
+    table = {picture.name: picture for picture in scripts[1].PICTURES}
+    shown = set()
+    for page in (ROOT / "docs").glob("*.md"):
+        text, verb = page.read_text(encoding="utf-8"), page.stem
+        for found in re.finditer(r"\(gallery/([a-z0-9-]+)\.webp\)", text):
+            picture = table.get(found[1])
+            if picture and any(f"stylize {verb} " in line for line in picture.commands):
+                assert all(f"{line}\n" in text[: found.start()] for line in picture.commands)
+                shown.add(verb)
+    assert shown >= {"apply", "blend", "models", "optimize", "reconstruct", "texture"}
+
+
+def test_the_gallery_s_pictures_are_small_and_all_shown(scripts):
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    for picture in scripts[1].PICTURES:
+        file = ROOT / "docs" / "gallery" / f"{picture.name}{scripts[0].SUFFIX}"
+        if file.exists():
+            assert file.stat().st_size <= scripts[0].MOST
+            assert f"(gallery/{file.name})" in page
+
+
+def test_a_picture_is_as_good_as_its_size_allows_and_smaller_where_it_must(scripts, monkeypatch):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8))
+    flat = Image.new("RGB", (96, 64), "teal")
+    monkeypatch.setattr(scripts[0], "MOST", 2_000)
+    sizes = []
+    for image in (noise, flat):
+        packed = scripts[0].packed(image)
+        assert len(packed) <= 2_000
+        with Image.open(io.BytesIO(packed)) as opened:
+            sizes.append(opened.size)
+    assert sizes[0] < sizes[1] == (96, 64)
 
 
 def test_smaller_is_every_size_and_every_number_of_steps(scripts):
