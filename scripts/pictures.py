@@ -31,6 +31,8 @@ MOST = 120_000  # bytes of a picture: a page of several opens at once
 QUALITIES = (88, 80, 72, 64)
 LEAST = 32  # px, that a size is scaled to at least
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes that a shown model may need
+# Of a figure in another page: between these two lines it is drawn.
+MARK = re.compile(r"<!-- figure: (\S+) -->\n(?:(?!<!--).*\n)*<!-- end of figure -->")
 SCALED = re.compile(r"(--(?:size|steps|cell|iterations) )(\d+)")
 USUAL = {  # where a command says nothing, for those that are tried at another size
     "optimize": {"--size": 512},
@@ -211,12 +213,14 @@ class Page:
         title: its heading.
         introduction: what it says first.
         folder: of the pictures, beside it.
+        marked: another page beside it, which shows each picture at its mark.
     """
 
     file: Path
     title: str
     introduction: str
     folder: Path
+    marked: Path | None = None
 
     def text(self, pictures: Sequence[Picture]) -> str:
         """Every picture that is there under its name, with the commands that make it."""
@@ -228,6 +232,20 @@ class Page:
                 lines = "\n".join(one.commands)
                 parts.append(f"## {one.name}\n\n{one.caption}\n\n{image}\n\n```sh\n{lines}\n```")
         return "\n\n".join(parts) + "\n"
+
+    def filled(self, text: str, pictures: Sequence[Picture]) -> str:
+        """The text of the marked page, with those pictures behind their marks that are there."""
+        captions = {one.name: one.caption for one in pictures}
+
+        def fill(found: re.Match[str]) -> str:
+            name = found[1]
+            if not (self.folder / f"{name}{SUFFIX}").exists():
+                return f"<!-- figure: {name} -->\n<!-- end of figure -->"
+            image = f"![{captions[name]}]({self.folder.name}/{name}{SUFFIX})"
+            made = f"*{captions[name]}* [How it was made]({self.file.name}#{name})."
+            return f"<!-- figure: {name} -->\n{image}\n\n{made}\n<!-- end of figure -->"
+
+        return MARK.sub(fill, text)
 
 
 def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
@@ -263,6 +281,9 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
     failed = [one.name for one in chosen if not _make(one, work, out, args.size, force=args.force)]
     if not is_tried:
         page.file.write_text(page.text(pictures), encoding="utf-8")
+        if page.marked:
+            text = page.marked.read_text(encoding="utf-8")
+            page.marked.write_text(page.filled(text, pictures), encoding="utf-8")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -1,5 +1,6 @@
 """The scripts that make the pictures of the documentation."""
 
+import dataclasses
 import io
 import re
 import shlex
@@ -139,6 +140,38 @@ def test_a_picture_is_as_good_as_its_size_allows_and_smaller_where_it_must(scrip
         with Image.open(io.BytesIO(packed)) as opened:
             sizes.append(opened.size)
     assert sizes[0] < sizes[1] == (96, 64)
+
+
+def test_a_marked_page_shows_each_figure_that_is_there(scripts, tmp_path):
+    page, table = scripts[2].PAGE, scripts[2].PICTURES
+    text = page.marked.read_text(encoding="utf-8")
+    marks = re.findall(r"<!-- figure: (\S+) -->", text)
+    assert sorted(marks) == sorted(one.name for one in table)
+    assert page.filled(text, table) == text
+    (tmp_path / "starts.webp").touch()
+    shown = dataclasses.replace(page, folder=tmp_path).filled(text, table)
+    assert re.findall(r"!\[.*\]\(.*/(\S+)\.webp\)", shown) == ["starts"]
+    assert "(figures.md#starts)" in shown
+    assert dataclasses.replace(page, folder=tmp_path / "none").filled(shown, table).count("![") == 0
+
+
+@pytest.mark.usefixtures("scripts")
+def test_plots_are_of_the_tables_on_their_page(tmp_path):
+    pytest.importorskip("matplotlib")
+    import plot_benchmarks as plots
+
+    text = plots.PAGE.read_text(encoding="utf-8")
+    for plot in plots.PLOTS:
+        rows = plots.table(text, plot.heading)
+        assert len(rows) > 3
+        assert {*plot.labels, *plot.values} <= rows[0].keys()
+        plots.draw(plot, rows, tmp_path / "a.svg")
+        assert (tmp_path / "a.svg").stat().st_size > 10_000
+        assert f"(gallery/plot-{plot.name}.svg)" in text
+        assert (plots.FOLDER / f"plot-{plot.name}.svg").is_file()
+    sample = "## A\n\n| who | **x** |\n|---|---|\n| `me` | **1 of 4** |\n\n## B\n"
+    assert plots.table(sample, "A") == [{"who": "me", "x": "1 of 4"}]
+    assert [plots.number(one) for one in ("1 of 4", "0.7")] == [0.25, 0.7]
 
 
 def test_smaller_is_every_size_and_every_number_of_steps(scripts):
