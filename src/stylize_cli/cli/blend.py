@@ -58,21 +58,17 @@ def blend(
     ] = None,
     cell: Annotated[
         int | None,
-        options.number(
-            "--cell",
-            f"Long side of each picture in a grid or a strip. [default: {CELL}]",
-            metavar="PX",
-            least=16,
+        options.pixels(
+            "--cell", f"Long side of each picture in a grid or a strip. [default: {CELL}]"
         ),
     ] = None,
     strength: options.StrengthOption = 1.0,
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        options.number(
+        options.pixels(
             "--size",
             "Long side of what the model is given. [default: as it is, or --cell]",
-            metavar="PX",
             least=2,
         ),
     ] = None,

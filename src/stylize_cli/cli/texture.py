@@ -26,8 +26,7 @@ def texture(
     overwrite: options.OverwriteOption = False,
     size: Annotated[str, options.text("--size", "PX", "Both sides, or such as 1920x1080.")] = SIZE,
     count: Annotated[
-        int | None,
-        options.number("--count", "Make so many, in numbered files."),
+        int | None, options.number("--count", "Make so many, in numbered files.")
     ] = None,
     seed: options.SeedOption = 0,
     engine: options.EngineOption = "auto",
