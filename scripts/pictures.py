@@ -35,10 +35,10 @@ FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes that a sho
 MARK = re.compile(r"<!-- figure: (\S+) -->\n(?:(?!<!--).*\n)*<!-- end of figure -->")
 SCALED = re.compile(r"(--(?:size|steps|cell|iterations) )(\d+)")
 USUAL = {  # where a command says nothing, for those that are tried at another size
-    "optimize": {"--size": 512},
+    "optimize": {"--size": 512, "--iterations": 100},
     "apply": {"--size": 768},
     "texture": {"--size": 512},
-    "reconstruct": {"--size": 256},
+    "reconstruct": {"--size": 256, "--iterations": 100},
     "train": {"--size": 192, "--steps": 2000},
 }
 
