@@ -13,7 +13,6 @@ from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.optimize import FIGURE_CONTENT
 
 FOLDER = ROOT / "docs" / "figures"
-PEBBLES, LEAVES = "textures/pebbles-s3h.jpg", "textures/leaves-boxtree-s3h.jpg"
 RATIOS = ("0.001", "0.01", "0.1", "1", "10")
 PAPER = f"stylize optimize {PAIR} --preset paper --size 320"
 START = {"photo": "", "noise": " --init noise --iterations 400"}
@@ -50,7 +49,7 @@ STARTS = {
     "from the painting": f"{PAPER} --init {STYLE} -o from-painting.png",
     "from noise": f"{PAPER} --init noise --iterations 400 -o from-noise.png",
 }
-SOURCES = {"pebbles": PEBBLES, "leaves": LEAVES}
+SOURCES = {"bricks": "textures/brick-grey.jpg", "citrus": "textures/citrus.jpg"}
 TEXTURES = {
     name: (
         f"stylize optimize --texture {source} --size 256 -o {name}-optimised.png",

@@ -192,6 +192,16 @@ def test_a_close_look_is_the_middle_of_it_pixel_by_pixel(scripts, tmp_path):
     assert np.array_equal(two[::2], two[1::2])
 
 
+@pytest.mark.shared
+def test_what_commands_are_given_may_be_published(scripts, shared, tmp_path):
+    scripts[0].prepare(tmp_path, shared)
+    for table in scripts[1:]:
+        for picture in table.PICTURES:
+            words = {word for command in picture.commands for word in shlex.split(command)}
+            given = {word for word in words if word.startswith(("examples/", "textures/"))}
+            assert all((tmp_path / file).is_file() for file in given), picture.name
+
+
 def test_only_pictures_that_may_be_published_are_laid_out(scripts, tmp_path):
     rows = [("photos/a.jpg", "yes", "cc0/pd"), ("photos/b.jpg", "no", "cc0/pd")]
     rows += [("photos/c.jpg", "yes", "gpl"), ("textures/d.jpg", "yes", "cc-by")]
