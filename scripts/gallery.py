@@ -86,6 +86,19 @@ PICTURES = (
             "-o blend.png",
         ),
     ),
+    Picture(
+        "apply",
+        "One of the bundled paintings, in one pass.",
+        (f"stylize apply classics {PHOTO} --style starry-night -o apply.png",),
+    ),
+    Picture(
+        "strip",
+        "From one painting to another, in five steps.",
+        (
+            f"stylize blend classics {PHOTO} --style great-wave --style kiss --steps 5 "
+            "-o strip.png",
+        ),
+    ),
     beside(
         "any-painting",
         "A painting that the bundled network has never seen, learnt in a minute.",

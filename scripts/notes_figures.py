@@ -2,7 +2,8 @@
 
     python scripts/notes_figures.py [NAME...] [--data ../shared/data] [--force] [--size 0.25]
 
-Without a name: all. `--list` says what they are. docs/figures.md is written anew in the end.
+Without a name: all. `--list` says what they are. In the end docs/figures.md is written anew, and
+docs/methods.md shows each figure that is there behind its mark.
 """
 
 from gallery import EYES, GIVEN, PAIR, PHOTO, STYLE
@@ -12,7 +13,6 @@ from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.optimize import FIGURE_CONTENT
 
 FOLDER = ROOT / "docs" / "figures"
-PEBBLES, LEAVES = "textures/pebbles-s3h.jpg", "textures/leaves-boxtree-s3h.jpg"
 RATIOS = ("0.001", "0.01", "0.1", "1", "10")
 PAPER = f"stylize optimize {PAIR} --preset paper --size 320"
 START = {"photo": "", "noise": " --init noise --iterations 400"}
@@ -49,7 +49,7 @@ STARTS = {
     "from the painting": f"{PAPER} --init {STYLE} -o from-painting.png",
     "from noise": f"{PAPER} --init noise --iterations 400 -o from-noise.png",
 }
-SOURCES = {"pebbles": PEBBLES, "leaves": LEAVES}
+SOURCES = {"bricks": "textures/brick-grey.jpg", "citrus": "textures/citrus.jpg"}
 TEXTURES = {
     name: (
         f"stylize optimize --texture {source} --size 256 -o {name}-optimised.png",
@@ -86,26 +86,27 @@ PICTURES = (
     ),
     Picture(
         "style-layers",
-        "What the Gram matrices of ever more layers keep of a painting (ibid.).",
+        "What the Gram matrices of ever more layers keep of a painting "
+        "(Gatys et al. 2016, fig. 1).",
         tuple(STYLES.values()),
         (row(GIVEN[1], STYLES),),
     ),
     Picture(
         "ratio",
         "From painter to photo by the ratio α/β; above from the photo, below from white noise "
-        "(ibid., fig. 4).",
+        "(Gatys et al. 2016, fig. 4).",
         tuple(command for one in BALANCE.values() for command in one.values()),
         (row(GIVEN[0], BALANCE["photo"]), row(GIVEN[1], BALANCE["noise"])),
     ),
     Picture(
         "content-layer",
-        "A shallow and a deep content layer (ibid., fig. 5).",
+        "A shallow and a deep content layer (Gatys et al. 2016, fig. 5).",
         tuple(LAYERS.values()),
         (row(GIVEN[0], LAYERS),),
     ),
     Picture(
         "starts",
-        "Where the optimisation starts from (ibid., fig. 6).",
+        "Where the optimisation starts from (Gatys et al. 2016, fig. 6).",
         tuple(STARTS.values()),
         (row(GIVEN[0], STARTS),),
     ),
@@ -158,12 +159,13 @@ PICTURES = (
     ),
     Picture(
         "mixtures",
-        "Four styles at the corners, and their mixtures between (ibid.).",
+        "Four styles at the corners, and their mixtures between (Dumoulin et al. 2017).",
         (f"stylize blend classics {PHOTO} --grid {CORNERS} -o mixtures.png",),
     ),
     Picture(
         "one-more-style",
-        "A style that a trained network is taught later, and one that it had before (ibid.).",
+        "A style that a trained network is taught later, and one that it had before "
+        "(Dumoulin et al. 2017).",
         ADDED,
         ((*GIVEN, Cell("added", "added.png"), Cell("as before", "starry-night.png")),),
     ),
@@ -172,7 +174,8 @@ INTRODUCTION = """\
 The figures of the papers and of the course notes, each above the lines that made it:
 `python scripts/notes_figures.py NAME` does so again. `photos` is any folder of photos, `textures`
 one of pictures of textures."""
-PAGE = Page(ROOT / "docs" / "figures.md", "Figures", INTRODUCTION, FOLDER)
+METHODS = ROOT / "docs" / "methods.md"
+PAGE = Page(ROOT / "docs" / "figures.md", "Figures", INTRODUCTION, FOLDER, METHODS)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ it runs again where one of them has changed, or with --force.
 import argparse
 import csv
 import hashlib
+import io
 import re
 import shlex
 import subprocess
@@ -25,15 +26,19 @@ from stylize_cli import models, sheets
 
 ROOT = Path(__file__).parents[1]
 HEIGHT = 256  # px, of every picture on a sheet
-QUALITY = 88
+SUFFIX = ".webp"
+MOST = 120_000  # bytes of a picture: a page of several opens at once
+QUALITIES = (88, 80, 72, 64)
 LEAST = 32  # px, that a size is scaled to at least
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes that a shown model may need
+# Of a figure in another page: between these two lines it is drawn.
+MARK = re.compile(r"<!-- figure: (\S+) -->\n(?:(?!<!--).*\n)*<!-- end of figure -->")
 SCALED = re.compile(r"(--(?:size|steps|cell|iterations) )(\d+)")
 USUAL = {  # where a command says nothing, for those that are tried at another size
-    "optimize": {"--size": 512},
+    "optimize": {"--size": 512, "--iterations": 100},
     "apply": {"--size": 768},
     "texture": {"--size": 512},
-    "reconstruct": {"--size": 256},
+    "reconstruct": {"--size": 256, "--iterations": 100},
     "train": {"--size": 192, "--steps": 2000},
 }
 
@@ -172,6 +177,17 @@ def draw(picture: Picture, work: Path) -> Image.Image:
     return Image.fromarray((sheet * 255).round().astype(np.uint8))
 
 
+def packed(image: Image.Image) -> bytes:
+    """The picture as WebP: as good as `MOST` bytes allow; where that is too poor, smaller."""
+    while True:
+        for quality in QUALITIES:
+            buffer = io.BytesIO()
+            image.save(buffer, "webp", quality=quality, method=6)
+            if buffer.tell() <= MOST:
+                return buffer.getvalue()
+        image = image.resize([round(side * 0.85) for side in image.size], Image.Resampling.LANCZOS)
+
+
 def prepare(work: Path, data: Path | None) -> None:
     """Lays the pictures that commands name into the work folder, as links."""
     work.mkdir(parents=True, exist_ok=True)
@@ -197,23 +213,39 @@ class Page:
         title: its heading.
         introduction: what it says first.
         folder: of the pictures, beside it.
+        marked: another page beside it, which shows each picture at its mark.
     """
 
     file: Path
     title: str
     introduction: str
     folder: Path
+    marked: Path | None = None
 
     def text(self, pictures: Sequence[Picture]) -> str:
         """Every picture that is there under its name, with the commands that make it."""
         parts = [f"# {self.title}\n\n{self.introduction}"]
         for one in pictures:
-            file = self.folder / f"{one.name}.jpg"
+            file = self.folder / f"{one.name}{SUFFIX}"
             if file.exists():
                 image = f"![{one.caption}]({self.folder.name}/{file.name})"
                 lines = "\n".join(one.commands)
                 parts.append(f"## {one.name}\n\n{one.caption}\n\n{image}\n\n```sh\n{lines}\n```")
         return "\n\n".join(parts) + "\n"
+
+    def filled(self, text: str, pictures: Sequence[Picture]) -> str:
+        """The text of the marked page, with those pictures behind their marks that are there."""
+        captions = {one.name: one.caption for one in pictures}
+
+        def fill(found: re.Match[str]) -> str:
+            name = found[1]
+            if not (self.folder / f"{name}{SUFFIX}").exists():
+                return f"<!-- figure: {name} -->\n<!-- end of figure -->"
+            image = f"![{captions[name]}]({self.folder.name}/{name}{SUFFIX})"
+            made = f"*{captions[name]}* [How it was made]({self.file.name}#{name})."
+            return f"<!-- figure: {name} -->\n{image}\n\n{made}\n<!-- end of figure -->"
+
+        return MARK.sub(fill, text)
 
 
 def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
@@ -249,17 +281,20 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
     failed = [one.name for one in chosen if not _make(one, work, out, args.size, force=args.force)]
     if not is_tried:
         page.file.write_text(page.text(pictures), encoding="utf-8")
+        if page.marked:
+            text = page.marked.read_text(encoding="utf-8")
+            page.marked.write_text(page.filled(text, pictures), encoding="utf-8")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
 def _make(picture: Picture, work: Path, out: Path, factor: float, *, force: bool) -> bool:
     """Makes one picture; whether that succeeded. The next are made all the same."""
-    path = out / f"{picture.name}.jpg"
+    path = out / f"{picture.name}{SUFFIX}"
     try:
         for command in picture.commands:
             produce(scaled(command, factor), work, force=force)
-        draw(picture, work).save(path, quality=QUALITY)
+        path.write_bytes(packed(draw(picture, work)))
     except (subprocess.CalledProcessError, OSError) as error:
         print(f"{picture.name}: {error}", file=sys.stderr, flush=True)
         return False

@@ -340,7 +340,7 @@ def test_ctrl_c_exits_with_130_and_leaves_whole_files(stylize, album, monkeypatc
         ("net.pt photo.png", r"choose a style with --style: monet, munch, hokusai"),
         (
             "net.pt photo.png --style munk",
-            r"the model has no style 'munk': did you mean munch\? It .*",
+            r"the model has no style 'munk': did you mean munch\?.*",
         ),
         ("net.pt photo.png --style monet --all-styles", r"--style names styles, .*"),
         ("net.pt - - --style monet", r"- \(stdin\) was given twice; .*"),

@@ -188,7 +188,7 @@ def test_animations_are_said_to_be(stylize, model, frames):
     ("options", "said"),
     [
         ("", "choose a style with --style: monet, munch, hokusai"),
-        ("--style Monnet:2", "no style 'Monnet': did you mean monet? It has monet, munch, hokusai"),
+        ("--style Monnet:2", "no style 'Monnet': did you mean monet?"),
         ("--style monet:x", "'x' in --style monet:x is no weight: write NAME:0.6"),
         ("--style monet:", "'' in --style monet: is no weight"),
         ("--style monet:-1", "weights of styles must be numbers from 0 up, not all 0, not -1"),
@@ -204,7 +204,7 @@ def test_animations_are_said_to_be(stylize, model, frames):
         ("--style monet --steps 33", "--steps takes "),
         ("--style monet -o photo.png", "photo.png is an input and would be overwritten"),
         ("--style monet -o out.gif", "cannot write out.gif"),
-        ("--style monet --memory 1MB", "32x24 px needs about 0.1 GB, 0.0 GB is free"),
+        ("--style monet --memory 1MB", "32x24 px needs about 0.1 GB, 0 MB is free"),
     ],
 )
 def test_what_cannot_be_blended_is_refused(stylize, model, tmp_path, options, said):

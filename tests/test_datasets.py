@@ -170,8 +170,9 @@ def test_photos_are_found_at_any_depth_whatever_the_case_of_their_suffix(save, t
 def test_a_folder_that_is_missing_or_without_photos_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
-    for name, said in (("none", "no folder"), ("notes.txt", "no folder"), ("empty", "no photos")):
-        with pytest.raises(StylizeError, match=f"there (is|are) {said} .*--dataset"):
+    said = {"none": "there is no folder", "notes.txt": "no folder", "empty": "there are no photos"}
+    for name, text in said.items():
+        with pytest.raises(StylizeError, match=f"{text}.*--dataset"):
             datasets.find(tmp_path / name)
 
 

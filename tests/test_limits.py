@@ -162,7 +162,7 @@ def test_a_budget_counts_the_program_itself(free, monkeypatch):
     monkeypatch.setattr(psutil.Process, "memory_info", lambda _self: info)
     assert limits.check(size, CONFIG, CPU, need + 300_000_000).room == 0
     assert limits.check(size, CONFIG, CPU, need + 299_999_999).room > 0
-    with pytest.raises(StylizeError, match=r" 0\.0 GB is free; give --memory more \("):
+    with pytest.raises(StylizeError, match=r" 0 MB is free; give --memory more \("):
         limits.check(size, CONFIG, CPU, 200_000_000)
 
 

@@ -25,6 +25,8 @@ MISTAKES = {
     "apply photo.png classics": "photo.png is a picture, no model: the model comes first, as in "
     "stylize apply classics photo.jpg",
     "texture photo.png": "photo.png is a picture, no model",
+    "apply photo.png": "photo.png is a picture, no model: the model comes first, as in ",
+    "apply photo.png --style klimt-kiss": "photo.png is a picture, no model: the model comes first",
     "info photo.png": "photo.png is a picture, no model",
     "apply clasics photo.png": "there is no model 'clasics': did you mean classics?",
     "apply clasics.pt photo.png": "there is no model file clasics.pt: did you mean classics?",
@@ -35,6 +37,17 @@ MISTAKES = {
     f"{RUN} --style klimt-kiss --all-styles": "--style names styles, --all-styles takes all",
     "apply sr4 photo.png --style klimt-kiss": "the model has no styles: leave out --style",
     "apply sr4 photo.png --all-styles": "the model has no styles: leave out --all-styles",
+    f"{RUN} klimt-kiss": "klimt-kiss is no file but a style of the model classics: stylize apply "
+    "classics photo.png --style klimt-kiss",
+    f"{RUN} --style vangogh": "'vangogh' may be one of several styles: vangogh-starry-night, ",
+    f"{RUN} --style van_gogh": "'van_gogh' may be one of several styles: vangogh-starry-night, ",
+    f"{RUN} --style zebra": "the model has no style 'zebra': it has vangogh-starry-night, ",
+    f"{RUN} --style stile.png": "there is no file stile.png: did you mean style.png?",
+    "optimize photo.png classics": "classics is no file but a model: stylize apply classics PHOTO",
+    "train --style klimt-kiss": "klimt-kiss is no file but a style of the model classics: ",
+    "blend classics photo.png --style klimt-kiss,munch-scream": "--style 'klimt-kiss,munch-scream' "
+    "is not one style: write NAME:0.6, once for each",
+    "blend classics photo.png --style klimt-kiss=0.5": "--style 'klimt-kiss=0.5' is not one style",
     "apply bark photo.png": "bark makes textures of noise: use stylize texture bark",
     "texture classics": "the model works on photos: use stylize apply",
     "blend sr4 photo.png": "sr4 has no styles to mix: use stylize apply",
@@ -61,7 +74,16 @@ MISTAKES = {
     "nonsense": "there is no command 'nonsense': use one of apply, blend, ",
     "models lst": "there is no command 'lst': did you mean list?; see stylize models --help",
     "info bark onyx": "onyx is one too many: put a name with spaces in quotes",
-    "apply classics": "Missing argument 'INPUT'; see stylize apply --help",
+    "apply classics": "INPUT is missing: stylize apply MODEL INPUT...; see stylize apply --help",
+    "blend": "MODEL is missing: stylize blend MODEL INPUT; see stylize blend --help",
+    "video classics": "CLIP is missing: stylize video MODEL CLIP... -o PATH; see stylize video",
+    "video classics a.mp4": "--output is missing: stylize video MODEL CLIP... -o PATH",
+    "apply classics photo.png --style": "--style needs a value behind it",
+    "help": "there is no command 'help': write stylize --help",
+    "styles": "there is no command 'styles': write stylize models show classics; see ",
+    "upscale photo.png": "there is no command 'upscale': write stylize apply sr4 PHOTO",
+    "-V": NO + "-V: use --version",
+    f"{RUN} -s klimt-kiss": NO + "-s: use --style",
     "optimize photo.png": "give a photo and at least one style: stylize optimize PHOTO STYLE...",
     # values
     f"{PAIR} --size 0": "--size takes 16 or more; see stylize optimize --help",
@@ -70,7 +92,10 @@ MISTAKES = {
     f"{PAIR} --quality 101": "--quality takes 100 or less",
     f"{PAIR} --balance x": "--balance takes a number, without a unit",
     f"{PAIR} --preset fast": "--preset takes one of 'default', 'paper', 'notebook', "
-    "'neighbours', not 'fast'",
+    "'neighbours', not 'fast'; see",
+    f"{PAIR} --preset neighbors": "--preset takes one of 'default', 'paper', 'notebook', "
+    "'neighbours', not 'neighbors': did you mean neighbours?",
+    f"{PAIR} --init random": "--init takes content, noise or a picture's file, not 'random'",
     f"{PAIR} --memory 4": "--memory 4 has no unit: write 4GB",
     f"{PAIR} --memory lots": "'lots' is not an amount of memory; write it like 4GB or 800MB",
     f"{PAIR} --color-by covariance": "--color-by says how --preserve-color keeps them: give both",
@@ -84,6 +109,9 @@ MISTAKES = {
     f"{PAIR} -o a.gif": "cannot write a.gif: its name must end in one of .png, .jpg, .jpeg, ",
     f"{PAIR} -o photo.png": "photo.png is an input and would be overwritten",
     "optimize photo.png http://a.org/b.jpg": "http://a.org/b.jpg is an address: download it first",
+    "train --style style.png --dataset photo.png": "photo.png is a file, no folder: give --dataset",
+    r"optimize C:\Users\me\a.jpg style.png": r"C:\Users\me\a.jpg is a path of Windows: in WSL, "
+    "write /mnt/c/Users/me/a.jpg",
     "optimize foto.png style.png": "there is no file foto.png: did you mean photo.png?",
 }
 
@@ -111,6 +139,7 @@ def test_a_mistake_is_told_with_its_fix(stylize, tmp_path, home, line):
         ("monet", None),  # of two
         ("star", None),  # no whole word
         ("", None),
+        ("van gogh", "vangogh-starry-night"),
         ("dusk", "dusk"),  # itself, though another holds it
     ],
 )

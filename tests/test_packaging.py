@@ -104,7 +104,10 @@ def test_the_source_distribution_can_be_tested(built):
     with tarfile.open(built[0]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"README.md", "LICENSE", "docs/optimize.md", "tests/conftest.py"} <= names
-    assert not {name for name in names if name.startswith((".venv", ".work", "site/"))}
+    # Nothing that lies beside it, such as a picture that was made there.
+    top = {name.partition("/")[0] for name in names} - {"PKG-INFO", ""}
+    tracked = ran("git", "ls-files", cwd=ROOT).splitlines() if (ROOT / ".git").exists() else names
+    assert top == {name.partition("/")[0] for name in tracked}
 
 
 def test_no_python_is_declared_that_was_not_tested():
@@ -120,6 +123,13 @@ def test_no_python_is_declared_that_was_not_tested():
     }
     assert steps["actions/setup-python"]["with"]["python-version"] == least
     assert (ROOT / "Dockerfile").read_text(encoding="utf-8").count(f"python:{least}-slim") == 2
+
+
+def test_the_container_has_a_torch_that_the_package_takes():
+    """Another would be replaced, by one with CUDA."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = next(name for name in project["dependencies"] if name.startswith("torch"))
+    assert f"pip install '{wanted}' " in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
 def test_only_the_job_that_publishes_may_ask_for_a_token():

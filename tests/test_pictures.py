@@ -1,5 +1,8 @@
 """The scripts that make the pictures of the documentation."""
 
+import dataclasses
+import io
+import re
 import shlex
 from pathlib import Path
 
@@ -103,6 +106,74 @@ def test_the_pages_show_the_commands_of_the_tables(scripts):
             assert page.file.read_text(encoding="utf-8") == page.text(table.PICTURES)
 
 
+def test_a_command_s_page_shows_what_its_own_lines_make(scripts):
+    """Each picture of the gallery stands behind the very commands that made it."""
+    table = {picture.name: picture for picture in scripts[1].PICTURES}
+    shown = set()
+    for page in (ROOT / "docs").glob("*.md"):
+        text, verb = page.read_text(encoding="utf-8"), page.stem
+        for found in re.finditer(r"\(gallery/([a-z0-9-]+)\.webp\)", text):
+            picture = table.get(found[1])
+            if picture and any(f"stylize {verb} " in line for line in picture.commands):
+                assert all(f"{line}\n" in text[: found.start()] for line in picture.commands)
+                shown.add(verb)
+    assert shown >= {"apply", "blend", "models", "optimize", "reconstruct", "texture"}
+
+
+def test_the_gallery_s_pictures_are_small_and_all_shown(scripts):
+    page = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
+    for picture in scripts[1].PICTURES:
+        file = ROOT / "docs" / "gallery" / f"{picture.name}{scripts[0].SUFFIX}"
+        if file.exists():
+            assert file.stat().st_size <= scripts[0].MOST
+            assert f"(gallery/{file.name})" in page
+
+
+def test_a_picture_is_as_good_as_its_size_allows_and_smaller_where_it_must(scripts, monkeypatch):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8))
+    flat = Image.new("RGB", (96, 64), "teal")
+    monkeypatch.setattr(scripts[0], "MOST", 2_000)
+    sizes = []
+    for image in (noise, flat):
+        packed = scripts[0].packed(image)
+        assert len(packed) <= 2_000
+        with Image.open(io.BytesIO(packed)) as opened:
+            sizes.append(opened.size)
+    assert sizes[0] < sizes[1] == (96, 64)
+
+
+def test_a_marked_page_shows_each_figure_that_is_there(scripts, tmp_path):
+    page, table = scripts[2].PAGE, scripts[2].PICTURES
+    text = page.marked.read_text(encoding="utf-8")
+    marks = re.findall(r"<!-- figure: (\S+) -->", text)
+    assert sorted(marks) == sorted(one.name for one in table)
+    assert page.filled(text, table) == text
+    (tmp_path / "starts.webp").touch()
+    shown = dataclasses.replace(page, folder=tmp_path).filled(text, table)
+    assert re.findall(r"!\[.*\]\(.*/(\S+)\.webp\)", shown) == ["starts"]
+    assert "(figures.md#starts)" in shown
+    assert dataclasses.replace(page, folder=tmp_path / "none").filled(shown, table).count("![") == 0
+
+
+@pytest.mark.usefixtures("scripts")
+def test_plots_are_of_the_tables_on_their_page(tmp_path):
+    pytest.importorskip("matplotlib")
+    import plot_benchmarks as plots
+
+    text = plots.PAGE.read_text(encoding="utf-8")
+    for plot in plots.PLOTS:
+        rows = plots.table(text, plot.heading)
+        assert len(rows) > 3
+        assert {*plot.labels, *plot.values} <= rows[0].keys()
+        plots.draw(plot, rows, tmp_path / "a.svg")
+        assert (tmp_path / "a.svg").stat().st_size > 10_000
+        assert f"(gallery/plot-{plot.name}.svg)" in text
+        assert (plots.FOLDER / f"plot-{plot.name}.svg").is_file()
+    sample = "## A\n\n| who | **x** |\n|---|---|\n| `me` | **1 of 4** |\n\n## B\n"
+    assert plots.table(sample, "A") == [{"who": "me", "x": "1 of 4"}]
+    assert [plots.number(one) for one in ("1 of 4", "0.7")] == [0.25, 0.7]
+
+
 def test_smaller_is_every_size_and_every_number_of_steps(scripts):
     scaled = scripts[0].scaled
     assert scaled(COMMAND, 1) == COMMAND
@@ -119,6 +190,16 @@ def test_a_close_look_is_the_middle_of_it_pixel_by_pixel(scripts, tmp_path):
     assert np.array_equal((one * 255).round(), pixels[10:30, 20:40])
     assert np.array_equal((two[::2, ::2] * 255).round(), pixels[30:, :10])
     assert np.array_equal(two[::2], two[1::2])
+
+
+@pytest.mark.shared
+def test_what_commands_are_given_may_be_published(scripts, shared, tmp_path):
+    scripts[0].prepare(tmp_path, shared)
+    for table in scripts[1:]:
+        for picture in table.PICTURES:
+            words = {word for command in picture.commands for word in shlex.split(command)}
+            given = {word for word in words if word.startswith(("examples/", "textures/"))}
+            assert all((tmp_path / file).is_file() for file in given), picture.name
 
 
 def test_only_pictures_that_may_be_published_are_laid_out(scripts, tmp_path):

@@ -113,6 +113,8 @@ def find(folder: Path) -> paths.FolderContent:
     Raises:
         StylizeError: there is no such folder, or no image in it.
     """
+    if paths.is_file(folder):
+        raise StylizeError(f"{folder} is a file, no folder: give --dataset a folder of photos")
     if not paths.is_folder(folder):
         raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
     found = paths.look_into(folder)

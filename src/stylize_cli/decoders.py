@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from stylize_cli import deep, hardware, headers, jpegs, profiles
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, amount
 
 Pixels = NDArray[np.float32]
 
@@ -182,8 +182,8 @@ def _check_size(
     room = hardware.available_memory() if room is None else room
     if pixels > MOST or need > room:
         raise StylizeError(
-            f"{name} is too large: its {width}x{height} pixels take {need / 1e9:.1f} GB to read, "
-            f"{max(0, room) / 1e9:.1f} GB is free; make it smaller first"
+            f"{name} is too large: its {width}x{height} pixels take {amount(need)} to read, "
+            f"{amount(room)} is free; make it smaller first"
         )
 
 

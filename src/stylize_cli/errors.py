@@ -29,6 +29,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def amount(size: int) -> str:
+    """So many bytes as people say them, such as "2.4 GB" and "13 MB"; none where it is below 0."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(0, size) / 1e6:.0f} MB"
+
+
 def is_exhausted(error: BaseException) -> bool:
     """Whether an error says that memory is: Python's, or what torch and its kin raise for it."""
     said = str(error).lower()
@@ -51,6 +56,4 @@ def too_little_memory(what: str, need: int, free: int, fix: str) -> StylizeError
         free: bytes that are free; below 0 where even the program itself takes more.
         fix: what to do about it.
     """
-    return StylizeError(
-        f"{what} needs about {need / 1e9:.1f} GB, {max(0, free) / 1e9:.1f} GB is free; {fix}"
-    )
+    return StylizeError(f"{what} needs about {amount(need)}, {amount(free)} is free; {fix}")

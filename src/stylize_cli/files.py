@@ -18,10 +18,11 @@ from pathlib import Path
 import psutil
 
 from stylize_cli import hardware
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, amount
 
 LARGE = 100_000_000  # bytes: of a file from which on free memory is looked at before it is read
 ADDRESS = re.compile(r"(https?|ftp|s3|gs):/", re.IGNORECASE)  # Path makes one slash of two
+OF_WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)")
 LOOKED_AT = 10_000  # names in a folder, for one that is nearly the same
 ABANDONED = 24 * 3600  # seconds: age of another machine's temporary file that nobody will finish
 
@@ -46,12 +47,7 @@ def contents(path: Path, *, what: str = "an image file") -> bytes:
         # Without blocking: opening a named pipe waits for a writer, who may never come.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except FileNotFoundError:
-        if ADDRESS.match(str(path)):
-            address = str(path).replace(":/", "://", 1)
-            raise StylizeError(
-                f"{address} is an address: download it first, and give the file"
-            ) from None
-        raise StylizeError(f"there is no file {path}{_suggestion(path)}") from None
+        raise missing(path) from None
     except (OSError, ValueError) as error:
         raise _refused(path, what, error) from error
     try:
@@ -64,7 +60,7 @@ def contents(path: Path, *, what: str = "an image file") -> bytes:
             )
         if status.st_size > LARGE and status.st_size > hardware.available_memory():
             raise StylizeError(
-                f"{path} has {status.st_size / 1e9:.1f} GB, more than the memory that is free: "
+                f"{path} has {amount(status.st_size)}, more than the memory that is free: "
                 "give a smaller file"
             )
         with os.fdopen(handle, "rb", closefd=False) as file:
@@ -73,6 +69,17 @@ def contents(path: Path, *, what: str = "an image file") -> bytes:
         raise _refused(path, what, error) from error
     finally:
         os.close(handle)
+
+
+def missing(path: Path) -> StylizeError:
+    """The error of a file that is not there, naming one that is called nearly the same."""
+    if ADDRESS.match(str(path)):
+        address = str(path).replace(":/", "://", 1)
+        return StylizeError(f"{address} is an address: download it first, and give the file")
+    if os.name == "posix" and (found := OF_WINDOWS.match(str(path))):
+        there = f"/mnt/{found[1].lower()}/{found[2]}".replace("\\", "/")
+        return StylizeError(f"{path} is a path of Windows: in WSL, write {there}")
+    return StylizeError(f"there is no file {path}{_suggestion(path)}")
 
 
 def _refused(path: Path, what: str, error: Exception) -> StylizeError:
@@ -90,7 +97,10 @@ def _suggestion(path: Path) -> str:
     except OSError:
         return f": check the path, the folder {path.parent} does not open"
     near = difflib.get_close_matches(path.name.lower(), names, n=1)
-    return f": did you mean {names[near[0]]}?" if near else ": check the path"
+    if not near:
+        return ": check the path"
+    found = str(names[near[0]])
+    return f": did you mean {found}?" if " " not in found else f": did you mean '{found}'?"
 
 
 def write(path: Path, data: bytes, *, fix: str = "choose another folder with -o") -> None:

@@ -23,7 +23,7 @@ from stylize_cli.config import PairType
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.devices import Machine
-from stylize_cli.errors import too_little_memory
+from stylize_cli.errors import amount, too_little_memory
 
 VECTORS = 12  # images in float32 beside the L-BFGS history: gradients, directions, trials
 LEAST_TILE = 256**2  # px
@@ -281,5 +281,5 @@ def room(machine: Machine, budget: int | None) -> int:
 def more(budget: int | None, own: int, there: int) -> str:
     """What helps where nothing smaller will do."""
     if budget is not None and budget - own < there:
-        return f"give --memory more (the program itself takes {own / 1e9:.1f} GB)"
+        return f"give --memory more (the program itself takes {amount(own)})"
     return "free some memory"

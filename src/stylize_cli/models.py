@@ -290,7 +290,8 @@ def _unknown(name: str) -> StylizeError:
     known = list(catalogue())
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
+    more = ", or look for more with stylize models list --refresh" if index_url() else ""
     return StylizeError(
         f"there is no model '{name}': {hint}known are {', '.join(known) or 'none yet'}; give one "
-        "of them or a file, or look for more with stylize models list --refresh"
+        f"of them or a file{more}"
     )

@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize_cli import devices, hardware, images, limits, transparency, vgg
@@ -114,7 +115,7 @@ def prepare(
     photo = None if content is None else Picture(content, least=least, room=room)
     paintings = [Picture(one, least=least, room=room) for one in styles]
     init = options.get("init")
-    start = None if init is None or _is_named(init) else Picture(init)
+    start = None if init is None or _is_named(init) else _first(init)
     read = [picture for picture in (photo, *paintings, start) if picture is not None]
     planes = None if photo is None else photo.planes()
     size = images.fitted(images.size_of(planes.rgb), config.size) if planes else (config.size,) * 2
@@ -211,6 +212,13 @@ def _check_balance(options: OptimizeOptions) -> None:
         raise StylizeError("--balance steers the content weight: leave out --content-weight")
     if options.get("preset", "default") != "default" or options.get("texture") is not None:
         raise StylizeError("--balance is the default preset's: give --content-weight instead")
+
+
+def _first(init: Source) -> Picture:
+    """The picture to start from; refuses what was meant as a name."""
+    if isinstance(init, str) and not Path(init).suffix and not Path(init).is_file():
+        raise StylizeError(f"--init takes content, noise or a picture's file, not '{init}'")
+    return Picture(init)
 
 
 def _is_named(init: Source | None) -> bool:

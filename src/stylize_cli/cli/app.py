@@ -30,7 +30,7 @@ from stylize_cli.errors import StylizeError, is_exhausted
 app = typer.Typer(
     name="stylize",
     help="Neural style transfer: Gatys et al. 2016, and what grew out of it.",
-    epilog="Docs, models and source: https://pypi.org/project/stylize-cli",
+    epilog="First: stylize apply classics PHOTO --style starry-night. All options: man stylize",
     # Plain help and plain tracebacks: rich takes longer to import than all else here together.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from stylize_cli.cli import applying, completion, farming, inputs, options, showing, styles
+from stylize_cli.cli import (
+    applying,
+    completion,
+    farming,
+    inputs,
+    mistakes,
+    options,
+    showing,
+    styles,
+)
 from stylize_cli.cli.batches import Batch
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.errors import StylizeError
@@ -142,6 +151,7 @@ def apply(
         depth=bits,
     )
     net.check_takes_photos()
+    mistakes.check_pictures([name for name in sources if name != inputs.STDIO])
     if tileable:
         net.check_wraps()
     chosen = styles.choose(net, style or [], takes_all=all_styles)

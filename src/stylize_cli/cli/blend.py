@@ -58,21 +58,17 @@ def blend(
     ] = None,
     cell: Annotated[
         int | None,
-        options.number(
-            "--cell",
-            f"Long side of each picture in a grid or a strip. [default: {CELL}]",
-            metavar="PX",
-            least=16,
+        options.pixels(
+            "--cell", f"Long side of each picture in a grid or a strip. [default: {CELL}]"
         ),
     ] = None,
     strength: options.StrengthOption = 1.0,
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        options.number(
+        options.pixels(
             "--size",
             "Long side of what the model is given. [default: as it is, or --cell]",
-            metavar="PX",
             least=2,
         ),
     ] = None,
@@ -184,6 +180,8 @@ def _shares(mixture: "Mixture") -> dict[str, Any]:
 
 def _style(about: "About", text: str) -> tuple[str, float]:
     """Reads "monet:0.6", or a name alone, which counts 1."""
+    if any(mark in text for mark in ",=") and text not in about.styles:
+        raise StylizeError(f"--style '{text}' is not one style: write NAME:0.6, once for each")
     name, colon, number = text.rpartition(":")
     if not colon or text in about.styles:
         return _chosen(about, text), 1.0

@@ -12,6 +12,9 @@ from stylize_cli.errors import StylizeError
 
 # What other programs call an option, and what does it here.
 ALIASES = {
+    "-s": "--style",
+    "-v": "--version",
+    "-V": "--version",
     "--gpu": "--device cuda",
     "--cuda": "--device cuda",
     "--cpu": "--device cpu",
@@ -46,12 +49,28 @@ ROLES = {  # by command and option: how the same is said there
     ("apply", "--balance"): "use --strength, from 0 to 1",
     ("train", "--content"): "give --dataset, a folder of photos",
 }
+COMMANDS = {  # what other programs call a command, and what does it here
+    "help": "--help",
+    "version": "--version",
+    "list": "models list",
+    "styles": "models show classics",
+    "run": "apply MODEL PHOTO",
+    "enlarge": "apply sr4 PHOTO",
+    "superres": "apply sr4 PHOTO",
+    "upscale": "apply sr4 PHOTO",
+    "paint": "optimize PHOTO STYLE",
+    "transfer": "optimize PHOTO STYLE",
+    "mix": "blend MODEL PHOTO",
+    "download": "models pull NAME",
+    "gui": "page",
+    "serve": "page",
+    "web": "page",
+}
 RULES = (  # of the reasons that the options' library gives
     (r"Input should be greater than or equal to (\S+)", r"takes \1 or more"),
     (r"Input should be less than or equal to (\S+)", r"takes \1 or less"),
     (r"Input should be a valid integer.*", "takes a whole number, without a unit"),
     (r"Input should be a valid number.*", "takes a number, without a unit"),
-    (r"(.*) is not one of (.*)", r"takes one of \2, not \1"),
 )
 
 
@@ -61,15 +80,19 @@ def told(error: "typer.TyperException") -> str:
     path = context.command_path if context else "stylize"
     option, extra = getattr(error, "option_name", None), getattr(error, "message", "")
     command = path.split()[-1]
+    if option is not None and "requires an argument" in extra:
+        return f"{option} needs a value behind it"  # of which command, nobody says
     if option is not None and extra.startswith("No such option"):
         text = _no_option(command, option, getattr(error, "possibilities", None) or (), context)
     elif extra.startswith("Got unexpected extra argument"):
         text = _too_many(command, extra)
     elif match := re.match(r"No such command '(.*?)'", error.format_message()):
         text = _no_command(match[1], context)
+    elif match := re.match(r"Missing (argument|option) '(.*?)'", error.format_message()):
+        text = _missing(match[2], path, context)
     else:
         text = _value(error.format_message().replace("Value error, ", "").rstrip("."))
-    return f"{text}; see {path} --help"
+    return text if text.endswith("--help") else f"{text}; see {path} --help"
 
 
 Context = typer.Context | None
@@ -87,8 +110,26 @@ def _no_option(command: str, option: str, near: Sequence[str], context: Context)
     return f"there is no option {option}: {fix or guess}"
 
 
+def _missing(name: str, path: str, context: Context) -> str:
+    """An argument or a needed option that was left out, and how the whole is written."""
+    if context is None:
+        return f"{name} is missing"
+    if given := context.params.get("model"):
+        try:
+            models.find(given)
+        except StylizeError as error:  # what stands first is none: that says more
+            return str(error)
+    pieces = context.command.collect_usage_pieces(context)
+    usage = [re.sub("[{}]", "", piece) for piece in pieces if piece[:1] != "["]
+    needed = [one for one in context.command.params if one.required and one.opts[0][:1] == "-"]
+    options = [f"{one.opts[-1]} {one.metavar}" for one in needed]
+    return f"{name} is missing: {' '.join([path, *usage, *options])}"
+
+
 def _no_command(name: str, context: Context) -> str:
     commands = sorted(getattr(context.command, "commands", {})) if context else []
+    if name in COMMANDS and name not in commands and context and context.parent is None:
+        return f"there is no command '{name}': write stylize {COMMANDS[name]}"
     near = difflib.get_close_matches(name.lower(), commands, n=1)
     if near:
         return f"there is no command '{name}': did you mean {near[0]}?"
@@ -112,6 +153,10 @@ def _value(text: str) -> str:
     if not match:
         return text
     name, reason = match[1].split(" / ")[-1], match[2]
+    if found := re.fullmatch(r"(.*) is not one of (.*)", reason):
+        near = difflib.get_close_matches(found[1], re.findall(r"'(.*?)'", found[2]), n=1)
+        guess = f": did you mean {near[0]}?" if near else ""
+        return f"{name} takes one of {found[2]}, not {found[1]}{guess}"
     for pattern, said in RULES:
         if re.fullmatch(pattern, reason):
             return f"{name} {re.sub(pattern, said, reason)}"
@@ -119,11 +164,13 @@ def _value(text: str) -> str:
 
 
 def check_pictures(pictures: Sequence[str]) -> None:
-    """Raises `StylizeError` where a style of a trained model stands where a picture should be."""
+    """Raises `StylizeError` where a trained model, or one of its styles, stands for a picture."""
     for name in pictures:
         if os.path.exists(name):  # noqa: PTH110
             continue
-        for model in models.catalogue().values():
+        if name in (known := models.catalogue()):
+            raise StylizeError(f"{name} is no file but a model: stylize apply {name} PHOTO")
+        for model in known.values():
             style = names.meant(name, model.styles) if len(model.styles) > 1 else None
             if style is not None:
                 photo = pictures[0] if pictures[0] != name else "PHOTO"

@@ -58,7 +58,7 @@ def list_(
             console.result({key: record[key] for key in SHOWN})
     else:
         _show(known)
-    if not models.available():
+    if models.index_url() and not models.available():
         console.say("more may be had: stylize models list --refresh asks the network")
 
 

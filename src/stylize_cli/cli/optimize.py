@@ -53,12 +53,10 @@ def optimize(
         options.text("--texture", "IMAGE", "No photo: synthesise a texture like this image."),
     ] = None,
     size: Annotated[
-        int | None,
-        options.number("--size", f"Long side, px. {_default('size')}", metavar="PX", least=16),
+        int | None, options.pixels("--size", f"Long side, px. {_default('size')}")
     ] = None,
     iterations: Annotated[
-        int | None,
-        options.number("--iterations", f"At each scale. {_default('iterations')}"),
+        int | None, options.number("--iterations", f"At each scale. {_default('iterations')}")
     ] = None,
     scales: Annotated[
         str | None,
@@ -75,27 +73,18 @@ def optimize(
     ] = None,
     balance: Annotated[
         float | None,
-        options.number(
-            "--balance",
-            f"From 0, all photo, to 1, all painter. {_default('balance')}",
-            metavar="X",
-            least=0,
-            most=1,
+        options.factor(
+            "--balance", f"From 0, all photo, to 1, all painter. {_default('balance')}", most=1
         ),
     ] = None,
     content_weight: Annotated[
-        float | None,
-        options.number(
-            "--content-weight", "In place of --balance: a fixed weight.", metavar="X", least=0
-        ),
+        float | None, options.factor("--content-weight", "In place of --balance: a fixed weight.")
     ] = None,
     style_weight: Annotated[
-        float | None,
-        options.number("--style-weight", _default("style_weight"), metavar="X", least=0),
+        float | None, options.factor("--style-weight", _default("style_weight"))
     ] = None,
     tv_weight: Annotated[
-        float | None,
-        options.number("--tv-weight", f"Smoothness. {_default('tv_weight')}", metavar="X", least=0),
+        float | None, options.factor("--tv-weight", f"Smoothness. {_default('tv_weight')}")
     ] = None,
     style_blend: Annotated[
         str | None,
@@ -103,13 +92,10 @@ def optimize(
     ] = None,
     style_scale: Annotated[
         float | None,
-        options.number(
-            "--style-scale", "Size of the style's strokes.", metavar="X", least=0.1, most=4
-        ),
+        options.factor("--style-scale", "Size of the style's strokes.", least=0.1, most=4),
     ] = None,
     content_layers: Annotated[
-        str | None,
-        options.layers("--content-layers", "[default: relu3_3,relu4_2]"),
+        str | None, options.layers("--content-layers", "[default: relu3_3,relu4_2]")
     ] = None,
     style_layers: Annotated[
         str | None,
@@ -138,16 +124,13 @@ def optimize(
         ),
     ] = None,
     save_every: Annotated[
-        int | None,
-        options.number("--save-every", "Also save the picture every N iterations."),
+        int | None, options.number("--save-every", "Also save the picture every N iterations.")
     ] = None,
     plot: Annotated[
-        Path | None,
-        options.text("--plot", "FILE", "Draw the losses by layer into this file."),
+        Path | None, options.text("--plot", "FILE", "Draw the losses by layer into this file.")
     ] = None,
     compile_: Annotated[
-        bool,
-        typer.Option("--compile", help="Compile the network first, for long runs."),
+        bool, typer.Option("--compile", help="Compile the network first, for long runs.")
     ] = False,
     memory: options.MemoryOption = None,
     keep_metadata: options.KeepMetadataOption = False,

@@ -40,6 +40,16 @@ def number(
     return typer.Option(name, metavar=metavar, min=least, max=most, help=text)
 
 
+def pixels(name: str, text: str, *, least: int = 16) -> object:
+    """The same of one that takes the side of a picture."""
+    return number(name, text, metavar="PX", least=least)
+
+
+def factor(name: str, text: str, *, least: float = 0, most: float | None = None) -> object:
+    """The same of one that takes a weight, a share or a scale."""
+    return number(name, text, metavar="X", least=least, most=most)
+
+
 def text(
     name: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None
 ) -> object:

@@ -33,9 +33,7 @@ def reconstruct(
     ] = False,
     output: options.OutputOption = None,
     overwrite: options.OverwriteOption = False,
-    size: Annotated[int, options.number("--size", "Long side, px.", metavar="PX", least=16)] = (
-        RECONSTRUCT_CONTENT.size
-    ),
+    size: Annotated[int, options.pixels("--size", "Long side, px.")] = RECONSTRUCT_CONTENT.size,
     iterations: Annotated[int, options.number("--iterations", "At each scale.")] = (
         RECONSTRUCT_CONTENT.iterations
     ),

@@ -26,8 +26,7 @@ def texture(
     overwrite: options.OverwriteOption = False,
     size: Annotated[str, options.text("--size", "PX", "Both sides, or such as 1920x1080.")] = SIZE,
     count: Annotated[
-        int | None,
-        options.number("--count", "Make so many, in numbered files."),
+        int | None, options.number("--count", "Make so many, in numbered files.")
     ] = None,
     seed: options.SeedOption = 0,
     engine: options.EngineOption = "auto",
@@ -112,5 +111,5 @@ def _seam(size: "Size", about: "About") -> str:
     near = method.tileable(size, about)
     if size in near:
         return ""
-    given, below, above = (f"{width}x{height}" for height, width in (size, *near))
-    return f"copies of {given} do not join without a seam; those of {below} and {above} do"
+    given, *others = (f"{width}x{height}" for height, width in dict.fromkeys((size, *near)))
+    return f"copies of {given} do not join without a seam; those of {' and '.join(others)} do"

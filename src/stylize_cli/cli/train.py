@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stylize_cli import paths
-from stylize_cli.cli import completion, inputs, learning, options
+from stylize_cli.cli import completion, inputs, learning, mistakes, options
 from stylize_cli.cli.console import USER_ERROR, Console
 from stylize_cli.config.train import START, TRAIN_PRESETS, Loss, Method, TrainPreset
 from stylize_cli.errors import StylizeError
@@ -238,6 +238,7 @@ def _prepared(
     from stylize_cli.api import train as api
 
     added, preview = asked["add_style"], asked["preview"]
+    mistakes.check_pictures([name for name in styles if name != inputs.STDIO])
     pictures = inputs.expand(styles, console)
     row = inputs.expand([str(added)] if added else [], console)
     if len(row) > 1:

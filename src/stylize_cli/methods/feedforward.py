@@ -3,15 +3,17 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from stylize_cli import colours, encoders, names, noise_tiles
+from stylize_cli import colours, encoders, files, names, noise_tiles
 from stylize_cli.encoders import Depth, Samples
 from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.noise_tiles import Span
+from stylize_cli.paths import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,11 @@ def choose_style(about: About, name: str | None) -> str | None:
         raise StylizeError("the model has no styles: leave out --style")
     if several := names.candidates(name, about.styles):
         raise StylizeError(f"'{name}' may be one of several styles: {', '.join(several)}")
-    near = difflib.get_close_matches(name.lower(), about.styles, n=1, cutoff=0.3)
-    guess = f"did you mean {near[0]}? " if near else ""
-    raise StylizeError(f"the model has no style '{name}': {guess}It has {known}")
+    if Path(name).suffix.lower() in SUFFIXES:
+        raise files.missing(Path(name))
+    near = difflib.get_close_matches(name.lower(), about.styles, n=1)
+    guess = f"did you mean {near[0]}?" if near else f"it has {known}"
+    raise StylizeError(f"the model has no style '{name}': {guess}")
 
 
 def one_style(about: About, name: str | None) -> Pixels:
