@@ -1,9 +1,12 @@
 """Texture networks beside optimisation, tiles and shuffled patches: style error, diversity, cost.
 
     python benchmarks/texture.py SOURCE... [--models FOLDER] [--train OPTIONS] [-o sheet.jpg]
+    python benchmarks/texture.py SOURCE... --middle 340 [...]
     python benchmarks/texture.py SOURCE... --models FOLDER --costs [--sizes 256 1024 2048]
 
-SOURCE is a picture of a texture. Its network is FOLDER/NAME.pt, trained first where there is none.
+SOURCE is a picture of a texture, or with --middle its middle square of so many px: all are shown at
+one size, so that its forms are larger. Its network is FOLDER/NAME.pt, trained first where there is
+none.
 Every error is the style error under VGG-19 against the source at 256², whatever a sample's size: so
 large a detail is to be, and a Gram matrix is a mean over positions. Diversity is the mean distance
 of two samples' pixels over the deviation within them and √2: 1 says unrelated, 0 one picture.
@@ -54,6 +57,17 @@ def shown(source: Path) -> Tensor:
     """The source at the area that its network was shown."""
     picture = images.read(source).rgb
     return images.resize(picture, images.same_area(images.size_of(picture), SIDE**2))
+
+
+def middle(source: Path, side: int, folder: Path) -> Path:
+    """A file of a source's middle square, of the whole shorter side where that is less."""
+    picture = images.read(source).rgb
+    height, width = images.size_of(picture)
+    side = min(side, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    file = folder / f"{source.stem}.png"
+    images.write(file, images.Planes(picture[..., top : top + side, left : left + side]))
+    return file
 
 
 def patches(picture: Tensor, side: int) -> list[Tensor]:
@@ -160,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sources", type=Path, nargs="+")
     parser.add_argument("--models", type=Path, default=Path("textures"))
+    parser.add_argument("--middle", type=int, help="px, of the square that is taken of a source")
     parser.add_argument("--train", default="", help='options of stylize train, as "--seed 1"')
     parser.add_argument("--costs", action="store_true", help="time and memory of the first source")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1024])
@@ -167,15 +182,18 @@ def main() -> None:
     args = parser.parse_args()
     print(machine())
     args.models.mkdir(exist_ok=True)
-    models = [trained(one, args.models, shlex.split(args.train)) for one in args.sources]
+    sources: list[Path] = args.sources
+    if args.middle:
+        sources = [middle(one, args.middle, args.models) for one in sources]
+    models = [trained(one, args.models, shlex.split(args.train)) for one in sources]
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         if args.costs:
-            costs(args.sources[0], models[0], args.sizes, scratch)
+            costs(sources[0], models[0], args.sizes, scratch)
             return
         vgg, table, rows = descriptors.load(), [], []
         print(HEADER)
-        for source, model in zip(args.sources, models, strict=True):
+        for source, model in zip(sources, models, strict=True):
             figures, cells = compare(vgg, source, model, scratch)
             table.append(figures)
             rows.append(cells)

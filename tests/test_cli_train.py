@@ -818,7 +818,8 @@ def test_a_style_without_photos_is_a_texture(stylize):
     assert "noise, 2 steps of 1 sample of" in ran.err
     assert "the best on fixed noise" in ran.err
     made = checkpoints.load(Path("style.pt"))
-    assert made.arguments == {"levels": 2, "norm": "instance", "image": False, "width": 8}
+    own = {"levels": 2, "norm": "instance", "image": False, "width": 8, "trunk": 32}
+    assert made.arguments == own
 
 
 def test_a_training_that_memory_will_not_do_for_is_not_started(refused, tmp_path):

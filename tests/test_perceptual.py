@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from stylize_cli import colours, losses
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.descriptors import itself
-from stylize_cli.perceptual import feature_losses, pixel_losses, style_summary
+from stylize_cli.perceptual import feature_losses, parts_summary, pixel_losses, style_summary
 
 CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     generator="conditional",
@@ -278,3 +278,25 @@ def test_the_content_is_that_of_the_photo_in_the_styles_colours(batch):
     assert feature_losses(plain, wanted, target, config, styles=own)["content"].max() < 1e-8
     assert feature_losses(plain, target, target, config, styles=own)["content"].min() > 1e-4
     assert feature_losses(plain, target, target, config)["content"].max() == 0
+
+
+def test_parts_of_a_style_are_the_mean_of_its_squares(narrow):
+    style = torch.rand(1, 3, 40, 40, generator=torch.Generator().manual_seed(3))
+    config = replace(CONFIG, style_size=40)
+    squares = [style[..., y : y + 16, x : x + 16] for y in (0, 12, 24) for x in (0, 12, 24)]
+    each = [style_summary(narrow, [one], replace(config, style_size=16)) for one in squares]
+    found = parts_summary(narrow, style, config, 16)
+    assert set(found) == set(config.style_layers)
+    for layer, gram in found.items():
+        torch.testing.assert_close(gram, sum(one[layer] for one in each) / 9)
+
+
+def test_no_part_of_a_style_is_a_hole(narrow):
+    """Where all but one corner is transparent, the parts without it say nothing."""
+    style = torch.rand(1, 4, 32, 32, generator=torch.Generator().manual_seed(4))
+    style[:, 3] = 0
+    style[:, 3, :8, :8] = 1
+    config = replace(CONFIG, style_size=32)
+    corner = style_summary(narrow, [style[..., :16, :16]], replace(config, style_size=16))
+    for layer, gram in parts_summary(narrow, style, config, 16).items():
+        torch.testing.assert_close(gram, corner[layer])

@@ -39,6 +39,15 @@ def trained(norm="batch", **arguments):
     [
         ({}, 71_659),
         ({"levels": 6, "image": True}, 118_211),
+        # A trunk of 16 maps where 8 and 16 are published: a branch, two norms, a block, the head.
+        (
+            {"levels": 2, "trunk": 16},
+            (3 * 144 + 16 + 16 * 144 + 16 + 16 * 16 + 16 + 3 * 32)
+            + (224 + 584 + 72 + 3 * 16)
+            + (2 * 16 + 2 * 8)
+            + (24 * 144 + 16 + 16 * 144 + 16 + 16 * 16 + 16 + 3 * 32)
+            + 51,
+        ),
         ({"levels": 1}, 224 + 584 + 72 + 3 * 16 + 27),  # convolutions, normalisations, head
     ],
 )

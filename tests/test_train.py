@@ -46,6 +46,7 @@ UPSCALER = replace(CONFIG, generator="upscaler", zoom=None, style_layers=())
 PIXEL = replace(UPSCALER, generator="johnson-upscaler", loss="pixel")
 TEXTURE = replace(CONFIG, generator="pyramid", levels=3, content_weight=0.0)
 MUON = replace(TEXTURE, optimizer="muon", frozen=0.6)  # frozen from step 3 of 6 on
+SMALL = replace(TEXTURE, size=64, style_size=64, levels=2, trunk=12, small=0.4)
 PAINTED = replace(TEXTURE, content_weight=0.2, gradients="normalised", norm="batch")
 CPU = Machine(torch.device("cpu"), torch.float32)
 
@@ -100,8 +101,8 @@ def same(a, b):
 
 @pytest.mark.parametrize(
     "config",
-    [CONFIG, JOHNSON, UPSCALER, PIXEL, TEXTURE, MUON, PAINTED],
-    ids=lambda c: f"{c.generator} {c.norm} {c.optimizer}",
+    [CONFIG, JOHNSON, UPSCALER, PIXEL, TEXTURE, MUON, SMALL, PAINTED],
+    ids=lambda c: f"{c.generator} {c.norm} {c.optimizer} {c.small}",
 )
 def test_a_resumed_training_equals_one_that_never_stopped(config, task, training, tmp_path):
     whole = training(task(config))
@@ -393,6 +394,36 @@ def test_the_last_steps_of_a_texture_run_with_frozen_statistics_and_still_learn(
     changed = [not one.equal(two) for one, two in pairwise(collected)]
     assert changed == [True, False, False]
     assert all(not one.equal(two) for one, two in pairwise(learnt))
+
+
+def test_a_texture_learns_from_small_samples_first_and_from_parts_of_the_style(
+    task, training, monkeypatch
+):
+    course, judged = training(task(replace(SMALL, steps=11))), []
+
+    def note(describe, output, target, config, *, styles):
+        judged.append((output.shape[2:], styles))
+        return perceptual_losses(describe, output, target, config, styles=styles)
+
+    perceptual_losses = perceptual.feature_losses
+    monkeypatch.setattr(perceptual, "feature_losses", note)
+    monkeypatch.setattr(method, "RATED", 100)
+    list(course.run())
+    sizes = [size for size, _ in judged[: -method.RATED_SAMPLES]]  # those are of the last model
+    assert sizes == [(32, 32)] * 8 + [(64, 64)] * 3
+    ((_, style),) = course.task.styles
+    whole = perceptual.style_summary(course.describe, [style], SMALL)
+    parts = perceptual.parts_summary(course.describe, style, SMALL, 32)
+    for layer, gram in whole.items():
+        assert judged[0][1][layer][0].equal(parts[layer][0])
+        assert judged[8][1][layer][0].equal(gram[0])
+        assert not parts[layer].allclose(gram, rtol=1e-3)
+
+
+def test_samples_that_have_no_half_are_whole_from_the_first(task, training):
+    course = training(task(replace(SMALL, size=36, levels=3)))  # 18 is no multiple of 4
+    assert course.side == 36
+    assert not course.pace.is_small(0)
 
 
 def test_noise_is_drawn_anew_at_every_step_and_by_the_seed(task):

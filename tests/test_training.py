@@ -88,6 +88,17 @@ def test_by_the_clock_it_ends_when_its_time_is_over(monkeypatch):
     assert rates == pytest.approx([0.1 * math.cos(math.pi * k / 20) ** 2 for k in range(10)])
 
 
+def test_small_steps_are_a_quarter_of_the_work_of_the_others():
+    """22 of them: 16 small ones are the work of four, four tenths of ten."""
+    work = [0.25] * 16 + [1.0] * 6
+    pace = Pace(22, small=0.4)
+    assert [pace.share(step) for step in range(23)] == pytest.approx(
+        [0.0, *(done / 10 for done in itertools.accumulate(work))]
+    )
+    assert [pace.is_small(step) for step in range(22)] == [True] * 16 + [False] * 6
+    assert not Pace(22).is_small(0)
+
+
 def test_what_is_frozen_is_neither_trained_nor_remembered():
     point = Point(1.0)
     optimizer = training.optimizer(point, CONFIG)

@@ -51,6 +51,34 @@ def style_summary(
     return targets
 
 
+@torch.no_grad()
+def parts_summary(
+    describe: Describe, style: Tensor, config: TrainConfig, side: int
+) -> dict[str, Tensor]:
+    """What a style asks of samples smaller than itself: the mean over squares of their size.
+
+    VGG pads what it is shown with zeros, so that deep layers see another picture in a small one.
+
+    Args:
+        describe: a `Descriptor`.
+        style: (1, 3, H, W) RGB in [0, 1], or (1, 4, H, W) with alpha.
+        config: its style layers, and the area at which it shows them.
+        side: of the squares, px; no longer than the style shows.
+
+    Returns:
+        {layer: (1, …) statistics}.
+    """
+    (shown,) = _at_area([style], config.style_size**2, config)
+    rows, columns = (
+        {0, max(0, length - side) // 2, max(0, length - side)} for length in images.size_of(shown)
+    )
+    parts = [shown[..., y : y + side, x : x + side] for y in rows for x in columns]
+    # A part of a hole shows nothing of the style.
+    seen = [one for one in parts if one.shape[1] == 3 or one[:, 3].any()]
+    found = _statistics(describe, seen, config)
+    return {layer: values.mean(0, keepdim=True) for layer, values in found.items()}
+
+
 def _at_area(styles: Sequence[Tensor], pixels: int, config: TrainConfig) -> list[Tensor]:
     """Styles at so many pixels, their aspect kept where the layers have a position then."""
     least = least_side(config.style_layers)

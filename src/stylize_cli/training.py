@@ -15,6 +15,7 @@ from stylize_cli.muon import Muon
 
 EXPLODED = 100.0  # times the mean loss of the first steps
 SETTLED = 20  # how many those are
+SMALLER = 4  # times the work of a sample of half the side is that of a whole one
 FEWEST = 3  # of them that say anything: one may be a crop of clear sky
 LEAST = 1e-12  # a mean below it is nothing to measure by: that of pictures met exactly
 
@@ -24,24 +25,35 @@ Losses = Callable[[int], Mapping[str, Tensor]]  # of the batch of that number
 
 
 class Pace:
-    """How far a training is: by its steps or by the clock, which starts with the first of them.
+    """How far a training is: by its work or by the clock, which starts with the first step.
 
     Args:
         steps: of the whole training.
         seconds: after which it ends instead, however many steps that are.
+        small: share of the work, the first, that is done in steps of a quarter of the others' work.
     """
 
-    def __init__(self, steps: int, seconds: float | None = None) -> None:
-        self.steps, self.seconds = steps, seconds
+    def __init__(self, steps: int, seconds: float | None = None, *, small: float = 0.0) -> None:
+        self.steps, self.seconds, self.small = steps, seconds, small
         self._began: float | None = None
 
     def share(self, step: int) -> float:
         """What is done after so many steps: 0 at the start, 1 or more at the end."""
         if self.seconds is None:
-            return step / self.steps
+            return self._work(step) / self._work(self.steps)
         now = time.monotonic()
         self._began = now if self._began is None else self._began
         return (now - self._began) / self.seconds
+
+    def is_small(self, step: int) -> bool:
+        """Whether the step after so many is one of the small ones, where several train alike."""
+        return bool(self.small) and self.agreed(step) < self.small
+
+    def _work(self, step: int) -> float:
+        """Of so many steps, in that of a usual one."""
+        many = self.small * SMALLER / (self.small * SMALLER + 1 - self.small)  # share of the steps
+        small = min(step, many * self.steps)
+        return small / SMALLER + step - small
 
     def agreed(self, step: int) -> float:
         """The same by the clock of the first process, where several train together. All ask."""

@@ -58,8 +58,11 @@ class TrainConfig:
         gradients: of the style layers: "plain", or each "normalised" to the same strength
             (`losses.normalised_gradient`).
         levels: K of a pyramid, its scales.
+        trunk: maps of a pyramid's trunk at least (`generators.pyramid.Pyramid`).
         norm: of a pyramid.
-        frozen: share of the steps, the last, in which a pyramid's normalisations use the means that
+        small: share of the work, the first, in which a texture's samples have half the side: four
+            of them take the time of one.
+        frozen: share of the work, the last, in which a pyramid's normalisations use the means that
             they have collected, as generation will.
     """
 
@@ -91,7 +94,9 @@ class TrainConfig:
     edges: Edges = "trained"
     gradients: Literal["plain", "normalised"] = "plain"
     levels: int = 5
+    trunk: int = 0
     norm: Literal["batch", "instance"] = "instance"
+    small: float = 0.0
     frozen: float = 0.0
 
     @property
@@ -192,7 +197,7 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
     ("perceptual", "default"): _PERCEPTUAL,
     ("conditional", "default"): replace(_PERCEPTUAL, steps=8000),
     ("super-resolution", "default"): _UPSCALER,
-    ("texture", "default"): _TEXTURE,
+    ("texture", "default"): replace(_TEXTURE, steps=3000, lr=1.5e-2, trunk=32, small=0.4),
     ("texture-style", "default"): replace(
         _TEXTURE,
         steps=2000,

@@ -208,7 +208,9 @@ def _may_have_accelerator() -> bool:
 
 def bytes_needed(about: About, size: tuple[int, int], *, itemsize: int) -> int:
     """Bytes that one input of (height, width) takes in a generator of that precision."""
-    width = about.noise_levels * about.arguments.get("width", 8) or about.arguments.get("width", 32)
+    given = about.arguments
+    width = about.noise_levels * given.get("width", 8) or given.get("width", 32)
+    width = max(width, given.get("trunk", 0))
     maps = KINDS[about.generator].alive * width
     outputs = size[0] * size[1] * about.factor**2
     colours = 2 * 3 * np.dtype(np.float32).itemsize  # what goes in, and what comes out

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -127,22 +128,34 @@ class Pyramid(nn.Module):
         norm: see `FrozenNorm`; with photos, never frozen (`AtHandNorm`).
         image: the input holds a photo's colours beside the noise (118,211 parameters at K = 6).
         width: maps of every branch, and what each join adds to the trunk.
+        trunk: maps of the trunk at least, also where it is coarse: large forms are drawn there, and
+            many maps of so few positions cost hardly any time. 0 is as published: 8 maps at the
+            coarsest level, 16 at the next.
     """
 
     def __init__(
-        self, *, levels: int = 5, norm: Norm = "batch", image: bool = False, width: int = 8
+        self,
+        *,
+        levels: int = 5,
+        norm: Norm = "batch",
+        image: bool = False,
+        width: int = 8,
+        trunk: int = 0,
     ) -> None:
         super().__init__()
         self.multiple = 2 ** (levels - 1)
         self.normalisation = norm
         into = noise_tiles.MAPS + 3 * image
         layer = partial(AtHandNorm if image else FrozenNorm, norm=norm)
-        self.branches = nn.ModuleList(_block(into, width, layer) for _ in range(levels))
-        trunk = [width * (level + 1) for level in range(levels)]
-        self.deep = nn.ModuleList(layer(maps) for maps in trunk[:-1])
-        self.shallow = nn.ModuleList(layer(width) for _ in trunk[1:])
-        self.joined = nn.ModuleList(_block(maps, maps, layer) for maps in trunk[1:])
-        self.head = Conv(trunk[-1], 3, 1, bias=True)
+        maps = [max(trunk, width * (level + 1)) for level in range(levels)]
+        branches = [maps[0], *(width for _ in maps[1:])]
+        self.branches = nn.ModuleList(_block(into, out, layer) for out in branches)
+        self.deep = nn.ModuleList(layer(out) for out in maps[:-1])
+        self.shallow = nn.ModuleList(layer(out) for out in branches[1:])
+        self.joined = nn.ModuleList(
+            _block(below + width, out, layer) for below, out in pairwise(maps)
+        )
+        self.head = Conv(maps[-1], 3, 1, bias=True)
         for module in self.modules():
             if isinstance(module, Conv):
                 nn.init.xavier_uniform_(module.weight)  # notes; ibid., sec. 4

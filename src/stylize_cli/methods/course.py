@@ -91,11 +91,14 @@ class Course:
     @property
     def seconds_left(self) -> float | None:
         """Time to the end, by the clock or by the last steps; None before the second of these."""
-        config, pace = self.training.task.config, self.training.pace
+        pace, step = self.training.pace, self.training.step
+        left = max(0.0, 1 - pace.share(step))
         if pace.seconds is not None:
-            return pace.seconds * max(0.0, 1 - pace.share(self.training.step))
-        left = (config.steps - self.training.step) * config.batch_size
-        return left / self.speed if self.speed else None
+            return pace.seconds * left
+        if len(self._times) < 2:
+            return None
+        gone = pace.share(step) - pace.share(step - len(self._times) + 1)
+        return left / gone * (self._times[-1] - self._times[0])
 
     def run(self) -> Generator[Update, None, None]:
         """Trains to the end, and saves; closed before that, it saves what it has.

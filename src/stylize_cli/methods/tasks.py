@@ -80,6 +80,8 @@ class Task:
         if self.kind.takes_noise:
             arguments |= {"levels": self.config.levels, "norm": self.config.norm}
             arguments["image"] = self.method == "texture-style"
+            # Models from before there was any had none.
+            arguments |= {"trunk": self.config.trunk} if self.config.trunk else {}
         return arguments
 
     def network(self) -> nn.Module:
@@ -189,6 +191,13 @@ def check(config: TrainConfig, factor: int | None, source: Source) -> None:
         raise StylizeError(
             f"--size {config.size} does not suit the network and its layers: use --size {least}"
         )
+
+
+def small_side(config: TrainConfig) -> int:
+    """Side of the small samples that a training begins with, px; the usual one if it has none."""
+    least, multiple = _sizes(config, None)
+    half = config.size // 2
+    return half if config.small and half >= least and half % multiple == 0 else config.size
 
 
 def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:

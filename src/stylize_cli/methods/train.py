@@ -18,7 +18,7 @@ from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import add_style, resuming
+from stylize_cli.methods import add_style, resuming, tasks
 from stylize_cli.methods.tasks import Task
 from stylize_cli.training import Pace, Update
 
@@ -60,7 +60,10 @@ class Training:
         seconds: float | None = None,
     ) -> None:
         self.task, self.crops, self.describe, self.machine = task, crops, describe, machine
-        self.pace = Pace(task.config.steps, seconds)
+        config = task.config
+        self.side = tasks.small_side(config) if crops is None and task.styles else config.size
+        small = config.small if self.side < config.size else 0.0
+        self.pace = Pace(config.steps, seconds, small=small)
         self.step = 0
         self.style_losses: dict[str, float] = {}
         self.provenance = dict(provenance or {})
@@ -92,22 +95,28 @@ class Training:
             StylizeError: the loss explodes, or the generator's output is blank.
         """
         config = self.task.config
-        targets = None
+        targets, of_parts = None, None
         if self.describe is not None and self.task.styles:
             styles = [image.to(self.machine.device) for _, image in self.task.styles]
             targets = perceptual.style_summary(self.describe, styles, config)
+            if self.pace.small:
+                parts = perceptual.parts_summary(self.describe, styles[0], config, self.side)
+                of_parts = {**targets, **parts}
         with closing(self._batches()) as batches:
 
             def losses(step: int) -> Mapping[str, Tensor]:
                 with ranks.together():
                     batch = devices.sent(next(batches), self.machine.device)
+                if self.pace.is_small(step):
+                    return self._losses(step, batch[..., : self.side, : self.side], of_parts)
                 return self._losses(step, batch, targets)
 
             course = training.fit(losses, self.optimizer, config, first=self.step, pace=self.pace)
             for update in course:
                 self.step = update.step
                 due = update.step % RATED == 0 or self.pace.share(update.step) >= 1
-                if self.task.kind.takes_noise and due and ranks.is_first():
+                whole = self.pace.share(update.step) >= self.pace.small
+                if self.task.kind.takes_noise and due and whole and ranks.is_first():
                     self._rate(targets or {})
                 yield update
 
