@@ -267,7 +267,7 @@ def test_memory_refuses_a_size_and_names_one_that_fits(fake):
     engine, files = fake(), {"x": file_of(noise(90, 120))}
     room = method.needed(engine, (45, 60))
     (result,), saved = collected(engine, files, room=room)
-    assert (saved, result.error[:27]) == ({}, "120x90 px needs about 4 MB, ")
+    assert (saved, result.error[:28]) == ({}, "120x90 px needs about 4 MB, ")
     size = int(result.error.split("--size ")[1])
     assert 30 < size <= 60
     (result,), _ = collected(engine, files, Look((None,), size=size), room=room)
