@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize_cli import devices, hardware, images, limits, transparency, vgg
+from stylize_cli import devices, hardware, images, limits, paths, transparency, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
@@ -216,7 +216,7 @@ def _check_balance(options: OptimizeOptions) -> None:
 
 def _first(init: Source) -> Picture:
     """The picture to start from; refuses what was meant as a name."""
-    if isinstance(init, str) and not Path(init).suffix and not Path(init).is_file():
+    if isinstance(init, str) and init and not Path(init).suffix and not paths.is_there(init):
         raise StylizeError(f"--init takes content, noise or a picture's file, not '{init}'")
     return Picture(init)
 
