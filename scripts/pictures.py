@@ -29,7 +29,7 @@ HEIGHT = 256  # px, of every picture on a sheet
 SUFFIX = ".webp"
 MOST = 120_000  # bytes of a picture: a page of several opens at once
 QUALITIES = (88, 80, 72, 64)
-LEAST = 32  # px, that a size is scaled to at least
+LEAST = 64  # px, that a size is scaled to at least: what every network can be trained at
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes that a shown model may need
 # Of a figure in another page: between these two lines it is drawn.
 MARK = re.compile(r"<!-- figure: (\S+) -->\n(?:(?!<!--).*\n)*<!-- end of figure -->")

@@ -178,7 +178,7 @@ def test_smaller_is_every_size_and_every_number_of_steps(scripts):
     scaled = scripts[0].scaled
     assert scaled(COMMAND, 1) == COMMAND
     assert scaled(COMMAND, 0.25) == f"{COMMAND} --size 192"
-    assert scaled(f"{TRAIN} --steps 400", 0.1) == f"{TRAIN} --steps 40 --size 32"
+    assert scaled(f"{TRAIN} --steps 400", 0.1) == f"{TRAIN} --steps 40 --size 64"
 
 
 def test_a_close_look_is_the_middle_of_it_pixel_by_pixel(scripts, tmp_path):
