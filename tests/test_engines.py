@@ -261,3 +261,40 @@ def test_threads_are_those_asked_for_or_the_cores_there_are(net, monkeypatch, as
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
     monkeypatch.setattr(hardware, "cores", lambda: 5)
     assert opened(net(), "openvino", threads=given).threads == want
+
+
+PINNED = """
+import os, sys, threading
+import numpy as np
+from stylize_cli import engines
+
+def look():
+    while not done.is_set():
+        for one in os.listdir("/proc/self/task"):
+            try:
+                seen.add(tuple(os.sched_getaffinity(int(one))))
+            except OSError:
+                pass
+
+engine = engines.open_model(sys.argv[1], engine="openvino", threads=1)
+mix = np.eye(len(engine.about.styles), dtype=np.float32)[:1]
+given = np.zeros((1, 3, 256, 256), np.float32), mix
+engine.run(*given)  # what compiles looks at every core
+done, seen = threading.Event(), set()
+looking = threading.Thread(target=look)
+looking.start()
+for _ in range(5):
+    engine.run(*given)
+done.set()
+looking.join()
+print(seen == {tuple(os.sched_getaffinity(0))})
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads")
+@pytest.mark.skipif(hardware.cores() < 2, reason="one core")
+def test_no_thread_is_pinned_to_a_core_that_another_program_may_have(net):
+    ran = subprocess.run(
+        [sys.executable, "-c", PINNED, net()], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "True"

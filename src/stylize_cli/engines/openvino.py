@@ -178,6 +178,8 @@ class OpenvinoEngine:
             "INFERENCE_PRECISION_HINT": HINTS[self._rest],
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": streams,
+            # Pinned, the threads of two programs share one core and leave the next idle.
+            "ENABLE_CPU_PINNING": False,
         }
 
     def _cached(self, name: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
