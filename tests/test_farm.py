@@ -14,11 +14,11 @@ from PIL import Image
 
 from stylize_cli import files, hardware, stores
 from stylize_cli.api import unseen
-from stylize_cli.cli import showing, streams
+from stylize_cli.cli import farming, showing, streams
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
-from stylize_cli.methods.painter import Commission, Order, Painter, Place
+from stylize_cli.methods.painter import Commission, Order, Painter, Place, as_table
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -362,3 +362,15 @@ def test_what_threads_of_a_library_print_is_no_data(capfd):
         print("ours", flush=True)  # noqa: T201
     print("after", flush=True)  # noqa: T201
     assert capfd.readouterr() == ("ours\nafter\n", "theirs\ntheirs too\n")
+
+
+def test_chunks_keep_names_that_are_not_utf8():
+    order = Order("photo-\udce9.jpg", "/in/photo-\udce9.jpg", ["/out/photo-\udce9.jpg"])
+    (row,) = as_table([order], 7).to_pylist()
+    assert (row["chunk"], Order(**json.loads(row["row"]))) == (7, order)
+
+
+def test_a_painting_is_learnt_on_the_photos_that_can_be_read(tmp_path):
+    (tmp_path / "there.jpg").write_bytes(b"photo")
+    orders = [Order(name, str(tmp_path / name), ["x"]) for name in ("gone.jpg", "there.jpg")]
+    assert list(farming._readable(orders)) == [b"photo"]

@@ -180,7 +180,8 @@ def _shares(mixture: "Mixture") -> dict[str, Any]:
 
 def _style(about: "About", text: str) -> tuple[str, float]:
     """Reads "monet:0.6", or a name alone, which counts 1."""
-    if any(mark in text for mark in ",=") and text not in about.styles:
+    known = {text, text.rpartition(":")[0]} & {*about.styles}
+    if any(mark in text for mark in ",=") and not known:
         raise StylizeError(f"--style '{text}' is not one style: write NAME:0.6, once for each")
     name, colon, number = text.rpartition(":")
     if not colon or text in about.styles:

@@ -1,6 +1,7 @@
 """Many pictures on a Ray cluster: what it may do, and what is told of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -116,7 +117,9 @@ def run(
     if not left:
         return False
     if chosen.unseen:
-        photos = [order.contents() for order in left[:MOST_PHOTOS]]
+        photos = list(islice(_readable(left), MOST_PHOTOS))
+        if not photos:
+            raise StylizeError("none of the pictures can be read: check them")
         net = styles.learnt_on(net, chosen.unseen, photos, console)
         look = replace(look, styles=net.styles)
     job = Commission(
@@ -133,6 +136,13 @@ def run(
         cluster.place if cluster.is_table else "",
     )
     return _run(job, left, cluster.address, console)
+
+
+def _readable(left: "Iterable[Order]") -> Iterator[bytes]:
+    """What pictures hold, of those that can be opened: the others fail in their turn."""
+    for order in left:
+        with suppress(StylizeError):
+            yield order.contents()
 
 
 def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "list[Order]":
@@ -186,7 +196,7 @@ def _run(job: "Commission", left: "list[Order]", address: str | None, console: C
         except KeyboardInterrupt:
             console.say(
                 f"interrupted: {written} of {counted(total, 'result')} written; the same "
-                "command goes on"
+                "command, without --overwrite, goes on"
             )
             raise
     console.say(f"{counted(written, 'result')} written, {len(failures)} failed")

@@ -93,8 +93,8 @@ ThreadsOption = Annotated[
 WorkersThreadsOption = Annotated[
     int | None,
     _threads(
-        "CPU threads; with --engine ray of each worker, 4 or fewer. "
-        "[default: as many as cores are free]"
+        "CPU threads; with --engine ray of each worker. "
+        "[default: as many as cores are free; of a worker 4 or fewer]"
     ),
 ]
 TrainingThreadsOption = Annotated[

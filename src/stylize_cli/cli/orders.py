@@ -52,8 +52,10 @@ def found(
     from stylize_cli.methods.painter import Order
 
     labelled = {str(number): tag for number, tag in enumerate(tags)}
-    roots = [stores.absolute(source).rstrip("/") for source in sources]
-    folders = [f"{root}/" for root in roots]
+    if "" in sources:
+        raise StylizeError("there is no '': check the path")
+    roots = [stores.absolute(source).rstrip("/") or "/" for source in sources]
+    folders = [f"{root.rstrip('/')}/" for root in roots]
     apart = tuple(folder for folder in folders if not place.startswith(folder))
     own = f"{place}/" if len(apart) < len(folders) else None  # in an input folder: no input
     pictures = (
@@ -92,7 +94,7 @@ def _files(root: str, console: Console) -> Iterator[tuple[str, Path]]:
     files: Iterator[tuple[str, Path]]
     suffixes = (*paths.readable_suffixes(), tables.SUFFIX)
     if not stores.is_address(root):
-        is_folder = Path(root).is_dir()
+        is_folder = paths.is_folder(root)
         for source, file in inputs.found([root], console, suffixes):
             yield file, Path(file).relative_to(source) if is_folder else Path(Path(file).name)
         return

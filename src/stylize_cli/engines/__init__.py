@@ -1,6 +1,6 @@
 """Run a trained generator on numpy arrays: OpenVINO on CPUs, PyTorch elsewhere.
 
-Nothing here imports torch but `pytorch` and `conversion`, and these are imported when needed.
+Nothing here imports torch but `pytorch`, `conversion` and `blocks`, which are imported when needed.
 """
 
 import platform

@@ -50,7 +50,7 @@ class OpenvinoEngine:
         graph: the converted model.
         key: of its cached forms.
         runtime: the package `openvino`.
-        precision: of its activations; "int8" where the inner ones have eight bits.
+        precision: of its activations; "int8" where its convolutions have eight bits.
         threads: of the CPU.
         path: of the model's file.
         note: what the user should be told, or "".

@@ -4,20 +4,21 @@ Ray Data hands out chunks of orders to a pool of workers (`painter`), and hands 
 lost machine had. Between the machines go names and reports, no pictures.
 """
 
+import json
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import groupby, islice
 from typing import Any
 
 from stylize_cli import waiting
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods.painter import Commission, Order, Painter, Place, Report, failed
+from stylize_cli.methods.painter import Commission, Order, Painter, Place, Report, as_table, failed
 
 CHUNK = 32  # pictures that are handed out, and handed out again, together
 CORES = 4  # of a worker
@@ -69,8 +70,8 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
         while out:
             lost = dict(enumerate(out))
             for row in _painted(ray, out, job, place, most):
-                lost.pop(row.pop("chunk"), None)
-                yield Report(**row)
+                lost.pop(row["chunk"], None)
+                yield Report(**json.loads(row["row"]))
             yield from (failed(chunk[0], ENDED) for chunk in lost.values() if len(chunk) == 1)
             out = [
                 smaller
@@ -88,8 +89,9 @@ def _painted(
     most: int,
 ) -> Iterator[dict[str, Any]]:
     """The reports of chunks, all or none of each, with its number as "chunk"."""
-    tables = [_as_table(chunk, number) for number, chunk in enumerate(out)]
+    tables = [as_table(chunk, number) for number, chunk in enumerate(out)]
     most = min(most, len(tables))
+    place = replace(place, beside=min(place.beside, most))  # those that are there share the memory
     dataset = ray.data.from_arrow(tables).map_batches(
         Painter,
         fn_constructor_args=(job, place),
@@ -108,12 +110,6 @@ def _painted(
     except ray.exceptions.RayError as error:
         reason = str(error).strip().rpartition("\n")[2].rpartition("StylizeError: ")[2]
         raise StylizeError(f"the cluster's workers do not start or end ({reason})") from error
-
-
-def _as_table(chunk: Sequence[Order], number: int) -> Any:  # noqa: ANN401 - pyarrow has no types
-    import pyarrow  # noqa: PLC0415 - an extra
-
-    return pyarrow.Table.from_pylist([{**asdict(order), "chunk": number} for order in chunk])
 
 
 def places(nodes: Sequence[Mapping[str, Any]], job: Commission) -> tuple[Place, int]:

@@ -1,6 +1,7 @@
 """A worker of a cluster: the model, loaded once, and pictures to read, paint and write."""
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -155,20 +156,18 @@ class Painter:
     def __call__(self, table: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
         """Paints the orders of a table, and gives their reports as another.
 
-        Both have a column "chunk", its number.
+        Both are as `as_table` makes them.
         """
-        import pyarrow  # noqa: PLC0415 - an extra
-
         rows = table.to_pylist()
-        number = {row.pop("chunk") for row in rows}.pop()
-        chunk = [Order(**row) for row in rows]
+        number = rows[0]["chunk"]
+        chunk = [Order(**json.loads(row["row"])) for row in rows]
         try:
             reports = self.paint(chunk)
         except Exception as error:
             if len(chunk) > 1:  # it is handed out again, picture by picture
                 raise
             reports = [failed(chunk[0], f"{type(error).__name__}: {error}")]
-        return pyarrow.Table.from_pylist([{**asdict(one), "chunk": number} for one in reports])
+        return as_table(reports, number)
 
     def paint(self, chunk: Sequence[Order]) -> list[Report]:
         """Paints pictures, and says what became of every result."""
@@ -206,6 +205,18 @@ class Painter:
                 replace(one, error=str(error)) if one.output in lost else one for one in reports
             ]
         return reports
+
+
+def as_table(rows: Sequence[Order] | Sequence[Report], number: int) -> Any:  # noqa: ANN401 - no types
+    """A chunk's orders or reports for the cluster: "chunk" is its number, "row" each as JSON.
+
+    JSON keeps file names that are not UTF-8, which a table's own text cannot.
+    """
+    import pyarrow  # noqa: PLC0415 - an extra
+
+    return pyarrow.Table.from_pylist(
+        [{"chunk": number, "row": json.dumps(asdict(one))} for one in rows]
+    )
 
 
 def failed(order: Order, reason: str) -> Report:
@@ -252,7 +263,8 @@ class _Easel:
         if result.error and style not in self.outputs:  # it could not be read
             yield failed(self.order, result.error)
             return
-        if output := self.outputs[style]:
+        # The sheet lacks what failed, also where the result itself is there from before.
+        if output := self.outputs[style] or (self.sheet if result.error else ""):
             report = self._report(output, result.size, result.seconds)
             note, error = result.note, result.error
             yield replace(report, style=style or "", error=error, note=note)
