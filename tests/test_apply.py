@@ -204,6 +204,12 @@ def test_a_style_that_is_not_there_is_refused(fake, styles, name, said):
         feedforward.choose_style(fake(styles).about, name)
 
 
+def test_a_picture_that_is_there_is_not_missing_where_a_style_is_wanted(fake, tmp_path):
+    (tmp_path / "mine.jpg").write_bytes(b"")
+    with pytest.raises(StylizeError, match=r"mine\.jpg is a picture, .* style of the model"):
+        feedforward.choose_style(fake(("monet",)).about, str(tmp_path / "mine.jpg"))
+
+
 @pytest.mark.parametrize(
     ("styles", "name", "chosen"),
     [(("monet",), None, "monet"), (("monet", "munch"), "munch", "munch"), ((), None, None)],

@@ -127,7 +127,9 @@ def test_less_memory_means_smaller_tiles_and_then_less_history():
     assert {one.history for one in plans} == set(range(3, CONFIG.history + 1))
     adam = replace(CONFIG, optimizer="adam")
     for free in range(4_000_000_000, 8_000_000_000, 500_000_000):
-        assert limits.plan(size, adam, torch.float32, free).history == CONFIG.history
+        plan = limits.plan(size, adam, torch.float32, free)
+        assert plan.history == (0 if plan.room else CONFIG.history)
+        assert plan.notes == (("memory: tile by tile",) if plan.room else ())
 
 
 @pytest.mark.parametrize("size", [(512, 512), (384, 1024), (4000, 60)])

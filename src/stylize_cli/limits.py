@@ -30,7 +30,6 @@ LEAST_TILE = 256**2  # px
 TILE = 512**2  # px: history is given up for a tile of this size
 MOST_TILE = 1024**2  # px: larger ones gain nothing
 LEAST_HISTORY = 3  # pairs of L-BFGS
-COLUMNS = 3  # copies of a picture's hypercolumns: its own, those wanted, one in the making
 LOADING = 120_000_000  # bytes: of the descriptor while it is read and converted
 
 VGG19 = vgg.SOURCES["vgg19"]
@@ -63,15 +62,15 @@ class MemoryPlan:
     def notes(self) -> tuple[str, ...]:
         """What the user should be told of it."""
         kind = "" if self.pairs == "float32" else f", in {self.pairs}"
-        said = f"memory: tile by tile, with {self.history} pairs of L-BFGS history{kind}"
-        return (said,) if self.room else ()
+        pairs = f", with {self.history} pairs of L-BFGS history{kind}" if self.history else ""
+        return (f"memory: tile by tile{pairs}",) if self.room else ()
 
 
 def bytes_per_pixel(config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype) -> float:
     """Bytes that one iteration takes for every pixel of the result, by the layers it looks at."""
     columns = 0.0
     if isinstance(config, NeighboursConfig):
-        columns = COLUMNS * hypercolumns.bytes_per_pixel(sorted(config.layers), dtype)
+        columns = hypercolumns.COPIES * hypercolumns.bytes_per_pixel(sorted(config.layers), dtype)
     return maps_per_pixel(config.layers, config.pool, dtype) + _vectors(config) + columns
 
 
@@ -226,7 +225,8 @@ def plan(
         held = estimate_tiled(size, replace(config, history=0), dtype, styles)
         whole = min(math.prod(size) - 1, int((free - held) / bytes_per_pixel(fewer, dtype)))
         room = min(room, _tile(config, dtype, MOST_TILE))
-        return MemoryPlan(history, fewer.pairs, max(0, whole), room, kept)
+        pairs = history if is_lbfgs else 0  # Adam holds none
+        return MemoryPlan(pairs, fewer.pairs, max(0, whole), room, kept)
     return None
 
 

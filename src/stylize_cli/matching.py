@@ -148,7 +148,7 @@ def matched(
         total, count = (here if total is None else total + here), count + len(vectors)
     assert total is not None
     near = torch.full((count,), -math.inf, device=total.device)
-    view, key = torch.zeros_like(near, dtype=torch.uint8), torch.zeros_like(near, dtype=torch.int32)
+    view, key = torch.zeros_like(near, dtype=torch.int16), torch.zeros_like(near, dtype=torch.int32)
     candidates = [Candidates(one.features) for one in views]
     for cells, vectors in query():
         for number, one in enumerate(candidates):

@@ -66,15 +66,20 @@ def parts_summary(
         side: of the squares, px; no longer than the style shows.
 
     Returns:
-        {layer: (1, …) statistics}.
+        {layer: (1, …) statistics}; none where all squares are holes.
     """
     (shown,) = _at_area([style], config.style_size**2, config)
+    if shown.shape[1] > 3:  # what is nearly transparent does not count, wherever a square lies
+        chosen = transparency.opaque(shown[:, 3:], images.size_of(shown))
+        shown = torch.cat([shown[:, :3], chosen[None, None].to(shown.dtype)], 1)
     rows, columns = (
         {0, max(0, length - side) // 2, max(0, length - side)} for length in images.size_of(shown)
     )
     parts = [shown[..., y : y + side, x : x + side] for y in rows for x in columns]
     # A part of a hole shows nothing of the style.
     seen = [one for one in parts if one.shape[1] == 3 or one[:, 3].any()]
+    if not seen:
+        return {}
     found = _statistics(describe, seen, config)
     return {layer: values.mean(0, keepdim=True) for layer, values in found.items()}
 

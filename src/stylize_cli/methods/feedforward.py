@@ -13,7 +13,7 @@ from stylize_cli.encoders import Depth, Samples
 from stylize_cli.engines import About, Engine, Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.noise_tiles import Span
-from stylize_cli.paths import SUFFIXES
+from stylize_cli.paths import SUFFIXES, is_there
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,12 @@ def choose_style(about: About, name: str | None) -> str | None:
     if several := names.candidates(name, about.styles):
         raise StylizeError(f"'{name}' may be one of several styles: {', '.join(several)}")
     if Path(name).suffix.lower() in SUFFIXES:
-        raise files.missing(Path(name))
+        if not is_there(name):
+            raise files.missing(Path(name))
+        raise StylizeError(
+            f"{name} is a picture, and here a style of the model is wanted: {known}; stylize "
+            "apply learns from pictures"
+        )
     near = difflib.get_close_matches(name.lower(), about.styles, n=1)
     guess = f"did you mean {near[0]}?" if near else f"it has {known}"
     raise StylizeError(f"the model has no style '{name}': {guess}")

@@ -115,8 +115,7 @@ def _views(
     describe: Describe, style: Tensor, pixels: int, config: NeighboursConfig
 ) -> list[Columns]:
     """What a painting of so many pixels shows, upright and turned (Kolkin et al. 2022, sec. 4)."""
-    size = images.same_area(images.size_of(style), pixels, least=LEAST_SIDE)
-    shown = images.resize(style, size)
+    shown = images.at_area(style, pixels, least=LEAST_SIDE)
     turned = (torch.rot90(shown, turn, (2, 3)) for turn in range(matching.TURNS))
     return [
         hypercolumns.columns(describe, one, config.layers, matching.MOST_KEYS) for one in turned
