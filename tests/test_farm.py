@@ -20,7 +20,7 @@ from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
 from stylize_cli.methods.painter import Commission, Order, Painter, Place, as_table
 
-pytest_plugins = ["commandline", "nets"]
+pytest_plugins = ["commandline", "nets", "workers"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
 
 LOCAL = ["--precision", "float32", "--threads", 1]
@@ -173,17 +173,6 @@ def test_files_go_out_a_few_together():
 def test_what_a_cluster_cannot_do_is_refused(refused, net, options, said):
     net("johnson", name="one.pt")
     assert said in refused("apply", "one.pt", "photo.png", *options.split())
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """Lets a worker in this process do what a cluster's would."""
-
-    def run(job, orders, _address):
-        for chunk in farm.chunks(orders):
-            yield from Painter(job, Place(1, "cpu")).paint(chunk)
-
-    monkeypatch.setattr(farm, "run", run)
 
 
 @pytest.mark.usefixtures("here", "job")

@@ -10,10 +10,8 @@ from PIL import Image
 
 from stylize_cli import stores
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import farm
-from stylize_cli.methods.painter import Painter, Place
 
-pytest_plugins = ["commandline", "nets"]
+pytest_plugins = ["commandline", "nets", "workers"]
 s3fs = pytest.importorskip("s3fs")
 server = pytest.importorskip("moto.server")
 
@@ -44,17 +42,6 @@ def s3(url, monkeypatch):
     for bucket in ("given", "made"):
         system.mkdir(bucket)
     return system
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """Lets a worker in this process do what a cluster's would."""
-
-    def run(job, orders, _address):
-        for chunk in farm.chunks(orders):
-            yield from Painter(job, Place(1, "cpu")).paint(chunk)
-
-    monkeypatch.setattr(farm, "run", run)
 
 
 @pytest.fixture

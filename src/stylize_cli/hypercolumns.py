@@ -15,9 +15,11 @@ from stylize_cli import descriptors, panes, stages, transparency, vgg
 from stylize_cli.descriptors import MARGIN, Describe, Descriptor, Place, Use
 from stylize_cli.panes import Pane
 from stylize_cli.tiled import Tiled
-from stylize_cli.vgg import MAPS, Source, block_of
+from stylize_cli.vgg import Source
 
 CELL = 4  # px a side (released code)
+LEAST = 1e-6  # norm that is divided by
+ALL = slice(None)
 # Copies of a pane's hypercolumns that are alive at once: its own, those wanted, one in the making.
 COPIES = 3
 
@@ -66,7 +68,7 @@ def cost(layers: Sequence[str], source: Source, pool: str, dtype: torch.dtype) -
 
 def bytes_per_pixel(layers: Sequence[str], dtype: torch.dtype) -> float:
     """Of the hypercolumns of these layers of VGG."""
-    return sum(MAPS[block_of(layer) - 1] for layer in layers) * dtype.itemsize / CELL**2
+    return sum(map(vgg.maps_of, layers)) * dtype.itemsize / CELL**2
 
 
 @torch.no_grad()

@@ -95,18 +95,16 @@ def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     shown = {layer: 1 for layer in config.content_layers} if config.content_weight else {}
     values = 0.0
     for layer, copies in (*kept.items(), *shown.items()):
-        maps = vgg.MAPS[vgg.block_of(layer) - 1]
-        values += copies * maps / vgg.stride(layer) ** 2
+        values += copies * vgg.maps_of(layer) / vgg.stride(layer) ** 2
     return values * dtype.itemsize
 
 
 def kept_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype, count: int) -> float:
     """Bytes, for every pixel, of the maps of so many of the uppermost stages of VGG."""
     cut = stages.cut(config.layers, VGG19)[1:]
-    first = [stages.CUTS[number] for number in range(len(cut))]
     return sum(
         stages.kept(stage, config.pool, dtype) / vgg.stride(below) ** 2
-        for stage, below in [*zip(cut, first, strict=True)][len(cut) - count :]
+        for stage, below in [*zip(cut, stages.CUTS, strict=False)][len(cut) - count :]
     )
 
 

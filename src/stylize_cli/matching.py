@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import hypercolumns
-from stylize_cli.hypercolumns import Columns
+from stylize_cli.hypercolumns import ALL, LEAST, Columns
 
 DIRECTIONS = 256  # of the painting's vectors, that are compared: there are ten times as many maps
 SAMPLE = 4096  # vectors, by which those directions are found
@@ -20,9 +20,7 @@ TURNS = 4  # by 90°: a painter's strokes in other directions follow more of the
 MOST_KEYS = 2**15  # vectors of a view of a painting, evenly spread, that are candidates
 BLOCK = 2**24  # similarities in memory at once: 64 MB
 SPARE = 200_000_000  # bytes: of these, and of what directions are found by
-LEAST = 1e-6  # norm that is divided by
 ROUNDS = 20  # in which several styles' handicaps are found
-ALL = slice(None)
 
 
 @dataclass(frozen=True)

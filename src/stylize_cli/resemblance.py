@@ -10,12 +10,9 @@ from torch import Tensor
 
 from stylize_cli import hypercolumns, panes
 from stylize_cli.descriptors import Describe
-from stylize_cli.hypercolumns import Columns
+from stylize_cli.hypercolumns import ALL, LEAST, Columns
 from stylize_cli.minimizers import Evaluation, Objective
 from stylize_cli.tiled import Tiled
-
-LEAST = 1e-6  # norm that is divided by
-ALL = slice(None)
 
 
 class Wanted(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import torch
 
 from stylize_cli import vgg
-from stylize_cli.vgg import Source, block_of
+from stylize_cli.vgg import Source
 
 CUTS = ("pool2", "pool3")  # whose whole maps are kept: 32 and 16 bytes a pixel in float32
 # Copies of the largest maps alive at once at the peak of the backward pass, beside those that the
@@ -65,5 +65,5 @@ def _sizes(stage: Sequence[str]) -> list[tuple[str, int, float]]:
     found, area = [], 1.0
     for layer in stage:
         area /= 4 if layer.startswith("pool") else 1
-        found.append((layer, vgg.MAPS[block_of(layer) - 1], area))
+        found.append((layer, vgg.maps_of(layer), area))
     return found

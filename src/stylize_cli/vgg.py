@@ -70,6 +70,11 @@ def least_side(layers: Collection[str]) -> int:
     return max(map(stride, layers))
 
 
+def maps_of(layer: str) -> int:
+    """How many maps a layer has: 256 of relu3_1 and of pool3 alike."""
+    return MAPS[block_of(layer) - 1]
+
+
 def block_of(layer: str) -> int:
     """The VGG block, 1 to 5, of a layer's name: 3 of relu3_1 and of pool3 alike."""
     return int(layer[4])

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from os import PathLike, fspath
@@ -171,7 +170,7 @@ class Filming:
         room, done = self.network.room, kept.count if kept else 0
         painted = method.paint(
             self.network.engine,
-            _chain(first, frames),
+            method.with_first(first, frames),
             self.look,
             room=room,
             before=kept.last if kept else None,
@@ -260,8 +259,3 @@ def _ending(clip: Clip, span: Section) -> Fraction | None:
 def _exact(seconds: float) -> Fraction:
     """A time as it was written: 0.1 is a tenth."""
     return Fraction(repr(seconds)) if isinstance(seconds, float) else Fraction(seconds)
-
-
-def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
-    yield first
-    yield from rest

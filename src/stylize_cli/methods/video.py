@@ -79,14 +79,14 @@ def paint(
     painted: Pixels | None = None
     if before is not None:
         next(seen, None)
-        painted = _floats(before)
+        painted = encoders.floats(before)
     first = next(seen, None)
     if first is None:
         return
     # Of one size, so that memory is looked at once.
-    pixels = painting.fit(_floats(first.frame.pixels), None, engine, room)
+    pixels = painting.fit(encoders.floats(first.frame.pixels), None, engine, room)
     most = max(1, apply.batch_size(engine, room, (pixels.shape[0], pixels.shape[1])))
-    batches = _batches(_with(first, seen), most)
+    batches = _batches(with_first(first, seen), most)
     # The network of a batch, while the one before is joined.
     for made in ahead((_painted(engine, batch, look) for batch in batches), 1):
         for item, new in made:
@@ -138,7 +138,8 @@ def _followed(frames: Iterable[Frame], *, smooth: bool) -> Iterator[_Seen]:
         before = frame
 
 
-def _with(first: T, rest: Iterable[T]) -> Iterator[T]:
+def with_first(first: T, rest: Iterable[T]) -> Iterator[T]:
+    """One that was looked at, and the rest behind it; closed, it closes them."""
     yield first
     yield from rest
 
@@ -150,7 +151,7 @@ def _batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 def _painted(engine: Engine, batch: Sequence[_Seen], look: ClipLook) -> list[tuple[_Seen, Pixels]]:
     """Some frames, each with what the network makes of it by itself."""
-    photos = [_floats(item.frame.pixels) for item in batch]
+    photos = [encoders.floats(item.frame.pixels) for item in batch]
     mixes = [mixture(engine, look, item.frame.time) for item in batch]
     outputs = feedforward.forward(engine, photos, mixes, look.noise)
     finished = (
@@ -187,7 +188,3 @@ def _joined(before: Pixels | None, new: Pixels, found: Flow | None, smooth: floa
     joined *= weight
     joined += new
     return joined
-
-
-def _floats(samples: Samples) -> Pixels:
-    return samples / np.float32(255)  # type: ignore[return-value]
