@@ -37,6 +37,18 @@ def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[st
     return Picture(name, caption, commands, cells, height=384)
 
 
+TRAINED = learnt(
+    "trained",
+    "A network of one style, trained on a folder of photos.",
+    f"stylize train --style {STYLE} --dataset photos -o cafe.pt",
+)
+TEXTURE_STYLE = learnt(
+    "texture-style",
+    "Ulyanov's network, which is given the photo beside noise.",
+    f"stylize train --style {STYLE} --dataset photos --method texture-style "
+    "-o cafe-texture-style.pt",
+)
+
 PICTURES = (
     Picture(
         "hero",
@@ -130,23 +142,14 @@ PICTURES = (
         ),
         height=384,
     ),
-    learnt(
-        "trained",
-        "A network of one style, trained on a folder of photos.",
-        f"stylize train --style {STYLE} --dataset photos -o cafe.pt",
-    ),
+    TRAINED,
     learnt(
         "trained-paper",
         "The same by Johnson's network and losses; a part of their 40,000 steps.",
         f"stylize train --style {STYLE} --dataset photos --preset paper --steps 8000 "
         "-o cafe-paper.pt",
     ),
-    learnt(
-        "texture-style",
-        "Ulyanov's network, which is given the photo beside noise.",
-        f"stylize train --style {STYLE} --dataset photos --method texture-style "
-        "-o cafe-texture-style.pt",
-    ),
+    TEXTURE_STYLE,
     closely(
         "large",
         "Large results, whole and pixel by pixel.",

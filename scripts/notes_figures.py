@@ -6,7 +6,7 @@ Without a name: all. `--list` says what they are. In the end docs/figures.md is 
 docs/methods.md shows each figure that is there behind its mark.
 """
 
-from gallery import EYES, GIVEN, PAIR, PHOTO, STYLE
+from gallery import EYES, GIVEN, PAIR, PHOTO, STYLE, TEXTURE_STYLE, TRAINED
 from pictures import ROOT, Cell, Page, Picture, main, output_of
 
 from stylize_cli.config import STYLE_LAYERS
@@ -59,15 +59,13 @@ TEXTURES = {
     )
     for name, source in SOURCES.items()
 }
-ONE_PASS = (
-    f"stylize optimize {PAIR} -o optimised.png",
-    f"stylize train --style {STYLE} --dataset photos -o johnson.pt",
-    f"stylize apply johnson.pt {PHOTO} -o johnson.png",
-    f"stylize train --style {STYLE} --dataset photos --method texture-style -o ulyanov.pt",
-    f"stylize apply ulyanov.pt {PHOTO} -o ulyanov.png",
+ONE_PASS = (  # these, and what enlarges by features, are the gallery's too
+    f"stylize optimize {PAIR} -o default.png",
+    *TRAINED.commands,
+    *TEXTURE_STYLE.commands,
 )
 ENLARGED = (
-    f"stylize apply sr4 {PHOTO} --size 256 -o features.png",
+    f"stylize apply sr4 {PHOTO} --size 256 -o sr4.png",
     "stylize train --upscale 4 --loss pixel --dataset photos -o pixels.pt",
     f"stylize apply pixels.pt {PHOTO} --size 256 -o pixels.png",
 )
@@ -131,9 +129,9 @@ PICTURES = (
         (
             (
                 *GIVEN,
-                Cell("optimised", "optimised.png"),
-                Cell("Johnson et al.", "johnson.png"),
-                Cell("Ulyanov et al.", "ulyanov.png"),
+                Cell("optimised", "default.png"),
+                Cell("Johnson et al.", "trained.png"),
+                Cell("Ulyanov et al.", "texture-style.png"),
             ),
         ),
     ),
@@ -146,7 +144,7 @@ PICTURES = (
             (
                 Cell("bicubic", PHOTO, zoom=2, reduced=4, at=EYES),
                 Cell("loss of pixels", "pixels.png", zoom=2, at=EYES),
-                Cell("loss of features", "features.png", zoom=2, at=EYES),
+                Cell("loss of features", "sr4.png", zoom=2, at=EYES),
                 Cell("photo", PHOTO, zoom=2, at=EYES),
             ),
         ),

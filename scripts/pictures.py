@@ -4,7 +4,8 @@ A table says of every picture which commands make it and, where it is a sheet, w
 their results and under which labels. The commands run as they stand, in a work folder in which
 `examples` is the repository's, and `photos`, `styles` and `textures` are those of --data that may
 be published. What a command has made is kept there, with a note of the command and of its inputs:
-it runs again where one of them has changed, or with --force.
+it runs again where one of them has changed, or with --force. All pages share that folder: what two
+of them show is made once, so that a name in it stands for one command.
 """
 
 import argparse
@@ -274,8 +275,8 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
         return
     # What is only tried is kept apart: it would else replace trained models and the pictures.
     is_tried = args.size != 1
-    work = args.work / (f"{page.folder.name}-{args.size:g}" if is_tried else page.folder.name)
-    out = work / "pictures" if is_tried else page.folder
+    work = args.work / (f"tried-{args.size:g}" if is_tried else "pictures")
+    out = work / page.folder.name if is_tried else page.folder
     out.mkdir(parents=True, exist_ok=True)
     prepare(work, args.data)
     failed = [one.name for one in chosen if not _make(one, work, out, args.size, force=args.force)]
