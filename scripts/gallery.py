@@ -7,12 +7,14 @@ Without a name: all. `--list` says what they are. docs/gallery.md is written ane
 
 from pictures import ROOT, Cell, Page, Picture, main, output_of
 
-PHOTO, STYLE = "examples/red-panda.jpg", "examples/cafe-terrace-at-night.jpg"
-PAIR = f"{PHOTO} {STYLE}"
+PHOTO = "examples/red-panda.jpg"
+SCENE, STYLE = "examples/chateau.jpg", "examples/church-at-auvers.jpg"
+PAIR = f"{SCENE} {STYLE}"
 FOLDER = ROOT / "docs" / "gallery"
-GIVEN = (Cell("photo", PHOTO), Cell("Café Terrace at Night", STYLE))
+GIVEN = (Cell("photo", SCENE), Cell("The Church at Auvers", STYLE))
 TEXTURES = ("rusty-metal", "bark", "onyx")
 EYES = (0.44, 0.55)  # of the photo, what is shown pixel by pixel
+TOWER = (0.86, 0.3)  # of the scene, likewise
 
 
 def beside(name: str, caption: str, results: dict[str, str]) -> Picture:
@@ -24,14 +26,14 @@ def beside(name: str, caption: str, results: dict[str, str]) -> Picture:
 def learnt(name: str, caption: str, train: str, *, label: str = "photo") -> Picture:
     """The photo by a network that a command trains."""
     model = output_of(train)
-    apply = f"stylize apply {model} {PHOTO} -o {name}.png"
+    apply = f"stylize apply {model} {SCENE} -o {name}.png"
     return Picture(name, caption, (train, apply), ((*GIVEN, Cell(label, f"{name}.png")),))
 
 
 def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[str, ...]) -> Picture:
     """Large results, each whole and pixel by pixel."""
     cells = tuple(
-        (Cell(label, output_of(command)), Cell("100 %", output_of(command), zoom=1, at=EYES))
+        (Cell(label, output_of(command)), Cell("100 %", output_of(command), zoom=1, at=TOWER))
         for label, command in zip(labels, commands, strict=True)
     )
     return Picture(name, caption, commands, cells, height=384)
@@ -40,20 +42,20 @@ def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[st
 TRAINED = learnt(
     "trained",
     "A network of one style, trained on a folder of photos.",
-    f"stylize train --style {STYLE} --dataset photos -o cafe.pt",
+    f"stylize train --style {STYLE} --dataset photos -o auvers.pt",
 )
 TEXTURE_STYLE = learnt(
     "texture-style",
     "Ulyanov's network, which is given the photo beside noise.",
     f"stylize train --style {STYLE} --dataset photos --method texture-style "
-    "-o cafe-texture-style.pt",
+    "-o auvers-texture-style.pt",
 )
 
 PICTURES = (
-    Picture(
+    beside(
         "hero",
-        "A red panda in the strokes of Van Gogh's Café Terrace at Night.",
-        (f"stylize optimize {PAIR} --preset neighbours -o hero.png",),
+        "Chenonceau in the strokes of Van Gogh's Church at Auvers.",
+        {"neighbours": f"stylize optimize {PAIR} --preset neighbours -o hero.png"},
     ),
     Picture(
         "default",
@@ -114,7 +116,7 @@ PICTURES = (
     beside(
         "any-painting",
         "A painting that the bundled network has never seen, learnt in a minute.",
-        {"apply": f"stylize apply classics {PHOTO} --style {STYLE} -o any-painting.png"},
+        {"apply": f"stylize apply classics {SCENE} --style {STYLE} -o any-painting.png"},
     ),
     Picture(
         "reconstruct",
@@ -147,7 +149,7 @@ PICTURES = (
         "trained-paper",
         "The same by Johnson's network and losses; a part of their 40,000 steps.",
         f"stylize train --style {STYLE} --dataset photos --preset paper --steps 8000 "
-        "-o cafe-paper.pt",
+        "-o auvers-paper.pt",
     ),
     TEXTURE_STYLE,
     closely(
@@ -155,7 +157,7 @@ PICTURES = (
         "Large results, whole and pixel by pixel.",
         (
             f"stylize optimize {PAIR} --size 2048 -o large-optimize.png",
-            f"stylize apply classics {PHOTO} --style starry-night --size 2048 -o large-apply.png",
+            f"stylize apply classics {SCENE} --style starry-night --size 2048 -o large-apply.png",
             "stylize texture bark --size 4096 -o large-texture.png",
         ),
         ("optimize, 2048 px", "apply, 2048 px", "texture, 4096 px"),

@@ -6,7 +6,7 @@ Without a name: all. `--list` says what they are. In the end docs/figures.md is 
 docs/methods.md shows each figure that is there behind its mark.
 """
 
-from gallery import EYES, GIVEN, PAIR, PHOTO, STYLE, TEXTURE_STYLE, TRAINED
+from gallery import EYES, GIVEN, PAIR, PHOTO, SCENE, STYLE, TEXTURE_STYLE, TRAINED
 from pictures import ROOT, Cell, Page, Picture, main, output_of
 
 from stylize_cli.config import STYLE_LAYERS
@@ -25,7 +25,7 @@ def row(first: Cell, commands: dict[str, str]) -> tuple[Cell, ...]:
 
 
 CONTENT = {
-    layer: f"stylize reconstruct {PHOTO} --content {layer} -o content-{layer}.png"
+    layer: f"stylize reconstruct {SCENE} --content {layer} -o content-{layer}.png"
     for layer in FIGURE_CONTENT
 }
 STYLES = {
@@ -71,8 +71,8 @@ ENLARGED = (
 )
 ADDED = (
     f"stylize train --add-style {STYLE} --to classics --dataset photos -o added.pt",
-    f"stylize apply added.pt {PHOTO} --style cafe-terrace-at-night -o added.png",
-    f"stylize apply added.pt {PHOTO} --style starry-night -o starry-night.png",
+    f"stylize apply added.pt {SCENE} --style church-at-auvers -o added.png",
+    f"stylize apply added.pt {SCENE} --style starry-night -o starry-night.png",
 )
 
 PICTURES = (
