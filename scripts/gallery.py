@@ -5,7 +5,7 @@
 Without a name: all. `--list` says what they are. docs/gallery.md is written anew in the end.
 """
 
-from pictures import ROOT, Cell, Page, Picture, main, output_of
+from pictures import HEIGHT, ROOT, Cell, Page, Picture, main, output_of
 
 PHOTO = "examples/red-panda.jpg"
 SCENE, STYLE = "examples/chateau.jpg", "examples/church-at-auvers.jpg"
@@ -17,17 +17,17 @@ EYES = (0.44, 0.55)  # of the photo, what is shown pixel by pixel
 TOWER = (0.86, 0.3)  # of the scene, likewise
 
 
-def beside(name: str, caption: str, results: dict[str, str]) -> Picture:
+def beside(name: str, caption: str, results: dict[str, str], *, height: int = HEIGHT) -> Picture:
     """Photo and painting, and beside them what commands make of both: {label: command}."""
     cells = (Cell(label, output_of(command)) for label, command in results.items())
-    return Picture(name, caption, tuple(results.values()), ((*GIVEN, *cells),))
+    return Picture(name, caption, tuple(results.values()), ((*GIVEN, *cells),), height=height)
 
 
-def learnt(name: str, caption: str, train: str, *, label: str = "photo") -> Picture:
+def learnt(name: str, caption: str, train: str) -> Picture:
     """The photo by a network that a command trains."""
     model = output_of(train)
     apply = f"stylize apply {model} {SCENE} -o {name}.png"
-    return Picture(name, caption, (train, apply), ((*GIVEN, Cell(label, f"{name}.png")),))
+    return Picture(name, caption, (train, apply), ((*GIVEN, Cell("painted", f"{name}.png")),))
 
 
 def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[str, ...]) -> Picture:
@@ -41,13 +41,13 @@ def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[st
 
 TRAINED = learnt(
     "trained",
-    "A network of one style, trained on a folder of photos.",
-    f"stylize train --style {STYLE} --dataset photos -o auvers.pt",
+    "A network of one style, trained for ten minutes on a folder of photos.",
+    f"stylize train --style {STYLE} --dataset photos --minutes 10 -o auvers.pt",
 )
 TEXTURE_STYLE = learnt(
     "texture-style",
-    "Ulyanov's network, which is given the photo beside noise.",
-    f"stylize train --style {STYLE} --dataset photos --method texture-style "
+    "Ulyanov's network, which is given the photo beside noise, likewise.",
+    f"stylize train --style {STYLE} --dataset photos --method texture-style --minutes 10 "
     "-o auvers-texture-style.pt",
 )
 
@@ -55,7 +55,8 @@ PICTURES = (
     beside(
         "hero",
         "Chenonceau in the strokes of Van Gogh's Church at Auvers.",
-        {"neighbours": f"stylize optimize {PAIR} --preset neighbours -o hero.png"},
+        {"stylize": f"stylize optimize {PAIR} --preset neighbours -o hero.png"},
+        height=384,
     ),
     Picture(
         "default",

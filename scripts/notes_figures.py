@@ -53,7 +53,7 @@ SOURCES = {"bricks": "textures/brick-grey.jpg", "citrus": "textures/citrus.jpg"}
 TEXTURES = {
     name: (
         f"stylize optimize --texture {source} --size 256 -o {name}-optimised.png",
-        f"stylize train --style {source} -o {name}.pt",
+        f"stylize train --style {source} --minutes 10 -o {name}.pt",
         f"stylize texture {name}.pt --size 256 -o {name}-network.png",
         f"stylize texture {name}.pt --size 512 -o {name}-large.png",
     )
@@ -66,7 +66,7 @@ ONE_PASS = (  # these, and what enlarges by features, are the gallery's too
 )
 ENLARGED = (
     f"stylize apply sr4 {PHOTO} --size 256 -o sr4.png",
-    "stylize train --upscale 4 --loss pixel --dataset photos -o pixels.pt",
+    "stylize train --upscale 4 --loss pixel --dataset photos --minutes 10 -o pixels.pt",
     f"stylize apply pixels.pt {PHOTO} --size 256 -o pixels.png",
 )
 ADDED = (
