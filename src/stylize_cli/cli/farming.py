@@ -109,7 +109,6 @@ def run(
         StylizeError: there is no cluster, no picture, or an input would be overwritten.
     """
     from stylize_cli import files
-    from stylize_cli.api.unseen import MOST_PHOTOS
     from stylize_cli.methods.painter import Commission
 
     net.with_strokes(batch.strokes)  # refuses what cannot be
@@ -117,11 +116,9 @@ def run(
     if not left:
         return False
     if chosen.unseen:
-        photos = list(islice(_readable(left), MOST_PHOTOS))
-        if not photos:
-            raise StylizeError("none of the pictures can be read: check them")
-        net = styles.learnt_on(net, chosen.unseen, photos, console)
-        look = replace(look, styles=net.styles)
+        without = "none of the pictures can be read: check them"
+        photos = _readable(left)
+        net, look = styles.learnt(net, look, chosen.unseen, photos, console, without=without)
     job = Commission(
         files.contents(net.model),
         look,
