@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from stylize_cli import models, sheets
+from stylize_cli.arrays import Pixels
 
 ROOT = Path(__file__).parents[1]
 HEIGHT = 256  # px, of every picture on a sheet
@@ -148,7 +149,7 @@ def produce(command: str, work: Path, *, force: bool = False, run: Run = stylize
     return True
 
 
-def shown(cell: Cell, work: Path, height: int) -> sheets.Pixels:
+def shown(cell: Cell, work: Path, height: int) -> Pixels:
     """What a sheet shows of a picture: (H, W, 3) RGB in [0, 1]."""
     with Image.open(work / cell.file) as opened:
         image = opened.convert("RGB")

@@ -7,12 +7,12 @@ import torch
 from stylize_cli import colours, images, losses, objectives
 from stylize_cli.config import CONTENT_LAYERS, EVEN, STYLE_LAYERS
 from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.optimize import FAINT, optimize, targets
 from stylize_cli.methods.pictures import Pictures, keep_colours, restore_colours
 from stylize_cli.methods.scales import scale_sizes, with_details
 from stylize_cli.minimizers import MOST_TRIALS
-from stylize_cli.tiled import Tiled
 
 CONFIG = OptimizeConfig(  # of what is tuned, nothing is left to the default
     iterations=8,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from stylize_cli import files
+from stylize_cli.arrays import Size
 from stylize_cli.errors import StylizeError
 from stylize_cli.films import Film, first_time, library, seek
-from stylize_cli.frames import Frame, Section, Size
+from stylize_cli.frames import Frame, Section
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize_cli.frames import Samples, Size
+    from stylize_cli.arrays import Bytes, Size
 
 # px: of the frames that are compared, at most and at least. 384 took twice as long, and less of the
 # flow was trusted, so that there was more flicker.
@@ -53,7 +53,7 @@ def is_there() -> bool:
     return find_spec("cv2") is not None
 
 
-def between(before: "Samples", now: "Samples") -> Flow:
+def between(before: "Bytes", now: "Bytes") -> Flow:
     """Finds the flow between two frames.
 
     It is sought at reduced size, in both directions: a pixel that does not come back to where it
@@ -83,7 +83,7 @@ def between(before: "Samples", now: "Samples") -> Flow:
     return Flow(_at(back, size), _at(trust, size))
 
 
-def _believed(cv2: Any, one: "Samples", two: "Samples", back: Map, forth: Map) -> Map:  # noqa: ANN401
+def _believed(cv2: Any, one: "Bytes", two: "Bytes", back: Map, forth: Map) -> Map:  # noqa: ANN401
     """How far each pixel of `two` is what lies in `one` where the flow says, in [0, 1]."""
     returned = back + _looked_up(cv2, forth, back)
     seen = _squared(returned) < SHARE * (_squared(back) + _squared(forth)) + SLACK
@@ -99,7 +99,7 @@ def _squared(vectors: Map) -> Map:
     return squared
 
 
-def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
+def _sharp(cv2: Any, one: "Bytes", two: "Bytes", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
     """The flow from `two` back to `one`, with its edges where the pictures have them.
 
     Every pixel takes the flow of its neighbourhood, or none at all, that explains it best.
@@ -113,14 +113,14 @@ def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa:
     return sharp
 
 
-def _unlike(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
+def _unlike(cv2: Any, one: "Bytes", two: "Bytes", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
     """How little a flow explains every pixel, levels of 255."""
     apart = cv2.absdiff(_looked_up(cv2, one, back), two)
     unlike: Map = cv2.blur(apart.astype(np.float32), (SHARP, SHARP))
     return unlike
 
 
-def _still(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Any:  # noqa: ANN401 - OpenCV's
+def _still(cv2: Any, one: "Bytes", two: "Bytes", back: Map) -> Any:  # noqa: ANN401 - OpenCV's
     """Where nothing moves, (H, W, 1) in [0, 1]: standing still explains a region as well as flow.
 
     Of noise alone the flow is a tenth of a pixel, by which what is carried would creep.
@@ -163,9 +163,9 @@ def _reduced(size: "Size") -> "Size":
     return height, width
 
 
-def _grey(cv2: Any, frame: "Samples", size: "Size") -> "Samples":  # noqa: ANN401 - a module
+def _grey(cv2: Any, frame: "Bytes", size: "Size") -> "Bytes":  # noqa: ANN401 - a module
     grey = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
-    reduced: Samples = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
+    reduced: Bytes = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
     return reduced
 
 

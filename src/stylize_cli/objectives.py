@@ -9,10 +9,10 @@ from torch import Tensor
 from stylize_cli import losses
 from stylize_cli.config import BlockWeights, StatisticName
 from stylize_cli.config.optimize import Weighting
+from stylize_cli.descriptor_tiles import Part, Tiled
 from stylize_cli.descriptors import Describe
 from stylize_cli.minimizers import Evaluation
 from stylize_cli.statistics import STATISTICS
-from stylize_cli.tiled import Part, Tiled
 from stylize_cli.vgg import block_of
 
 CELLS = 18  # along the longer side: squares whose light and dark is compared

@@ -9,6 +9,7 @@ from stylize_cli import engines, images, models, paths
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
+from stylize_cli.arrays import Pixels, Size
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.engines import Engine, EngineName, Precision
 from stylize_cli.errors import StylizeError
@@ -17,7 +18,6 @@ from stylize_cli.methods.apply import Look, Photo, Result
 from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.strokes import Stroked
-from stylize_cli.methods.texture import Size
 from stylize_cli.methods.tiling import Wanted
 from stylize_cli.progress import OnStep, Step, ignore, run
 
@@ -383,9 +383,7 @@ def load(
     return Network(name, file, opening.engine_of(file), opening)
 
 
-def _told(
-    pictures: Iterator[engines.Pixels], total: int, on_step: OnStep
-) -> Iterator[engines.Pixels]:
+def _told(pictures: Iterator[Pixels], total: int, on_step: OnStep) -> Iterator[Pixels]:
     for done, picture in enumerate(pictures, 1):
         on_step(Step("Blending", done, total))
         yield picture

@@ -16,7 +16,7 @@ from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
-    from stylize_cli.engines import Pixels
+    from stylize_cli.arrays import Pixels
 
 SHOWN = ("name", "method", "styles", "bytes", "licence", "where", "provenance")
 

@@ -11,8 +11,8 @@ from stylize_cli.cli.inputs import STDIO
 from stylize_cli.cli.outputs import Output
 
 if TYPE_CHECKING:
-    from stylize_cli.encoders import Depth, Samples
-    from stylize_cli.engines import Pixels
+    from stylize_cli.arrays import Pixels, Samples
+    from stylize_cli.encoders import Depth
     from stylize_cli.methods.apply import Photo
     from stylize_cli.methods.contact import Contact
 

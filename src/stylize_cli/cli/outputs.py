@@ -15,8 +15,8 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.api.picture import Picture
-    from stylize_cli.decoders import Pixels
-    from stylize_cli.encoders import Depth, Format, Samples
+    from stylize_cli.arrays import Pixels, Samples
+    from stylize_cli.encoders import Depth, Format
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
+    from stylize_cli.arrays import Size
     from stylize_cli.engines import About
-    from stylize_cli.methods.texture import Size
 
 SIZE = "512"
 SIZES = re.compile(r"(\d{1,6})(?:[x×](\d{1,6}))?", re.IGNORECASE)

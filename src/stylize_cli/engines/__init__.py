@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylize_cli import hardware, noise_tiles
+from stylize_cli import hardware, noise_field
+from stylize_cli.arrays import Pixels
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 
-Pixels = NDArray[np.float32]
 EngineName = Literal["auto", "openvino", "torch"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Piece = Callable[..., tuple[Pixels, ...]]  # of a network; see `Engine.pieces`
@@ -71,7 +70,7 @@ class About:
     def halo(self) -> int:
         """Px of its input around its own place that a pixel looks at, statistics apart."""
         levels = self.noise_levels
-        return noise_tiles.halo(levels) if levels else KINDS[self.generator].halo
+        return noise_field.halo(levels) if levels else KINDS[self.generator].halo
 
     @property
     def is_cut(self) -> bool:

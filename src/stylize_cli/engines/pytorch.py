@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from stylize_cli import checkpoints, devices, engines
+from stylize_cli.arrays import Pixels
 from stylize_cli.devices import Machine
-from stylize_cli.engines import About, Piece, Pixels, Precision, conversion
+from stylize_cli.engines import About, Piece, Precision, conversion
 from stylize_cli.generators.pyramid import AtHandNorm
 
 COPIES = 1.8  # times OpenVINO's memory: padded maps, and maps in another layout

@@ -9,8 +9,9 @@ from functools import partial
 from typing import TypeVar
 
 from stylize_cli import decoders
-from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.arrays import Pixels, Samples
+from stylize_cli.encoders import Depth
+from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError, is_exhausted
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.arrays import Pixels
+from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, feedforward
 

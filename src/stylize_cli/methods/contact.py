@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stylize_cli import sheets
-from stylize_cli.encoders import Samples
-from stylize_cli.engines import Pixels
+from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.methods.feedforward import reduced
 
 CELL = 256  # px, height of its pictures

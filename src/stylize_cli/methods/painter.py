@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stylize_cli import encoders, engines, files, headers, images, models, paths, stores, tables
-from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import Engine, Pixels, Precision
+from stylize_cli.arrays import Pixels, Samples
+from stylize_cli.encoders import Depth
+from stylize_cli.engines import Engine, Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, strokes
 from stylize_cli.methods.apply import Look, Photo, Result

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from stylize_cli import decoders, encoders, hardware, images
-from stylize_cli.encoders import Samples
-from stylize_cli.engines import Engine, Pixels
+from stylize_cli.arrays import Pixels, Samples
+from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError, too_little_memory
-from stylize_cli.methods import feedforward, tiles, tiling
+from stylize_cli.methods import feedforward, tile_plan, tiling
 from stylize_cli.methods.tiling import Wanted
 
 MOST_THREADS = 8  # pictures that wait take memory
@@ -71,14 +71,14 @@ def paint(
             preserve_color=wanted.preserve_color,
         )
         return result, ""
-    plan = tiles.plan(engine, size, room, depth=wanted.depth)
+    plan = tile_plan.plan(engine, size, room, depth=wanted.depth)
     if plan is None:
         raise _refusal(
             engine,
             size,
             room,
             lambda smaller: (
-                tiles.plan(engine, smaller, room, depth=wanted.depth) is not None
+                tile_plan.plan(engine, smaller, room, depth=wanted.depth) is not None
                 or (not wanted.wraps and needed(engine, smaller) <= room)
             ),
         )

@@ -11,9 +11,10 @@ from typing import TypeVar, cast
 import numpy as np
 
 from stylize_cli import encoders, flow
-from stylize_cli.engines import Engine, Pixels
+from stylize_cli.arrays import Bytes, Pixels
+from stylize_cli.engines import Engine
 from stylize_cli.flow import Flow
-from stylize_cli.frames import Frame, Samples
+from stylize_cli.frames import Frame
 from stylize_cli.methods import apply, feedforward, painting
 from stylize_cli.methods.feedforward import Noise
 
@@ -60,7 +61,7 @@ def paint(
     look: ClipLook,
     *,
     room: int,
-    before: Samples | None = None,
+    before: Bytes | None = None,
 ) -> Generator[Frame, None, None]:
     """Paints frames while the next are decoded; whoever takes them may encode beside it.
 
@@ -91,7 +92,7 @@ def paint(
     for made in ahead((_painted(engine, batch, look) for batch in batches), 1):
         for item, new in made:
             painted = _joined(painted, new, item.flow, look.smooth)
-            yield replace(item.frame, pixels=cast(Samples, encoders.quantised(painted, 8)))
+            yield replace(item.frame, pixels=cast(Bytes, encoders.quantised(painted, 8)))
 
 
 def ahead(items: Iterable[T], count: int = AHEAD) -> Iterator[T]:

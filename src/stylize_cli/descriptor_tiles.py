@@ -12,11 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, regions, stages, transparency, vgg
+from stylize_cli import descriptors, stages, tiles, transparency, vgg
 from stylize_cli.descriptors import Descriptor, Place, itself
-from stylize_cli.regions import Stretch
-
-Tile = tuple[Stretch, Stretch]
+from stylize_cli.tiles import Tile
 
 
 @dataclass(frozen=True)
@@ -244,7 +242,7 @@ class Tiled:
             return list(self._climb(stage, x))
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
-        return regions.grid(
+        return tiles.grid(
             (source.shape[2], source.shape[3]),
             most=int(self.room / stages.cost(stage, self.describe.pool, self.describe.dtype)),
             halo=stages.halo(stage),
