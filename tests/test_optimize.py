@@ -319,6 +319,20 @@ def test_details_are_what_the_larger_photo_alone_has(picture):
     torch.testing.assert_close(added, photo - images.resize(smaller, (48, 64)))
 
 
+def test_details_are_added_to_no_start_that_is_larger_than_its_scale(narrow, pictures, picture):
+    """It is as if it were given at the first scale's size, at which nothing is enlarged."""
+    config = replace(SHALLOW, scales=2, iterations=2, details=True)
+    first, _ = scale_sizes(SIZE, config)
+    start = picture(*SIZE, seed=5)
+    large, small = (
+        run(narrow, replace(pictures, start=one), config)
+        for one in (start, images.resize(start, first))
+    )
+    assert [images.size_of(now.image) for now in large[:1] + large[-1:]] == [first, SIZE]
+    for one, other in zip(large, small, strict=True):
+        assert one.image.equal(other.image)
+
+
 def test_a_photo_goes_a_share_of_the_way_to_the_styles_colours(pictures):
     photo, style = pictures.content, pictures.styles[0][0]
     assert pictures.recoloured(0.0) is pictures

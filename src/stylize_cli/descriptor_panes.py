@@ -1,7 +1,8 @@
 """A picture seen pane by pane: all of VGG's layers at once, where what is wanted needs them all.
 
 A loss of each place by itself needs one pass alone, forwards and back, but halos as wide as all
-that the network sees. `tiled` has narrow halos and two passes, for what is known of the whole.
+that the network sees. `descriptor_tiles` has narrow halos and two passes, for what is known of the
+whole.
 """
 
 from collections.abc import Collection, Sequence
