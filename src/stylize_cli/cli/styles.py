@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
+from stylize_cli.names import style_names
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
@@ -46,10 +47,17 @@ def choose(net: "Network", asked: Sequence[str], *, takes_all: bool) -> Chosen:
     unseen = [one for one in asked if net.is_unseen(one)]
     if unseen and len(asked) > 1:
         raise StylizeError("a picture is learnt by itself: give --style once")
-    names = net.called(unseen) or _named(net, asked, takes_all=takes_all)
+    names = [_called(net, unseen[0])] if unseen else _named(net, asked, takes_all=takes_all)
     labels = [name or Path(net.name).stem for name in names]
     are_some = bool(unseen) or len(net.engine.about.styles) > 1
     return Chosen(names, labels, "".join(unseen), are_some)
+
+
+def _called(net: "Network", painting: str) -> str:
+    """What the style of a painting is called that is learnt: after its file."""
+    from stylize_cli.api.picture import Picture
+
+    return style_names((*net.styles, Picture(painting).name))[-1]
 
 
 def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str | None]:
@@ -90,11 +98,12 @@ def learnt(
         StylizeError: there are none, or a picture cannot be read.
     """
     from stylize_cli.api import unseen
+    from stylize_cli.api.picture import Picture
 
     few = list(islice(photos, unseen.MOST_PHOTOS))
     if not few:
         raise StylizeError(without)
-    if not net.has_learnt(painting):
+    if not unseen.cached(net.model, Picture(painting)).exists():
         console.say(f"learning {painting} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:
         net = net.with_style(painting, few, on_step=on_step)
