@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from stylize_cli import decoders, encoders, files, headers, images, paths
-from stylize_cli.arrays import Bytes, Size
+from stylize_cli.arrays import Bytes, Size, size_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.frames import RATE, Frame, Kept, Section
 
@@ -143,7 +143,7 @@ class Folder:
     def size(self) -> Size:
         """(height, width) of the first, px."""
         pixels = self._read(self.files[0])
-        return pixels.shape[0], pixels.shape[1]
+        return size_of(pixels)
 
     @property
     def length(self) -> Fraction:

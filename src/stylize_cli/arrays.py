@@ -1,4 +1,6 @@
-"""Kinds of arrays that pictures and maps are held in."""
+"""Kinds of arrays that pictures and maps are held in, and how large such a picture is."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,3 +11,8 @@ Bytes = NDArray[np.uint8]  # samples of a clip's frame
 Values = NDArray[np.float64]  # of which sums are made
 
 Size = tuple[int, int]  # (height, width), px
+
+
+def size_of(pixels: NDArray[Any]) -> Size:
+    """(height, width) of an array (H, W, …)."""
+    return pixels.shape[0], pixels.shape[1]

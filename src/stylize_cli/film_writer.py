@@ -22,11 +22,7 @@ Codec = Literal["h264", "hevc", "vp9"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 SIDES = {"h264": 2, "hevc": 2, "vp9": 1}  # what both must be multiples of
-CRF: dict[str, tuple[int, int]] = {
-    "h264": (18, 51),
-    "hevc": (22, 51),
-    "vp9": (30, 63),
-}  # usual, most
+CRF = {"h264": (18, 51), "hevc": (22, 51), "vp9": (30, 63)}  # usual, most
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9"}
 OPTIONS: dict[str, dict[str, str]] = {
     # A clip as large as that of the encoder's usual preset, and by 0.4 dB less like what was

@@ -108,7 +108,7 @@ class Film:
         return self._sought(Fraction(0))
 
     def _sought(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
-        """The same from where a seek ends."""
+        """Its frames and their times, from where a seek to `start` ends."""
         with self.opened() as container:
             first = first_time(container)
             if start:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylize_cli import descriptor_panes, descriptors, stages, transparency, vgg
+from stylize_cli import descriptor_panes, descriptors, images, stages, transparency, vgg
 from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.descriptors import MARGIN, Describe, Descriptor, Place, Use
 from stylize_cli.tiles import Tile
@@ -67,7 +67,7 @@ def cost(layers: Sequence[str], source: Source, pool: str, dtype: torch.dtype) -
 
 
 def bytes_per_pixel(layers: Sequence[str], dtype: torch.dtype) -> float:
-    """Of the hypercolumns of these layers of VGG."""
+    """Bytes of the hypercolumns of these layers of VGG, for every pixel of the picture."""
     return sum(map(vgg.maps_of, layers)) * dtype.itemsize / CELL**2
 
 
@@ -88,7 +88,7 @@ def columns(
     colours = rows(means(image))
     chosen = torch.arange(len(colours), device=image.device)
     if alpha.shape[1]:
-        grid = grid_of((image.shape[2], image.shape[3]))
+        grid = grid_of(images.size_of(image))
         chosen = transparency.opaque(alpha, grid).flatten().nonzero()[:, 0]
     if most is not None and len(chosen) > most:
         chosen = chosen[spread(len(chosen), most, chosen.device)]
@@ -113,7 +113,7 @@ def parts(
         image: (1, 3, H, W), see there.
         layers: see there.
     """
-    size = (image.shape[2], image.shape[3])
+    size = images.size_of(image)
     if not isinstance(describe, Tiled) or not is_in_panes(describe, size):
         look = describe.describe if isinstance(describe, Tiled) else describe
         found = look(image, layers, lambda layer, maps: rows(in_cells(layer, maps, size)))
@@ -141,7 +141,7 @@ def vectors(
         for cells, layered in parts(describe, image, layers):
             yield cells, torch.cat(layered, 1)
 
-    if is_in_panes(describe, (image.shape[2], image.shape[3])):
+    if is_in_panes(describe, images.size_of(image)):
         return found
     whole = [*found()]
     return lambda: whole
@@ -155,7 +155,16 @@ def in_pane(
     layers: Sequence[str],
     use: Use[Tensor],
 ) -> dict[str, Tensor]:
-    """As `descriptor_panes.look`, of what each layer shows in a pane's own cells, (1, C, h, w)."""
+    """What is made of a pane's own cells, layer by layer: `use` is given their maps (1, C, h, w).
+
+    Args:
+        describe: with clean edges.
+        x: see `descriptor_panes.look`, and so are the others.
+        pane: see there.
+        size: see there.
+        layers: see there.
+        use: called with a layer's name and its maps over the pane's own cells.
+    """
     seen = descriptor_panes.shown(pane, size, descriptor_panes.unit_of(layers))
     around = (seen[0].stop - seen[0].start, seen[1].stop - seen[1].start)
     place = _own_cells(pane, seen)

@@ -58,7 +58,7 @@ def load(
 
 
 def compiled(describe: Descriptor) -> Describe:
-    """The same, compiled by torch at its first use."""
+    """The descriptor, compiled by torch at its first use."""
     compiled: Describe = torch.compile(describe)
     return compiled
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stylize_cli import images
 from stylize_cli.api.options import ANY, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
-from stylize_cli.arrays import Pixels
+from stylize_cli.arrays import Pixels, size_of
 from stylize_cli.methods import blend, figures, painting
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.tiling import Wanted
@@ -66,7 +66,7 @@ def paint(
         room=room,
     )
     results = _told(cells, len(mixture.weights), on_step)
-    height, width = images.fitted((pixels.shape[0], pixels.shape[1]), cell)
+    height, width = images.fitted(size_of(pixels), cell)
     return of_pixels(figures.draw(results, mixture, (height, width), room), name=picture.name)
 
 

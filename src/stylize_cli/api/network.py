@@ -10,8 +10,9 @@ from stylize_cli.api import mixtures, textures
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
+from stylize_cli.config import Precision
 from stylize_cli.encoders import Depth
-from stylize_cli.engines import Engine, EngineName, Precision
+from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, blend, feedforward, painting, strokes
 from stylize_cli.methods.apply import Look, Photo, Result
@@ -148,11 +149,14 @@ class Network:
         return run(self.learning(style, photos), on_step)
 
     def learning(self, style: Source, photos: Sequence[Source]) -> Generator[Step, None, "Network"]:
-        """The same, update by update: a generator of how far it is, which returns the network.
+        """Learns a picture as `with_style` does, update by update, and returns the network.
 
         Args:
             style: see `with_style`.
             photos: see there.
+
+        Yields:
+            How far it is, after every update.
 
         Raises:
             StylizeError: see there.

@@ -118,16 +118,16 @@ def apply(
     console = Console(quiet, json, _screen(output, quiet=quiet) if show else None)
     budget, bits = options.parse_bytes(memory), options.bits(depth)
     batch = Batch(
-        sources,
-        output,
-        options.parse_shard(shard),
-        stroke_size,
-        skip_existing,
-        overwrite,
-        all_styles,
-        quality,
-        bits,
-        keep_metadata,
+        sources=sources,
+        output=output,
+        share=options.parse_shard(shard),
+        strokes=stroke_size,
+        skips=skip_existing,
+        overwrites=overwrite,
+        has_sheet=all_styles,
+        quality=quality,
+        depth=bits,
+        keeps_metadata=keep_metadata,
     )
     if address and engine != "ray":
         raise StylizeError("--address is that of a Ray cluster: give --engine ray with it")

@@ -34,17 +34,17 @@ def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Con
     """
     sources, output = batch.sources, batch.output
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
-    queue = Queue(
-        plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some),
-        Choice(
-            batch.depth,
-            *batch.share,
-            batch.skips,
-            batch.overwrites,
-            batches.whole_folders(sources, output),
-        ),
-        console,
+    first, step = batch.share
+    choice = Choice(
+        depth=batch.depth,
+        first=first,
+        step=step,
+        skips=batch.skips,
+        overwrites=batch.overwrites,
+        folders=batches.whole_folders(sources, output),
     )
+    planned = plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some)
+    queue = Queue(planned, choice, console)
     if chosen.unseen and queue.total != 0:
         files = (file for _, file in inputs.found(sources, console) if file != inputs.STDIO)
         without = f"{chosen.unseen} is learnt on photos: name a file in place of -"

@@ -162,7 +162,7 @@ def _mixture(
 
 
 def _label(mixture: "Mixture") -> str:
-    """Its part of the output's name."""
+    """What the output's name says of a mixture."""
     if mixture.kind != "picture" or len(mixture.styles) == 1:
         return "-".join(mixture.styles)
     pairs = zip(mixture.styles, mixture.weights[0], strict=True)

@@ -9,13 +9,12 @@ import typer
 
 from stylize_cli import hardware
 from stylize_cli.cli import completion
+from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.vgg import Name
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def of_free_cores(threads: int | None) -> int:
@@ -24,7 +23,10 @@ def of_free_cores(threads: int | None) -> int:
 
 
 def _of_all_cores(threads: int | None) -> int:
-    """The same for what runs for hours: whoever is busy as it begins will not be so for long."""
+    """As many threads as were asked for, or as there are cores, whoever is busy on them.
+
+    For what runs for hours: who is busy as it begins will not be so for long.
+    """
     return threads or hardware.asked_threads() or hardware.cores()
 
 
@@ -36,29 +38,29 @@ def number(
     least: float | None = 1,
     most: float | None = None,
 ) -> object:
-    """What Typer is to know of an option that takes a number; None is no bound."""
+    """What Typer is to know of an option that takes a number; a bound of None is none."""
     return typer.Option(name, metavar=metavar, min=least, max=most, help=text)
 
 
 def pixels(name: str, text: str, *, least: int = 16) -> object:
-    """The same of one that takes the side of a picture."""
+    """What Typer is to know of an option that takes the side of a picture, px."""
     return number(name, text, metavar="PX", least=least)
 
 
 def factor(name: str, text: str, *, least: float = 0, most: float | None = None) -> object:
-    """The same of one that takes a weight, a share or a scale."""
+    """What Typer is to know of an option that takes a weight, a share or a scale."""
     return number(name, text, metavar="X", least=least, most=most)
 
 
 def text(
     name: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None
 ) -> object:
-    """The same of one that takes a text, and what completes it."""
+    """What Typer is to know of an option that takes a text, and what completes it."""
     return typer.Option(name, metavar=metavar, help=text, autocompletion=complete)
 
 
 def layers(name: str, text: str) -> object:
-    """The same of one that takes names of layers."""
+    """What Typer is to know of an option that takes names of layers."""
     return typer.Option(name, metavar="LAYER,...", help=text, autocompletion=completion.of_layers)
 
 

@@ -13,12 +13,12 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
-    from stylize_cli.methods.painter import Order
+    from stylize_cli.methods.commission import Order
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture: a file, or a row of a parquet file (`methods.painter.Order`)."""
+    """A picture: a file, or a row of a parquet file (`methods.commission.Order`)."""
 
     input: str
     file: str
@@ -49,7 +49,7 @@ def found(
         StylizeError: there is none, or an input would be overwritten.
     """
     from stylize_cli import stores
-    from stylize_cli.methods.painter import Order
+    from stylize_cli.methods.commission import Order
 
     labelled = {str(number): tag for number, tag in enumerate(tags)}
     if "" in sources:

@@ -86,10 +86,12 @@ class Outlet:
 
     def save_sheet(self) -> tuple[int, int]:
         """Writes the sheet of the results that were saved; gives its (height, width)."""
+        from stylize_cli.arrays import size_of
+
         assert self.contact
         drawn = self.contact.drawn(self.styles)
         self._write(self.path(SHEET), drawn)
-        return drawn.shape[0], drawn.shape[1]
+        return size_of(drawn)
 
     def _write(self, path: Path, pixels: "Pixels | Samples") -> None:
         if path in self.made:

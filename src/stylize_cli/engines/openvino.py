@@ -13,11 +13,11 @@ import numpy as np
 
 from stylize_cli import __version__, engines, files, hardware
 from stylize_cli.arrays import Pixels
+from stylize_cli.config import Precision
 from stylize_cli.engines import (
     About,
     Engine,
     Piece,
-    Precision,
     cache,
     graphs,
     pieces,
@@ -125,7 +125,7 @@ class OpenvinoEngine:
         return [pieces.OpenvinoPiece(self._core, model, options, compiled) for model in models]
 
     def measured(self, *arrays: Pixels) -> Engine:
-        """The same by PyTorch with every statistic fixed: those of this input."""
+        """The network by PyTorch, with every statistic fixed: those of this input."""
         from stylize_cli.engines import pytorch  # noqa: PLC0415 - imports torch
 
         precision: Precision = "bfloat16" if self._rest == "bfloat16" else "float32"

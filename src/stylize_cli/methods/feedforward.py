@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stylize_cli import colours, encoders, files, names, noise_field
-from stylize_cli.arrays import Pixels, Samples, Size
+from stylize_cli.arrays import Pixels, Samples, Size, size_of
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
@@ -171,7 +171,7 @@ class Finish:
             output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
         if self.strength == 1 and not self.preserve_color and photo.shape[2] == 3:
             return output
-        base = resized(photo, (output.shape[0], output.shape[1]))
+        base = resized(photo, size_of(output))
         rgb = base[..., :3]
         if self.preserve_color:
             output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)

@@ -259,6 +259,6 @@ def _inner(tile: Tile, scale: float) -> tuple[slice, slice]:
 
 
 def _place(tile: Tile, factor: int) -> tuple[slice, slice]:
-    """Of the result."""
+    """Where a tile lies in a result that is so many times as large as the photo."""
     rows, columns = (slice(factor * span.start, factor * span.stop) for span in tile)
     return rows, columns

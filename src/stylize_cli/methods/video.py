@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from stylize_cli import encoders, flow
-from stylize_cli.arrays import Bytes, Pixels
+from stylize_cli.arrays import Bytes, Pixels, size_of
 from stylize_cli.engines import Engine
 from stylize_cli.flow import Flow
 from stylize_cli.frames import Frame
@@ -86,7 +86,7 @@ def paint(
         return
     # Of one size, so that memory is looked at once.
     pixels = painting.fit(encoders.floats(first.frame.pixels), None, engine, room)
-    most = max(1, apply.batch_size(engine, room, (pixels.shape[0], pixels.shape[1])))
+    most = max(1, apply.batch_size(engine, room, size_of(pixels)))
     batches = _batches(with_first(first, seen), most)
     # The network of a batch, while the one before is joined.
     for made in ahead((_painted(engine, batch, look) for batch in batches), 1):
@@ -183,7 +183,7 @@ def _joined(before: Pixels | None, new: Pixels, found: Flow | None, smooth: floa
     """The new result, and where it can be trusted that of the frame before, carried along."""
     if before is None or found is None or found.is_cut:
         return new
-    weight = np.float32(KEPT * smooth) * flow.trusted(found, (new.shape[0], new.shape[1]))
+    weight = np.float32(KEPT * smooth) * flow.trusted(found, size_of(new))
     joined = flow.carried(before, found)  # a picture of its own, so that all is done in place
     joined -= new
     joined *= weight
