@@ -100,11 +100,11 @@ class Network:
         chosen = feedforward.choose_style(self.engine.about, str(style) if style else None)
         wanted = Wanted(
             feedforward.one_style(self.engine.about, chosen),
-            strength,
-            preserve_color,
-            Noise(seed, noise_scale),
-            tileable,
-            self.opening.depth,
+            strength=strength,
+            preserve_color=preserve_color,
+            noise=Noise(seed, noise_scale),
+            wraps=tileable,
+            depth=self.opening.depth,
         )
         return self.paint(Picture(photo), size, wanted)
 

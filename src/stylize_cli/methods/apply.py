@@ -52,11 +52,11 @@ class Look:
         """What is wanted of one style."""
         return Wanted(
             feedforward.one_style(about, style),
-            self.strength,
-            self.preserve_color,
-            self.noise,
-            self.tileable,
-            self.depth,
+            strength=self.strength,
+            preserve_color=self.preserve_color,
+            noise=self.noise,
+            wraps=self.tileable,
+            depth=self.depth,
         )
 
 
