@@ -1,6 +1,6 @@
 """VGG over a picture in tiles: the same means over positions, and the same gradient.
 
-The network is cut behind some of its poolings, and every stretch of it works tile by tile on the
+The network is cut behind some of its poolings, and every stage of it works tile by tile on the
 whole maps of the one below. So a tile's halo is as wide as what a few layers see, not the whole
 network: 8 px and 16 px in place of 80.
 """
