@@ -16,7 +16,6 @@ from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, blend, feedforward, painting, strokes
 from stylize_cli.methods.apply import Look, Photo, Result
-from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.strokes import Stroked
 from stylize_cli.methods.tiling import Wanted
@@ -102,7 +101,7 @@ class Network:
             feedforward.one_style(self.engine.about, chosen),
             strength=strength,
             preserve_color=preserve_color,
-            noise=Noise(seed, noise_scale),
+            noise=feedforward.Noise(seed, noise_scale),
             wraps=tileable,
             depth=self.opening.depth,
         )
@@ -149,14 +148,11 @@ class Network:
         return run(self.learning(style, photos), on_step)
 
     def learning(self, style: Source, photos: Sequence[Source]) -> Generator[Step, None, "Network"]:
-        """Learns a picture as `with_style` does, update by update, and returns the network.
+        """Learns as `with_style` does: yields how far it is, update by update; returns the network.
 
         Args:
             style: see `with_style`.
             photos: see there.
-
-        Yields:
-            How far it is, after every update.
 
         Raises:
             StylizeError: see there.
