@@ -6,8 +6,9 @@ Without a name: all. `--list` says what they are. In the end docs/figures.md is 
 docs/methods.md shows each figure that is there behind its mark.
 """
 
+import gallery
 from gallery import EYES, GIVEN, PAIR, PHOTO, SCENE, STYLE, TEXTURE_STYLE, TRAINED
-from pictures import ROOT, Cell, Page, Picture, main, output_of
+from pictures import ROOT, SUFFIX, Cell, Page, Picture, main, output_of
 
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.optimize import FIGURE_CONTENT
@@ -16,12 +17,17 @@ FOLDER = ROOT / "docs" / "figures"
 RATIOS = ("0.001", "0.01", "0.1", "1", "10")
 PAPER = f"stylize optimize {PAIR} --preset paper --size 320"
 START = {"photo": "", "noise": " --init noise --iterations 400"}
-CORNERS = "starry-night,great-wave,winter-moonlit,kiss"
 
 
 def row(first: Cell, commands: dict[str, str]) -> tuple[Cell, ...]:
     """A picture, and beside it what commands make: {label: command}."""
     return (first, *(Cell(label, output_of(command)) for label, command in commands.items()))
+
+
+def of_gallery(name: str, caption: str, own: str) -> Picture:
+    """A picture that the gallery makes, and what it is called there."""
+    (commands,) = (one.commands for one in gallery.PICTURES if one.name == own)
+    return Picture(name, caption, commands, shown=f"{gallery.FOLDER.name}/{own}{SUFFIX}")
 
 
 CONTENT = {
@@ -150,15 +156,11 @@ PICTURES = (
         ),
         height=384,
     ),
-    Picture(
-        "many-styles",
-        "One network of many styles (Dumoulin et al. 2017).",
-        (f"stylize models show classics --photo {PHOTO} -o many-styles.png",),
-    ),
-    Picture(
+    of_gallery("many-styles", "One network of many styles (Dumoulin et al. 2017).", "classics"),
+    of_gallery(
         "mixtures",
         "Four styles at the corners, and their mixtures between (Dumoulin et al. 2017).",
-        (f"stylize blend classics {PHOTO} --grid {CORNERS} -o mixtures.png",),
+        "blend",
     ),
     Picture(
         "one-more-style",

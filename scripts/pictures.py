@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from stylize_cli import models, sheets
+from stylize_cli.arrays import Pixels
 
 ROOT = Path(__file__).parents[1]
 HEIGHT = 256  # px, of every picture on a sheet
@@ -76,6 +77,7 @@ class Picture:
         commands: that make what it shows, each its file of -o.
         rows: of the sheet; none where the last command makes the picture itself.
         height: of the pictures on the sheet, px.
+        shown: its file as the page links it, where another table makes it; "" for this one's own.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Picture:
     commands: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...] = ()
     height: int = HEIGHT
+    shown: str = ""
 
 
 def output_of(command: str) -> str:
@@ -148,7 +151,7 @@ def produce(command: str, work: Path, *, force: bool = False, run: Run = stylize
     return True
 
 
-def shown(cell: Cell, work: Path, height: int) -> sheets.Pixels:
+def shown(cell: Cell, work: Path, height: int) -> Pixels:
     """What a sheet shows of a picture: (H, W, 3) RGB in [0, 1]."""
     with Image.open(work / cell.file) as opened:
         image = opened.convert("RGB")
@@ -227,26 +230,31 @@ class Page:
         """Every picture that is there under its name, with the commands that make it."""
         parts = [f"# {self.title}\n\n{self.introduction}"]
         for one in pictures:
-            file = self.folder / f"{one.name}{SUFFIX}"
-            if file.exists():
-                image = f"![{one.caption}]({self.folder.name}/{file.name})"
+            if image := self._image(one):
                 lines = "\n".join(one.commands)
                 parts.append(f"## {one.name}\n\n{one.caption}\n\n{image}\n\n```sh\n{lines}\n```")
         return "\n\n".join(parts) + "\n"
 
     def filled(self, text: str, pictures: Sequence[Picture]) -> str:
         """The text of the marked page, with those pictures behind their marks that are there."""
-        captions = {one.name: one.caption for one in pictures}
+        table = {one.name: one for one in pictures}
 
         def fill(found: re.Match[str]) -> str:
             name = found[1]
-            if not (self.folder / f"{name}{SUFFIX}").exists():
+            image = self._image(table[name])
+            if not image:
                 return f"<!-- figure: {name} -->\n<!-- end of figure -->"
-            image = f"![{captions[name]}]({self.folder.name}/{name}{SUFFIX})"
-            made = f"*{captions[name]}* [How it was made]({self.file.name}#{name})."
+            made = f"*{table[name].caption}* [How it was made]({self.file.name}#{name})."
             return f"<!-- figure: {name} -->\n{image}\n\n{made}\n<!-- end of figure -->"
 
         return MARK.sub(fill, text)
+
+    def _image(self, picture: Picture) -> str:
+        """The Markdown that shows a picture, or "" where it is not there."""
+        file = self.folder / f"{picture.name}{SUFFIX}"
+        if picture.shown:
+            file = self.file.parent / picture.shown
+        return f"![{picture.caption}]({file.parent.name}/{file.name})" if file.exists() else ""
 
 
 def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
@@ -257,7 +265,7 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
         page: that shows them.
         description: for --help.
     """
-    table = {one.name: one for one in pictures}
+    table = {one.name: one for one in pictures if not one.shown}
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(table)}")
     parser.add_argument("--list", action="store_true", help="say the commands, run nothing")

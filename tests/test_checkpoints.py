@@ -18,6 +18,7 @@ from stylize_cli import checkpoints
 from stylize_cli.checkpoints import FORMAT, MODEL, STATE, Checkpoint, TrainingState
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import BUILDERS
+from stylize_cli.names import style_names
 
 ARGUMENTS = {
     "conditional": {"styles": 2, "width": 2},
@@ -438,12 +439,12 @@ def test_a_malformed_training_is_refused(entries, tmp_path):
 
 def test_a_mac_s_screenshot_becomes_a_style_that_can_be_typed():
     name = "Screenshot 2024-01-02 at 10.00.00\u202fAM"
-    assert checkpoints.style_names([name]) == ("Screenshot 2024-01-02 at 10.00.00 AM",)
+    assert style_names([name]) == ("Screenshot 2024-01-02 at 10.00.00 AM",)
 
 
 def test_names_that_look_alike_are_told_apart():
     names = ["sea", "sea", "cafe\u0301", "caf\u00e9", "", "\t", "x" * 500, "x" * 600]
-    found = checkpoints.style_names(names)
+    found = style_names(names)
     assert found[:6] == ("sea", "sea-2", "caf\u00e9", "caf\u00e9-2", "style", "style-2")
     assert [len(name) for name in found[6:]] == [200, 200]
 
@@ -453,10 +454,10 @@ TEXTS = st.text(st.characters(codec=None), max_size=30)
 
 @given(st.lists(st.one_of(TEXTS, st.sampled_from(["a", "a-2", "A", " a", "x" * 300])), max_size=8))
 def test_names_are_printable_unique_and_stay_as_they_are(texts):
-    names = checkpoints.style_names(texts)
+    names = style_names(texts)
     assert len(set(names)) == len(texts)
     assert all(name.isprintable() and 0 < len(name) <= 200 for name in names)
-    assert checkpoints.style_names(names) == names
+    assert style_names(names) == names
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -464,7 +465,7 @@ def test_names_are_printable_unique_and_stay_as_they_are(texts):
 def test_what_is_written_can_be_read_whatever_the_styles_are_called(names, tmp_path):
     made = replace(checkpoint_of(), styles=tuple(names))
     checkpoints.save(tmp_path / "model.pt", made)
-    assert checkpoints.load(tmp_path / "model.pt").styles == checkpoints.style_names(names)
+    assert checkpoints.load(tmp_path / "model.pt").styles == style_names(names)
     checkpoints.save_state(tmp_path / "state.pt", state_of(made))
     assert checkpoints.load_state(tmp_path / "state.pt").checkpoint.build()
 

@@ -14,10 +14,10 @@ from stylize_cli import checkpoints, devices, objectives
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.methods import neighbours, optimize
 from stylize_cli.methods.pictures import Pictures
 from stylize_cli.statistics import STATISTICS
-from stylize_cli.tiled import Tiled
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.cuda

@@ -18,7 +18,8 @@ from stylize_cli.cli import farming, showing, streams
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
-from stylize_cli.methods.painter import Commission, Order, Painter, Place, as_table
+from stylize_cli.methods.commission import Commission, Order, as_table
+from stylize_cli.methods.painter import Painter, Place
 
 pytest_plugins = ["commandline", "nets", "workers"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")

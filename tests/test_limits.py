@@ -5,6 +5,7 @@ from itertools import pairwise
 import psutil
 import pytest
 import torch
+from storages import kept_by, storage
 
 from stylize_cli import devices, images, limits
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
@@ -30,22 +31,10 @@ def free(monkeypatch):
 
 
 def kept_bytes(describe, image, layers):
-    """What autograd keeps for the backward pass, weights apart; each storage once."""
-    kept = {}
-    own = {buffer.untyped_storage().data_ptr() for buffer in describe.buffers()}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        found = describe(image.requires_grad_(), layers)
-    kept.update(
-        (x.untyped_storage().data_ptr(), x.untyped_storage().nbytes()) for x in found.values()
-    )
-    return sum(kept.values())
+    """What autograd keeps for the backward pass, and the maps that were asked for."""
+    found = {}
+    kept = kept_by(describe, lambda: found.update(describe(image.requires_grad_(), layers)))
+    return sum((kept | dict(map(storage, found.values()))).values())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

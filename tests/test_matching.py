@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from stylize_cli import hypercolumns, matching, resemblance
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.hypercolumns import Columns
-from stylize_cli.tiled import Tiled
 
 LAYERS = ("relu1_1", "relu2_2", "relu3_1", "relu4_2")
 

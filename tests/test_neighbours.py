@@ -5,11 +5,11 @@ import torch
 
 from stylize_cli import descriptors, hypercolumns, images, metrics
 from stylize_cli.config.neighbours import NEIGHBOURS
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.neighbours import MATCHES, paint
 from stylize_cli.methods.pictures import Pictures
 from stylize_cli.minimizers import MOST_TRIALS
-from stylize_cli.tiled import Tiled
 
 KINDS = ("photo", "style")
 SIZE = (40, 56)

@@ -7,12 +7,12 @@ import torch
 from stylize_cli import colours, images, losses, objectives
 from stylize_cli.config import CONTENT_LAYERS, EVEN, STYLE_LAYERS
 from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods.optimize import FAINT, optimize, targets
 from stylize_cli.methods.pictures import Pictures, keep_colours, restore_colours
 from stylize_cli.methods.scales import scale_sizes, with_details
 from stylize_cli.minimizers import MOST_TRIALS
-from stylize_cli.tiled import Tiled
 
 CONFIG = OptimizeConfig(  # of what is tuned, nothing is left to the default
     iterations=8,
@@ -317,6 +317,20 @@ def test_details_are_what_the_larger_photo_alone_has(picture):
     flat = torch.full((1, 3, 24, 32), 0.5)
     added = with_details(flat, photo) - 0.5
     torch.testing.assert_close(added, photo - images.resize(smaller, (48, 64)))
+
+
+def test_details_are_added_to_no_start_that_is_larger_than_its_scale(narrow, pictures, picture):
+    """It is as if it were given at the first scale's size, at which nothing is enlarged."""
+    config = replace(SHALLOW, scales=2, iterations=2, details=True)
+    first, _ = scale_sizes(SIZE, config)
+    start = picture(*SIZE, seed=5)
+    large, small = (
+        run(narrow, replace(pictures, start=one), config)
+        for one in (start, images.resize(start, first))
+    )
+    assert [images.size_of(now.image) for now in large[:1] + large[-1:]] == [first, SIZE]
+    for one, other in zip(large, small, strict=True):
+        assert one.image.equal(other.image)
 
 
 def test_a_photo_goes_a_share_of_the_way_to_the_styles_colours(pictures):

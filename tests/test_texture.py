@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import stylize_cli
-from stylize_cli import checkpoints, engines, models, noise_tiles
+from stylize_cli import checkpoints, engines, models, noise_field
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators.pyramid import with_image
 from stylize_cli.methods import feedforward, texture
 from stylize_cli.methods.feedforward import Noise
-from stylize_cli.noise_tiles import Span
+from stylize_cli.tiles import Stretch
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -43,8 +43,8 @@ def made(engine, size=SIZE, seed=0, index=0, *, tile=texture.TILE):
 def network_on(path, size, seed, *given):
     """What the network itself makes of the whole noise of that seed, not clipped."""
     network = checkpoints.load(path).build()
-    spans = tuple(Span(0, side) for side in size)
-    noise = noise_tiles.draw(seed, network.multiple.bit_length(), size, spans)
+    whole = tuple(map(Stretch.whole, size))
+    noise = noise_field.draw(seed, network.multiple.bit_length(), size, whole)
     inputs = [torch.from_numpy(one) for one in noise]
     with torch.no_grad():
         output = network(*(with_image(inputs, *given) if given else inputs))

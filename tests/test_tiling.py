@@ -1,14 +1,14 @@
-"""methods.tiling, methods.tiles and methods.moments: tile by tile, what comes of the whole."""
+"""methods.tiling, methods.tile_plan and methods.moments: tile by tile, what comes of the whole."""
 
 import numpy as np
 import pytest
 
-from stylize_cli import encoders, engines, regions
+from stylize_cli import encoders, engines, tiles
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import apply, feedforward, painting, tiles, tiling
+from stylize_cli.methods import apply, feedforward, painting, tile_plan, tiling
 from stylize_cli.methods.apply import Look, Photo
 from stylize_cli.methods.moments import Moments
-from stylize_cli.methods.tiles import TilePlan
+from stylize_cli.methods.tile_plan import TilePlan
 from stylize_cli.methods.tiling import Wanted
 
 pytest_plugins = ["nets"]
@@ -61,7 +61,7 @@ def gap(found, expected):
 )
 def test_tiles_make_what_the_whole_makes(net, engine, generator, side, size):
     runner, pixels = opened(net(generator, loss="pixel"), engine), photo(*size)
-    assert len(tiles.cut(runner, size, side, wraps=False)) > 2
+    assert len(tile_plan.cut(runner, size, side, wraps=False)) > 2
     assert gap(tiled(runner, pixels, side), whole(runner, pixels)) < 1e-4
 
 
@@ -98,7 +98,7 @@ def test_histograms_of_tiles_are_those_of_the_whole(net):
 def test_statistics_of_some_tiles_leave_no_seam(net, share):
     runner, pixels, side = opened(net()), photo(243, 409), 168
     found = tiled(runner, pixels, side, share=share)
-    columns = {tile[1].start for tile in tiles.cut(runner, (243, 409), side, wraps=False)} - {0}
+    columns = {tile[1].start for tile in tile_plan.cut(runner, (243, 409), side, wraps=False)} - {0}
     steps = np.abs(np.diff(found - whole(runner, pixels), axis=1)).mean((0, 2))
     at_borders = [steps[column - 1] for column in columns]
     assert len(columns) > 4
@@ -142,7 +142,7 @@ def test_moments_are_numpy_s_of_the_whole():
     ("side", "most", "halo", "unit"), [(400, 168, 60, 4), (124, 64, 13, 1), (300, 200, 30, 4)]
 )
 def test_windows_cover_an_axis_once_and_are_of_one_size(side, most, halo, unit, wraps):
-    found = regions.windows(side, most=most, halo=halo, unit=unit, wraps=wraps)
+    found = tiles.windows(side, most=most, halo=halo, unit=unit, wraps=wraps)
     assert [one.start for one in found] == [0, *(one.stop for one in found[:-1])]
     assert found[-1].stop == side
     (width,) = {one.last - one.first for one in found}
@@ -157,7 +157,7 @@ def test_windows_cover_an_axis_once_and_are_of_one_size(side, most, halo, unit, 
 
 def test_the_plan_is_exact_where_that_is_affordable(net):
     runner, size = opened(net()), (2000, 3000)
-    found = [tiles.plan(runner, size, room * 1_000_000) for room in range(40, 500, 10)]
+    found = [tile_plan.plan(runner, size, room * 1_000_000) for room in range(40, 500, 10)]
     shares = [0 if plan is None else plan.share for plan in found]
     assert shares == sorted(shares)
     assert (shares[0], found[-1].share, found[-1].note) == (0, 1, "")
@@ -197,7 +197,7 @@ def test_a_network_makes_the_same_within_a_budget(net, monkeypatch):
     pixels = photo(121, 203)
     free = model(pixels)
     monkeypatch.setattr(painting, "needed", lambda *_: 10**15)
-    monkeypatch.setattr(tiles, "SIDES", (64,))
+    monkeypatch.setattr(tile_plan, "SIDES", (64,))
     within = model(pixels)
     assert (free.pixels.dtype, within.pixels.dtype) == (np.float32, np.uint16)
     assert gap(within.floats, free.floats) < 1e-4

@@ -9,11 +9,11 @@ from stylize_cli import hypercolumns, images, metrics, perceptual, transparency
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.optimize import TEXTURE
 from stylize_cli.config.train import TRAIN_PRESETS
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.images import Planes
 from stylize_cli.methods import optimize
 from stylize_cli.methods.pictures import Pictures, keep_colours, with_colours_of
 from stylize_cli.statistics import STATISTICS
-from stylize_cli.tiled import Tiled
 from stylize_cli.vgg import block_of
 
 SIDE = 96

@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from stylize_cli import decoders, encoders, files, headers, images, paths
+from stylize_cli.arrays import Bytes, Size, size_of
 from stylize_cli.errors import StylizeError
-from stylize_cli.frames import RATE, Frame, Kept, Samples, Section, Size
+from stylize_cli.frames import RATE, Frame, Kept, Section
 
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 READ = (*FORMATS, ".png")
@@ -142,7 +143,7 @@ class Folder:
     def size(self) -> Size:
         """(height, width) of the first, px."""
         pixels = self._read(self.files[0])
-        return pixels.shape[0], pixels.shape[1]
+        return size_of(pixels)
 
     @property
     def length(self) -> Fraction:
@@ -158,7 +159,7 @@ class Folder:
             if span.holds(time):
                 yield Frame(_scaled(Image.fromarray(self._read(file)), size), time, 1 / RATE)
 
-    def _read(self, file: Path) -> Samples:
+    def _read(self, file: Path) -> Bytes:
         pixels, _note = decoders.decode(files.contents(file), name=str(file))
         return encoders.quantised(pixels, 8, on_white=pixels.shape[2] == 4)  # type: ignore[return-value]
 
@@ -270,7 +271,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _scaled(image: Image.Image, size: Size) -> Samples:
+def _scaled(image: Image.Image, size: Size) -> Bytes:
     if image.size != size[::-1]:
         image = image.resize(size[::-1], Image.Resampling.LANCZOS)
     return np.asarray(image)

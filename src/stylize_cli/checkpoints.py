@@ -4,9 +4,8 @@ A file rebuilds its network by itself and is read with ``weights_only=True``: it
 """
 
 import io
-import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import NoneType
@@ -18,13 +17,13 @@ from torch.overrides import TorchFunctionMode
 
 from stylize_cli import archives, files
 from stylize_cli.archives import NOT_WEIGHTS
-from stylize_cli.errors import StylizeError, printable
+from stylize_cli.errors import StylizeError
 from stylize_cli.generators import BUILDERS
+from stylize_cli.names import style_names
 
 FORMAT = 1
 MOST = 4096  # of any number that builds a network: widths, styles
 MOST_LEVELS = 12  # of a pyramid, whose noise is 2^levels px a side
-LONGEST = 200  # characters of a style's name, which becomes a part of files' names
 MODEL, STATE = "stylize model", "stylize training"
 
 
@@ -89,25 +88,6 @@ class TrainingState:
     step: int
     config: Mapping[str, Any]
     best: Checkpoint | None = None
-
-
-def style_names(texts: Iterable[str]) -> tuple[str, ...]:
-    """Names of styles that can be typed, shown and told apart, one for each text.
-
-    They may be files' names: other spaces than the usual become that (macOS puts U+202F before
-    "AM"), accents their shortest form, and what cannot be shown its escape. Names given are
-    given back as they are.
-    """
-    found: list[str] = []
-    for text in texts:
-        spaced = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", text))
-        plain = printable("".join(spaced)).strip()[:LONGEST].rstrip() or "style"
-        name, number = plain, 1
-        while name in found:
-            number += 1
-            name = f"{plain[: LONGEST - len(str(number)) - 1]}-{number}"
-        found.append(name)
-    return tuple(found)
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

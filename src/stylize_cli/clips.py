@@ -10,10 +10,11 @@ from typing import Any
 
 from stylize_cli import animations, files, films, images, paths
 from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
+from stylize_cli.arrays import Size
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
 from stylize_cli.films import Film
-from stylize_cli.frames import Clip, Kept, Section, Size, Writer
+from stylize_cli.frames import Clip, Kept, Section, Writer
 
 USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
 

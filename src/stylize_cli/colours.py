@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize_cli.arrays import Pixels, Values
 from stylize_cli.config import LUMINANCE
 
 if TYPE_CHECKING:
@@ -15,8 +16,7 @@ SPREAD = 1e-3  # variance below which a photo's colours are not spread to those 
 QUANTILES = 1025  # that describe the distribution of a channel
 FLOOR = 1e-5  # least variance divided by, less than one of 255 levels: a grey image has none
 
-Values = NDArray[np.float64]
-Image = TypeVar("Image", "Tensor", NDArray[np.float32])
+Image = TypeVar("Image", "Tensor", Pixels)
 
 
 def luminance(image: Image) -> Image:
@@ -61,7 +61,7 @@ def greyed(image: Image) -> Image:
     return with_luminance(black, image)
 
 
-def match_histogram(image: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
+def match_histogram(image: Pixels, target: Pixels) -> Pixels:
     """The image with the distribution of every channel of the target's.
 
     Args:

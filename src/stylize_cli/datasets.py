@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from stylize_cli import decoders, files, paths
+from stylize_cli.arrays import Pixels
 from stylize_cli.errors import StylizeError
 
 WORKERS = 2  # threads: one decodes while the other reads and cuts
@@ -78,7 +79,7 @@ class Crops:
         """Px of a photo's short side that a crop may show."""
         return None if self.zoom is None else math.ceil(self.size * self.zoom[1])
 
-    def _cut(self, pixels: decoders.Pixels, random: np.random.Generator) -> Tensor:
+    def _cut(self, pixels: Pixels, random: np.random.Generator) -> Tensor:
         photo = Image.fromarray((pixels[..., :3] * 255).round().astype(np.uint8))
         short = min(photo.size)
         wanted = float(short)

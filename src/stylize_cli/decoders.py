@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from stylize_cli import deep, hardware, headers, jpegs, profiles
+from stylize_cli.arrays import Pixels
 from stylize_cli.errors import StylizeError, amount
-
-Pixels = NDArray[np.float32]
 
 MIN_SIDE = 2  # pixels; a one-pixel line has no texture, and no neighbours to take differences with
 MOST = 2**30  # pixels of a file, however much memory there is

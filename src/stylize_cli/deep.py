@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from stylize_cli.arrays import Pixels
+
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-Values = NDArray[np.float32]
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # tifffile's names for kinds of TIFF (TIFF 6.0, sections 3 to 8 and 18).
@@ -43,7 +44,7 @@ class Deep:
         orientation: as EXIF has it.
     """
 
-    planes: Values
+    planes: Pixels
     frames: int
     icc: bytes | None
     orientation: int
@@ -53,7 +54,7 @@ class Unreadable(Exception):
     """A kind of file that nothing here reads right; the text says which."""
 
 
-def unit(values: NDArray[Any], top: float) -> Values:
+def unit(values: NDArray[Any], top: float) -> Pixels:
     """Samples as float32 in [0, 1], for what is white; brighter ones are scaled into that range."""
     brightest = float(values.max(initial=0, where=np.isfinite(values)))
     found = values.astype(np.float32)
@@ -62,7 +63,7 @@ def unit(values: NDArray[Any], top: float) -> Values:
     return found.clip(0, 1, out=found)
 
 
-def sixteen(opened: Callable[[], ImageFile.ImageFile]) -> Values | None:
+def sixteen(opened: Callable[[], ImageFile.ImageFile]) -> Pixels | None:
     """Samples of a PNG or TIFF of 16 bits a channel that Pillow would cut to 8.
 
     It is decoded twice, once for the upper and once for the lower byte of every sample.
@@ -192,7 +193,7 @@ def _unpacked(page: "TiffPage", data: bytes) -> NDArray[np.uint16]:
     return values.reshape(page.shape)
 
 
-def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Values:
+def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Pixels:
     wanted = 3 if kind == RGB else 1
     alphas = [int(extra) for extra in page.extrasamples]
     is_signed = planes.dtype.kind == "i"
@@ -213,7 +214,7 @@ def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Values:
     return np.concatenate([found, alpha])
 
 
-def _divided(planes: Values) -> Values:
+def _divided(planes: Pixels) -> Pixels:
     """(C, H, W), whose last is alpha, that the others were multiplied by."""
     alpha = planes[-1]
     for plane in planes[:-1]:

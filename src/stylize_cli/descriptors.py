@@ -71,7 +71,7 @@ class Descriptor(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights, and so of the feature maps."""
+        """The type of the weights, and so of the feature maps."""
         return self.get_buffer("weight1_1").dtype
 
     def forward(

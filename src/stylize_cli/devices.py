@@ -4,15 +4,15 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from stylize_cli import hardware
+from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
 
-Precision = Literal["auto", "float32", "bfloat16"]
 T = TypeVar("T")
 
 _COUNT = RLock()  # torch's number of threads is the process's: one asks for another at a time
@@ -156,7 +156,7 @@ def _counted(count: int | None) -> Iterator[None]:
 
 
 def on_threads(work: Generator[T, None, None], count: int | None) -> Generator[T, None, None]:
-    """The same results, each computed with so many threads; between them all is as before.
+    """The results of a work, each computed with so many threads; between them all is as before.
 
     Args:
         work: closed with what is returned here.

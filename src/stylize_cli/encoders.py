@@ -6,15 +6,14 @@ from io import BytesIO
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from stylize_cli import profiles
+from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.errors import StylizeError
 
 Format = Literal["PNG", "JPEG", "WEBP", "TIFF"]
 Depth = Literal[8, 16]
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels: limits of libjpeg and of the WebP format
 # Of zlib in 8-bit PNG: of a filtered painting, runs are all that repeats. It takes a quarter of the
@@ -40,7 +39,7 @@ def check_depth(format: Format, depth: Depth) -> None:
 
 
 def encode(
-    pixels: NDArray[np.float32] | Samples,
+    pixels: Pixels | Samples,
     format: Format,
     *,
     quality: int = 95,
@@ -96,9 +95,7 @@ def check_side(format: Format, side: int) -> None:
         )
 
 
-def quantised(
-    pixels: NDArray[np.float32] | Samples, depth: Depth, *, on_white: bool = False
-) -> Samples:
+def quantised(pixels: Pixels | Samples, depth: Depth, *, on_white: bool = False) -> Samples:
     """Samples of pixels: clamped to [0, 1] and rounded to the nearest level, halves up.
 
     Args:
@@ -116,7 +113,7 @@ def quantised(
     samples = np.empty(shape, np.uint8 if depth == 8 else np.uint16)
     top, half = np.float32(2**depth - 1), np.float32(0.5)
     for row in range(0, len(pixels), _ROWS):
-        block = cast(NDArray[np.float32], pixels[row : row + _ROWS])
+        block = cast(Pixels, pixels[row : row + _ROWS])
         if is_samples:
             block = block / top
         if not np.isfinite(block).all():
@@ -128,7 +125,7 @@ def quantised(
     return samples
 
 
-def floats(pixels: NDArray[np.float32] | Samples) -> NDArray[np.float32]:
+def floats(pixels: Pixels | Samples) -> Pixels:
     """What `quantised` made samples of: float32 in [0, 1], of the same shape.
 
     Args:
@@ -137,7 +134,7 @@ def floats(pixels: NDArray[np.float32] | Samples) -> NDArray[np.float32]:
     white = _WHITE.get(pixels.dtype.name)
     if white is None:
         return pixels.astype(np.float32, copy=False)
-    found: NDArray[np.float32] = np.divide(pixels, white, dtype=np.float32)
+    found: Pixels = np.divide(pixels, white, dtype=np.float32)
     return found
 
 

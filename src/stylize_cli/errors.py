@@ -34,6 +34,11 @@ def amount(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(0, size) / 1e6:.0f} MB"
 
 
+def first_line(error: BaseException) -> str:
+    """What another library says of an error, without the lines that follow."""
+    return str(error).strip().partition("\n")[0]
+
+
 def is_exhausted(error: BaseException) -> bool:
     """Whether an error says that memory is: Python's, or what torch and its kin raise for it."""
     said = str(error).lower()

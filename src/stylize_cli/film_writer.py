@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from stylize_cli import files
+from stylize_cli.arrays import Size
 from stylize_cli.errors import StylizeError
 from stylize_cli.films import Film, first_time, library, seek
-from stylize_cli.frames import Frame, Section, Size
+from stylize_cli.frames import Frame, Section
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -21,11 +22,7 @@ Codec = Literal["h264", "hevc", "vp9"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 SIDES = {"h264": 2, "hevc": 2, "vp9": 1}  # what both must be multiples of
-CRF: dict[str, tuple[int, int]] = {
-    "h264": (18, 51),
-    "hevc": (22, 51),
-    "vp9": (30, 63),
-}  # usual, most
+CRF = {"h264": (18, 51), "hevc": (22, 51), "vp9": (30, 63)}  # usual, most
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9"}
 OPTIONS: dict[str, dict[str, str]] = {
     # A clip as large as that of the encoder's usual preset, and by 0.4 dB less like what was

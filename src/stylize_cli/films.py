@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize_cli import files, paths
+from stylize_cli.arrays import Bytes, Size
 from stylize_cli.errors import StylizeError
-from stylize_cli.frames import RATE, Frame, Kept, Samples, Section, Size
+from stylize_cli.frames import RATE, Frame, Kept, Section
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -107,7 +108,7 @@ class Film:
         return self._sought(Fraction(0))
 
     def _sought(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
-        """The same from where a seek ends."""
+        """Its frames and their times, from where a seek to `start` ends."""
         with self.opened() as container:
             first = first_time(container)
             if start:
@@ -214,7 +215,7 @@ def seek(container: Any, time: Fraction) -> None:  # noqa: ANN401 - PyAV's
         container.seek(int(time * 1_000_000), backward=True)
 
 
-def _pixels(frame: Any, size: Size) -> Samples:  # noqa: ANN401 - PyAV's
+def _pixels(frame: Any, size: Size) -> Bytes:  # noqa: ANN401 - PyAV's
     """A frame's pixels upright, at (height, width)."""
     turns = round(frame.rotation / 90) % 4
     height, width = size if turns % 2 == 0 else size[::-1]

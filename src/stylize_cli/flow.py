@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize_cli.arrays import Bytes, Size, size_of
 from stylize_cli.errors import StylizeError
-
-if TYPE_CHECKING:
-    from stylize_cli.frames import Samples, Size
 
 # px: of the frames that are compared, at most and at least. 384 took twice as long, and less of the
 # flow was trusted, so that there was more flicker.
@@ -53,7 +51,7 @@ def is_there() -> bool:
     return find_spec("cv2") is not None
 
 
-def between(before: "Samples", now: "Samples") -> Flow:
+def between(before: Bytes, now: Bytes) -> Flow:
     """Finds the flow between two frames.
 
     It is sought at reduced size, in both directions: a pixel that does not come back to where it
@@ -67,7 +65,7 @@ def between(before: "Samples", now: "Samples") -> Flow:
         StylizeError: the extra is not installed.
     """
     cv2 = _opencv()
-    size = now.shape[0], now.shape[1]
+    size = size_of(now)
     small = _reduced(size)
     one, two = (_grey(cv2, frame, small) for frame in (before, now))
     seeker = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -83,7 +81,7 @@ def between(before: "Samples", now: "Samples") -> Flow:
     return Flow(_at(back, size), _at(trust, size))
 
 
-def _believed(cv2: Any, one: "Samples", two: "Samples", back: Map, forth: Map) -> Map:  # noqa: ANN401
+def _believed(cv2: Any, one: Bytes, two: Bytes, back: Map, forth: Map) -> Map:  # noqa: ANN401
     """How far each pixel of `two` is what lies in `one` where the flow says, in [0, 1]."""
     returned = back + _looked_up(cv2, forth, back)
     seen = _squared(returned) < SHARE * (_squared(back) + _squared(forth)) + SLACK
@@ -99,7 +97,7 @@ def _squared(vectors: Map) -> Map:
     return squared
 
 
-def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
+def _sharp(cv2: Any, one: Bytes, two: Bytes, back: Map) -> Map:  # noqa: ANN401 - OpenCV's
     """The flow from `two` back to `one`, with its edges where the pictures have them.
 
     Every pixel takes the flow of its neighbourhood, or none at all, that explains it best.
@@ -113,14 +111,14 @@ def _sharp(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa:
     return sharp
 
 
-def _unlike(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Map:  # noqa: ANN401 - OpenCV's
+def _unlike(cv2: Any, one: Bytes, two: Bytes, back: Map) -> Map:  # noqa: ANN401 - OpenCV's
     """How little a flow explains every pixel, levels of 255."""
     apart = cv2.absdiff(_looked_up(cv2, one, back), two)
     unlike: Map = cv2.blur(apart.astype(np.float32), (SHARP, SHARP))
     return unlike
 
 
-def _still(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Any:  # noqa: ANN401 - OpenCV's
+def _still(cv2: Any, one: Bytes, two: Bytes, back: Map) -> Any:  # noqa: ANN401 - OpenCV's
     """Where nothing moves, (H, W, 1) in [0, 1]: standing still explains a region as well as flow.
 
     Of noise alone the flow is a tenth of a pixel, by which what is carried would creep.
@@ -137,19 +135,19 @@ def _still(cv2: Any, one: "Samples", two: "Samples", back: Map) -> Any:  # noqa:
 def carried(picture: Map, flow: Flow) -> Map:
     """A picture (f·H, f·W, 3) of the frame before, moved to where its pixels are now."""
     cv2 = _opencv()
-    size = picture.shape[0], picture.shape[1]
+    size = size_of(picture)
     back = _at(flow.back, size) * np.float32(size[0] / flow.back.shape[0])
     # Cubic: a linear filter blurs a little with every frame, and the picture is carried for many.
     moved: Map = _looked_up(cv2, np.ascontiguousarray(picture), back, cubic=True)
     return np.clip(moved, 0, 1, out=moved)
 
 
-def trusted(flow: Flow, size: "Size") -> Map:
+def trusted(flow: Flow, size: Size) -> Map:
     """`flow.trust` at another size, (H, W, 1)."""
     return _at(flow.trust, size)[..., None]
 
 
-def _at(field: Map, size: "Size") -> Map:
+def _at(field: Map, size: Size) -> Map:
     if field.shape[:2] == size:
         return field
     cv2 = _opencv()
@@ -157,15 +155,15 @@ def _at(field: Map, size: "Size") -> Map:
     return resized
 
 
-def _reduced(size: "Size") -> "Size":
+def _reduced(size: Size) -> Size:
     scale = min(1, LONG_SIDE / max(size))
     height, width = (max(SHORT_SIDE, round(side * scale)) for side in size)
     return height, width
 
 
-def _grey(cv2: Any, frame: "Samples", size: "Size") -> "Samples":  # noqa: ANN401 - a module
+def _grey(cv2: Any, frame: Bytes, size: Size) -> Bytes:  # noqa: ANN401 - a module
     grey = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
-    reduced: Samples = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
+    reduced: Bytes = cv2.resize(grey, size[::-1], interpolation=cv2.INTER_AREA)
     return reduced
 
 
@@ -177,7 +175,7 @@ def _looked_up(cv2: Any, image: Any, back: Map, *, cubic: bool = False) -> Any: 
 
 
 @lru_cache(maxsize=2)
-def _places(size: "Size") -> Map:
+def _places(size: Size) -> Map:
     """Every pixel's own (column, row), (H, W, 2)."""
     rows, columns = np.indices(size, np.float32)
     return np.stack([columns, rows], 2)

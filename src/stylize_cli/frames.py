@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Samples = NDArray[np.uint8]
-Size = tuple[int, int]  # (height, width), px
+from stylize_cli.arrays import Bytes, Size
 
 RATE = Fraction(25)  # frames a second, of what does not say
 
@@ -24,7 +20,7 @@ class Frame:
         duration: for how long, seconds.
     """
 
-    pixels: Samples
+    pixels: Bytes
     time: Fraction
     duration: Fraction
 
@@ -103,5 +99,5 @@ class Kept:
     """
 
     time: Fraction
-    last: Samples
+    last: Bytes
     count: int

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stylize_cli import descriptors, panes, stages, transparency, vgg
+from stylize_cli import descriptor_panes, descriptors, images, stages, transparency, vgg
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.descriptors import MARGIN, Describe, Descriptor, Place, Use
-from stylize_cli.panes import Pane
-from stylize_cli.tiled import Tiled
+from stylize_cli.tiles import Tile
 from stylize_cli.vgg import Source
 
 CELL = 4  # px a side (released code)
@@ -53,11 +53,11 @@ def is_in_panes(describe: Describe, size: tuple[int, int]) -> bool:
     return isinstance(describe, Tiled) and describe.is_cut(size) and min(size) > MARGIN
 
 
-def panes_of(describe: Tiled, size: tuple[int, int], layers: Sequence[str]) -> list[Pane]:
+def panes_of(describe: Tiled, size: tuple[int, int], layers: Sequence[str]) -> list[Tile]:
     """The panes of a picture of (height, width)."""
     own = describe.describe
     most = int(describe.room / cost(layers, own.source, own.pool, own.dtype))
-    return panes.cut(own, size, layers, most)
+    return descriptor_panes.cut(own, size, layers, most)
 
 
 def cost(layers: Sequence[str], source: Source, pool: str, dtype: torch.dtype) -> float:
@@ -67,7 +67,7 @@ def cost(layers: Sequence[str], source: Source, pool: str, dtype: torch.dtype) -
 
 
 def bytes_per_pixel(layers: Sequence[str], dtype: torch.dtype) -> float:
-    """Of the hypercolumns of these layers of VGG."""
+    """Bytes of the hypercolumns of these layers of VGG, for every pixel of the picture."""
     return sum(map(vgg.maps_of, layers)) * dtype.itemsize / CELL**2
 
 
@@ -88,7 +88,7 @@ def columns(
     colours = rows(means(image))
     chosen = torch.arange(len(colours), device=image.device)
     if alpha.shape[1]:
-        grid = grid_of((image.shape[2], image.shape[3]))
+        grid = grid_of(images.size_of(image))
         chosen = transparency.opaque(alpha, grid).flatten().nonzero()[:, 0]
     if most is not None and len(chosen) > most:
         chosen = chosen[spread(len(chosen), most, chosen.device)]
@@ -113,7 +113,7 @@ def parts(
         image: (1, 3, H, W), see there.
         layers: see there.
     """
-    size = (image.shape[2], image.shape[3])
+    size = images.size_of(image)
     if not isinstance(describe, Tiled) or not is_in_panes(describe, size):
         look = describe.describe if isinstance(describe, Tiled) else describe
         found = look(image, layers, lambda layer, maps: rows(in_cells(layer, maps, size)))
@@ -122,7 +122,7 @@ def parts(
         return
     framed = describe.describe.framed(image)
     for pane in panes_of(describe, size, layers):
-        x = framed[(..., *panes.source(pane, size))]
+        x = framed[(..., *descriptor_panes.source(pane, size))]
         found = in_pane(describe.describe, x, pane, size, layers, lambda _layer, cells: rows(cells))
         cells, _ = cells_of(pane, size)
         yield cells.to(image.device), [found[layer] for layer in layers]
@@ -141,7 +141,7 @@ def vectors(
         for cells, layered in parts(describe, image, layers):
             yield cells, torch.cat(layered, 1)
 
-    if is_in_panes(describe, (image.shape[2], image.shape[3])):
+    if is_in_panes(describe, images.size_of(image)):
         return found
     whole = [*found()]
     return lambda: whole
@@ -150,30 +150,39 @@ def vectors(
 def in_pane(
     describe: Descriptor,
     x: Tensor,
-    pane: Pane,
+    pane: Tile,
     size: tuple[int, int],
     layers: Sequence[str],
     use: Use[Tensor],
 ) -> dict[str, Tensor]:
-    """As `panes.look`, of what each layer shows in a pane's own cells, (1, C, h, w)."""
-    seen = panes.shown(pane, size, panes.unit_of(layers))
+    """What is made of a pane's own cells, layer by layer: `use` is given their maps (1, C, h, w).
+
+    Args:
+        describe: with clean edges.
+        x: see `descriptor_panes.look`, and so are the others.
+        pane: see there.
+        size: see there.
+        layers: see there.
+        use: called with a layer's name and its maps over the pane's own cells.
+    """
+    seen = descriptor_panes.shown(pane, size, descriptor_panes.unit_of(layers))
     around = (seen[0].stop - seen[0].start, seen[1].stop - seen[1].start)
     place = _own_cells(pane, seen)
 
     def own(layer: str, maps: Tensor) -> Tensor:
         return use(layer, descriptors.part(in_cells(layer, maps, around), place))
 
-    return panes.look(describe, x, pane, size, layers, own)
+    return descriptor_panes.look(describe, x, pane, size, layers, own)
 
 
-def cells_of(pane: Pane, size: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
+def cells_of(pane: Tile, size: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
     """The numbers (n,) of a pane's own cells, among all of a picture's, and their grid."""
     place = _own_cells(pane, (slice(0, 0), slice(0, 0)))
     numbers = torch.arange(math.prod(grid_of(size))).view(grid_of(size))[place]
     return numbers.flatten(), (numbers.shape[0], numbers.shape[1])
 
 
-def _own_cells(pane: Pane, seen: Place) -> Place:
+def _own_cells(pane: Tile, seen: Place) -> Place:
     """A pane's own cells, counted from where `seen` begins."""
     rows, columns = (
         slice((one.start - at.start) // CELL, -((at.start - one.stop) // CELL))

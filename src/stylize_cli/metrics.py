@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from stylize_cli import colours, images, losses
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
+from stylize_cli.descriptor_tiles import Part, Tiled
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.errors import StylizeError
-from stylize_cli.tiled import Part, Tiled
 from stylize_cli.vgg import least_side
 
 NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer

@@ -60,7 +60,7 @@ class Model:
 
     @property
     def filename(self) -> str:
-        """Of the model file, wherever it is."""
+        """What the model file is called, wherever it is."""
         return self.name + SUFFIX
 
     @property

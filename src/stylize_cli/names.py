@@ -1,6 +1,30 @@
-"""Names as people type them."""
+"""Names of styles, and names as people type them."""
 
+import unicodedata
 from collections.abc import Iterable
+
+from stylize_cli.errors import printable
+
+LONGEST = 200  # characters of a style's name, which becomes a part of files' names
+
+
+def style_names(texts: Iterable[str]) -> tuple[str, ...]:
+    """Names of styles that can be typed, shown and told apart, one for each text.
+
+    They may be files' names: other spaces than the usual become that (macOS puts U+202F before
+    "AM"), accents their shortest form, and what cannot be shown its escape. Names given are
+    given back as they are.
+    """
+    found: list[str] = []
+    for text in texts:
+        spaced = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", text))
+        plain = printable("".join(spaced)).strip()[:LONGEST].rstrip() or "style"
+        name, number = plain, 1
+        while name in found:
+            number += 1
+            name = f"{plain[: LONGEST - len(str(number)) - 1]}-{number}"
+        found.append(name)
+    return tuple(found)
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:

@@ -9,10 +9,11 @@ from torch import Tensor
 from stylize_cli import losses
 from stylize_cli.config import BlockWeights, StatisticName
 from stylize_cli.config.optimize import Weighting
+from stylize_cli.descriptor_tiles import Part, Tiled
 from stylize_cli.descriptors import Describe
+from stylize_cli.images import size_of
 from stylize_cli.minimizers import Evaluation
 from stylize_cli.statistics import STATISTICS
-from stylize_cli.tiled import Part, Tiled
 from stylize_cli.vgg import block_of
 
 CELLS = 18  # along the longer side: squares whose light and dark is compared
@@ -96,7 +97,7 @@ class Targets:
         return terms
 
     def with_content(self, factor: float) -> "Targets":
-        """The same, with so many times the weight of the content."""
+        """These targets, with so many times the weight of the content."""
         content = tuple(replace(one, weight=one.weight * factor) for one in self.content)
         return replace(self, content=content)
 
@@ -180,7 +181,7 @@ def style_targets(
 
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
-    if isinstance(describe, Tiled) and describe.is_cut((image.shape[2], image.shape[3])):
+    if isinstance(describe, Tiled) and describe.is_cut(size_of(image)):
         return _by_tiles(describe, image, targets)
     image = image.detach().requires_grad_()
     found = describe(image, targets.layers, targets.terms)
@@ -195,7 +196,7 @@ def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
 
 
 def _by_tiles(describe: Tiled, image: Tensor, targets: Targets) -> Evaluation:
-    """The same, of a picture whose maps are never whole.
+    """The loss of a picture whose maps are never whole, its gradient and its terms.
 
     A style's loss depends on a tile through the statistics alone: once those are known, and with
     them the loss's derivative by each, every tile has its own share of the gradient.

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-Values = NDArray[np.float32]
-Curve = Callable[[Values], Values]
+from stylize_cli.arrays import Pixels
+
+Curve = Callable[[Pixels], Pixels]
 
 ROWS = 64  # converted at once: the steps between take several times their memory
 _DATE = slice(24, 36)  # of a profile's header: the same picture gives the same bytes on any day
@@ -50,7 +51,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def deep_to_srgb(planes: Values, icc: bytes | None) -> Values:
+def deep_to_srgb(planes: Pixels, icc: bytes | None) -> Pixels:
     """Pixels of more than 8 bits to RGB; ImageCms knows 8 only.
 
     Profiles of three curves and a matrix are computed (ICC.1:2010, 8.3 and annex F). Of tables, the
@@ -73,7 +74,7 @@ def deep_to_srgb(planes: Values, icc: bytes | None) -> Values:
     return planes
 
 
-def _grey(values: Values, icc: bytes | None) -> Values:
+def _grey(values: Pixels, icc: bytes | None) -> Pixels:
     # Between the colours of 256 greys the curve is smooth.
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     curve = np.asarray(to_srgb(ramp, icc))[0] / 255
@@ -88,8 +89,8 @@ def _grey(values: Values, icc: bytes | None) -> Values:
     return planes
 
 
-def _by_table(icc: bytes) -> Callable[[Values], Values]:
-    def convert(planes: Values) -> Values:
+def _by_table(icc: bytes) -> Callable[[Pixels], Pixels]:
+    def convert(planes: Pixels) -> Pixels:
         levels = (planes * 255).round().astype(np.uint8)
         shown = to_srgb(Image.fromarray(np.ascontiguousarray(levels.transpose(1, 2, 0))), icc)
         rest = planes - levels / np.float32(255)
@@ -99,7 +100,7 @@ def _by_table(icc: bytes) -> Callable[[Values], Values]:
     return convert
 
 
-def _by_matrix(icc: bytes) -> Callable[[Values], Values] | None:
+def _by_matrix(icc: bytes) -> Callable[[Pixels], Pixels] | None:
     """The conversion of an RGB profile of curves and a matrix; None for any other."""
     try:
         curves, matrix = _primaries(icc)
@@ -108,7 +109,7 @@ def _by_matrix(icc: bytes) -> Callable[[Values], Values] | None:
     except (KeyError, ValueError, struct.error, np.linalg.LinAlgError):
         return None
 
-    def convert(planes: Values) -> Values:
+    def convert(planes: Pixels) -> Pixels:
         linear = np.stack([curve(plane) for curve, plane in zip(curves, planes, strict=True)])
         light = np.tensordot(mix, linear, 1).clip(0, 1)
         bright = 1.055 * light ** np.float32(1 / 2.4) - 0.055
@@ -161,7 +162,7 @@ def _curve(tag: bytes) -> Curve:
     elif kind == 2:  # c is added on both sides
         c, d, e, f = 0.0, -b / a if a else 0.0, c, c
 
-    def light(x: Values) -> Values:
+    def light(x: Pixels) -> Pixels:
         bright = np.maximum(a * x + b, 0) ** np.float32(g) + e
         return np.where(x >= d, bright, c * x + f).astype(np.float32).clip(0, 1)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, first_line
 
 T = TypeVar("T")
 
@@ -36,9 +36,8 @@ def joined() -> Iterator[None]:
     try:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo")
     except (RuntimeError, ValueError) as error:
-        first = str(error).partition("\n")[0]
         raise StylizeError(
-            f"the other processes do not answer ({first}): start them all with torchrun"
+            f"the other processes do not answer ({first_line(error)}): start them all with torchrun"
         ) from error
     try:
         yield

@@ -8,11 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from stylize_cli import hypercolumns, panes
+from stylize_cli import descriptor_panes, hypercolumns
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.descriptors import Describe
 from stylize_cli.hypercolumns import ALL, LEAST, Columns
 from stylize_cli.minimizers import Evaluation, Objective
-from stylize_cli.tiled import Tiled
 
 
 class Wanted(Protocol):
@@ -100,7 +100,7 @@ def _of_panes(tiled: Tiled, target: Wanted, size: tuple[int, int], layers: Seque
         framed = describe.framed(image.requires_grad_())
         slope, total = torch.zeros_like(framed), 0.0
         for pane in cut:
-            place = (..., *panes.source(pane, size))
+            place = (..., *descriptor_panes.source(pane, size))
             x = framed[place].detach().requires_grad_()
             numbers, grid = hypercolumns.cells_of(pane, size)
             wanted = _directions(target.at(numbers.to(x.device)), layers, grid)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from stylize_cli.arrays import Pixels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,6 @@ WIDEST = 4  # times the height of a picture, its width at most
 TEXT = 16  # px, height of the labels
 BAND = TEXT + MARGIN // 2  # px, of a line of them
 
-Pixels = NDArray[np.float32]
 Cell: TypeAlias = "tuple[str, Tensor]"  # label, (1, 3, H, W) RGB in [0, 1]
 
 

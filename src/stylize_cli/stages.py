@@ -1,4 +1,4 @@
-"""Stretches of VGG: where it is cut, how far each of them sees, and what its maps take."""
+"""Stages of VGG: where it is cut, how far each of them sees, and what its maps take."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,12 +16,12 @@ INDEX = 8  # bytes: where max pooling took each value from
 
 
 def cut(layers: Collection[str], source: Source, cuts: Collection[str] = CUTS) -> list[list[str]]:
-    """Names of all layers from the image up to the last of these, in stretches.
+    """Names of all layers from the image up to the last of these, in stages.
 
     Args:
         layers: that are looked at.
         source: of which network.
-        cuts: layers with which a stretch ends.
+        cuts: layers with which a stage ends.
     """
     order = vgg.layer_names(source)
     stages: list[list[str]] = [[]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stylize_cli import files, paths
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, first_line
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -22,7 +22,7 @@ def is_address(place: str) -> bool:
 
 
 def absolute(place: str) -> str:
-    """The same for processes in other folders: an address as it is, of a file its path."""
+    """A place for processes in other folders: an address as it is, of a file its whole path."""
     place = place.removeprefix("file://")
     return place if is_address(place) else os.path.abspath(place)  # noqa: PTH100 - links stay
 
@@ -160,19 +160,15 @@ def _told(verb: str, place: str) -> Iterator[None]:
     except StylizeError:
         raise
     except FileNotFoundError as error:
-        said = "" if not (reason := _reason(error)) or place.endswith(reason) else f" ({reason})"
+        said = "" if not (reason := first_line(error)) or place.endswith(reason) else f" ({reason})"
         raise StylizeError(f"there is no {place}{said}: check the address") from None
     except ImportError as error:
         raise StylizeError(
-            f"{place} needs a package that is missing ({_reason(error)}): pip install it, on every "
-            "machine"
+            f"{place} needs a package that is missing ({first_line(error)}): pip install it, on "
+            "every machine"
         ) from None
     except Exception as error:
-        reason = _reason(error) or type(error).__name__
+        reason = first_line(error) or type(error).__name__
         raise StylizeError(
             f"cannot {verb} {place} ({reason}): check the address, your rights and the network"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

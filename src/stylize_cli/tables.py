@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from stylize_cli import stores
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, first_line
 
 SUFFIX = ".parquet"
 BYTES = ("bytes", "image.bytes")
@@ -86,8 +86,9 @@ def _opened(file: str) -> Iterator[Any]:
         try:
             yield pyarrow.parquet.ParquetFile(handle)
         except (OSError, pyarrow.ArrowException) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise StylizeError(f"{file} cannot be read as parquet ({reason}): check it") from error
+            raise StylizeError(
+                f"{file} cannot be read as parquet ({first_line(error)}): check it"
+            ) from error
 
 
 def _pyarrow() -> Any:  # noqa: ANN401 - it has no types

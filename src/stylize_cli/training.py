@@ -56,7 +56,7 @@ class Pace:
         return small / SMALLER + step - small
 
     def agreed(self, step: int) -> float:
-        """The same by the clock of the first process, where several train together. All ask."""
+        """What is done, by the clock of the first where several processes train. All must ask."""
         return self.share(step) if self.seconds is None else ranks.of_first(self.share(step))
 
 

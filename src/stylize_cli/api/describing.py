@@ -12,12 +12,12 @@ from stylize_cli import descriptors
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.config.train import TrainConfig
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.descriptors import Describe, Descriptor
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.limits import MemoryPlan
 from stylize_cli.progress import OnStep
-from stylize_cli.tiled import Tiled
 from stylize_cli.vgg import Name
 
 COMPILERS = ("c++", "g++", "clang++", "cl")
@@ -58,7 +58,7 @@ def load(
 
 
 def compiled(describe: Descriptor) -> Describe:
-    """The same, compiled by torch at its first use."""
+    """The descriptor, compiled by torch at its first use."""
     compiled: Describe = torch.compile(describe)
     return compiled
 

@@ -13,9 +13,10 @@ from stylize_cli import boards, descriptors, files, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Source
 from stylize_cli.checkpoints import TrainingState
+from stylize_cli.config import Precision
 from stylize_cli.config.train import Loss, TrainPreset
 from stylize_cli.datasets import Crops
-from stylize_cli.devices import Machine, Precision
+from stylize_cli.devices import Machine
 from stylize_cli.methods import previews, tasks
 from stylize_cli.methods.course import Course, Plan
 from stylize_cli.methods.tasks import Task

@@ -1,30 +1,29 @@
 """A trained network, ready for pictures: one pass, a mixture of its styles, or a texture."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
 
-from stylize_cli import engines, images, models, paths
+from stylize_cli import engines, models, paths
+from stylize_cli.api import mixtures, textures
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
-from stylize_cli.encoders import Depth, Format
-from stylize_cli.engines import Engine, EngineName, Precision
+from stylize_cli.config import Precision
+from stylize_cli.encoders import Depth
+from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import apply, blend, feedforward, figures, painting, strokes, texture
+from stylize_cli.methods import apply, blend, feedforward, painting, strokes
 from stylize_cli.methods.apply import Look, Photo, Result
-from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.strokes import Stroked
-from stylize_cli.methods.texture import Size
 from stylize_cli.methods.tiling import Wanted
 from stylize_cli.progress import OnStep, Step, ignore, run
 
 RANGES: Ranges = {
     "strength": (0, 1),
     "size": (2, ANY),
-    "cell": (16, ANY),
     "noise_scale": (0, ANY),
     "stroke_size": (strokes.LEAST, strokes.MOST),
     "seed": SEED,
@@ -100,15 +99,25 @@ class Network:
         chosen = feedforward.choose_style(self.engine.about, str(style) if style else None)
         wanted = Wanted(
             feedforward.one_style(self.engine.about, chosen),
-            strength,
-            preserve_color,
-            Noise(seed, noise_scale),
-            tileable,
-            self.opening.depth,
+            strength=strength,
+            preserve_color=preserve_color,
+            noise=feedforward.Noise(seed, noise_scale),
+            wraps=tileable,
+            depth=self.opening.depth,
         )
-        return self._painted(Picture(photo), size, wanted)
+        return self.paint(Picture(photo), size, wanted)
 
-    def _painted(self, picture: Picture, size: int | None, wanted: Wanted) -> Picture:
+    def paint(self, picture: Picture, size: int | None, wanted: Wanted) -> Picture:
+        """Paints a photo as it is wanted.
+
+        Args:
+            picture: the photo.
+            size: long side of what the network is given, px; None is the photo's own.
+            wanted: what to make of it.
+
+        Raises:
+            StylizeError: memory will not do.
+        """
         result, note = painting.paint(self.engine, picture.pixels, size, wanted, room=self.room)
         return Picture(of_pixels(result, name=picture.name), note=note)
 
@@ -119,21 +128,6 @@ class Network:
         if isinstance(style, (str, PathLike)):
             return fspath(style) not in self.styles and paths.is_file(style)
         return True
-
-    def called(self, paintings: Sequence[Source]) -> list[str]:
-        """What the styles of pictures are called that are learnt: after their files, each once."""
-        if not paintings:
-            return []
-        from stylize_cli import checkpoints  # noqa: PLC0415 - imports torch
-
-        names = (*self.styles, *(Picture(painting).name for painting in paintings))
-        return list(checkpoints.style_names(names)[len(self.styles) :])
-
-    def has_learnt(self, style: Source) -> bool:
-        """Whether what `with_style` learns of a picture is in the cache."""
-        from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
-
-        return unseen.cached(self.model, Picture(style)).exists()
 
     def with_style(
         self, style: Source, photos: Sequence[Source], *, on_step: OnStep = ignore
@@ -154,7 +148,7 @@ class Network:
         return run(self.learning(style, photos), on_step)
 
     def learning(self, style: Source, photos: Sequence[Source]) -> Generator[Step, None, "Network"]:
-        """The same, update by update: a generator of how far it is, which returns the network.
+        """Learns as `with_style` does: yields how far it is, update by update; returns the network.
 
         Args:
             style: see `with_style`.
@@ -229,56 +223,9 @@ class Network:
         self.check_takes_mixtures()
         names = [str(feedforward.choose_style(self.engine.about, name)) for name in styles]
         mixture = Mixture("picture", names, blend.shares(list(styles.values())))
-        return self.mix(photo, mixture, strength=strength, preserve_color=preserve_color, size=size)
-
-    def mix(
-        self,
-        photo: Source,
-        mixture: Mixture,
-        *,
-        strength: float = 1.0,
-        preserve_color: bool = False,
-        size: int | None = None,
-        cell: int | None = None,
-        on_step: OnStep = ignore,
-    ) -> Picture:
-        """Paints a photo in a mixture, or draws a figure of several.
-
-        Args:
-            photo: what to paint.
-            mixture: of the styles.
-            strength: share of the result in the mixture with the photo, in [0, 1].
-            preserve_color: keep the photo's colours.
-            size: long side of what the network is given, px; None is the photo's own, of a figure
-                that of a cell.
-            cell: long side of a figure's pictures, px; None for the usual.
-            on_step: told of every picture.
-
-        Raises:
-            StylizeError: see `blend`.
-        """
-        check_ranges({"strength": strength, "size": size, "cell": cell}, RANGES)
-        picture = Picture(photo)
-        if mixture.kind == "picture":
-            (mix,) = blend.mixes(self.engine.about, mixture.styles, mixture.weights)
-            wanted = Wanted(mix, strength, preserve_color, depth=self.opening.depth)
-            painted = self._painted(picture, size, wanted)
-            on_step(Step("Blending", 1, 1))
-            return painted
-        room, cell = self.room, cell or figures.CELL
-        pixels = painting.fit(picture.floats, size or cell, self.engine, room)
-        cells = blend.blend(
-            self.engine,
-            pixels,
-            mixture.styles,
-            mixture.weights,
-            strength=strength,
-            preserve_color=preserve_color,
-            room=room,
+        return mixtures.paint(
+            self, photo, mixture, strength=strength, preserve_color=preserve_color, size=size
         )
-        results = _told(cells, len(mixture.weights), on_step)
-        height, width = images.fitted((pixels.shape[0], pixels.shape[1]), cell)
-        return of_pixels(figures.draw(results, mixture, (height, width), room), name=picture.name)
 
     def texture(
         self, size: int | tuple[int, int] = 512, *, seed: int = 0, depth: Depth = 8
@@ -294,39 +241,7 @@ class Network:
             StylizeError: the network works on photos, or memory will not do.
         """
         width, height = (size, size) if isinstance(size, int) else size
-        return next(self.textures((height, width), seed=seed, depth=depth))
-
-    def textures(
-        self,
-        size: Size,
-        *,
-        seed: int = 0,
-        count: int = 1,
-        depth: Depth = 8,
-        format: Format = "PNG",
-        on_step: OnStep = ignore,
-    ) -> Iterator[Picture]:
-        """Makes textures of noise, one after the other; memory is checked before the first.
-
-        Args:
-            size: (height, width) of each, px.
-            seed: of the noise of all.
-            count: how many.
-            depth: bits a channel.
-            format: that they will be saved in.
-            on_step: told of every tile.
-
-        Raises:
-            StylizeError: the network works on photos, the format holds no such size, or memory
-                will not do.
-        """
-        texture.check(self.engine, size, format, depth=depth, room=self.room)
-        return (self._texture(size, seed, index, depth, on_step) for index in range(count))
-
-    def _texture(self, size: Size, seed: int, index: int, depth: Depth, on_step: OnStep) -> Picture:
-        for now in texture.generate(self.engine, size, seed, index, depth=depth):
-            on_step(Step("Making a texture", now.done, now.tiles))
-        return of_pixels(now.samples)
+        return next(textures.make(self, (height, width), seed=seed, depth=depth))
 
     @property
     def room(self) -> int:
@@ -381,11 +296,3 @@ def load(
     file = models.find(name)
     opening = Opening(engine, device, precision, threads, memory, depth)
     return Network(name, file, opening.engine_of(file), opening)
-
-
-def _told(
-    pictures: Iterator[engines.Pixels], total: int, on_step: OnStep
-) -> Iterator[engines.Pixels]:
-    for done, picture in enumerate(pictures, 1):
-        on_step(Step("Blending", done, total))
-        yield picture

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylize_cli import engines
+from stylize_cli.config import Precision
 from stylize_cli.encoders import Depth
-from stylize_cli.engines import Engine, EngineName, Precision
+from stylize_cli.engines import Engine, EngineName
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from torch import Tensor
 from stylize_cli import devices, images, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source, of_tensors
+from stylize_cli.config import Precision
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig, PresetName
 from stylize_cli.descriptors import Describe
-from stylize_cli.devices import Machine, Precision
+from stylize_cli.devices import Machine
 from stylize_cli.limits import MemoryPlan
 from stylize_cli.methods import neighbours, pictures
 from stylize_cli.methods import optimize as method

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stylize_cli import checkpoints, images, transparency
+from stylize_cli import images, transparency
 from stylize_cli.api.lesson import digest
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.methods.tasks import Style
+from stylize_cli.names import style_names
 
 Sources = Source | Sequence[Source] | Mapping[str, Source]  # one style, several, or several by name
 
@@ -23,7 +24,7 @@ def named(styles: Sources) -> dict[str, Source]:
     else:
         several = sources_of(styles)
         names = [_name(one) for one in several]
-    return dict(zip(checkpoints.style_names(names), several, strict=True))
+    return dict(zip(style_names(names), several, strict=True))
 
 
 def _name(source: Source) -> str:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stylize_cli import decoders, encoders, files, headers, images
-from stylize_cli.decoders import Pixels
-from stylize_cli.encoders import Depth, Format, Samples
+from stylize_cli.arrays import Pixels, Samples
+from stylize_cli.encoders import Depth, Format
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:

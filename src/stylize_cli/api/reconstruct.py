@@ -11,7 +11,7 @@ from stylize_cli import devices, images, sheets, transparency, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.optimize import check_fits
 from stylize_cli.api.picture import Picture, Source, of_tensors
-from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.config import STYLE_LAYERS, Precision
 from stylize_cli.config.optimize import (
     FIGURE_CONTENT,
     RECONSTRUCT_CONTENT,
@@ -19,7 +19,7 @@ from stylize_cli.config.optimize import (
     OptimizeConfig,
 )
 from stylize_cli.descriptors import Describe
-from stylize_cli.devices import Machine, Precision
+from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.limits import MemoryPlan
 from stylize_cli.methods import optimize as method

@@ -12,10 +12,11 @@ from typing import Any
 from stylize_cli import clips, flow, images
 from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
+from stylize_cli.arrays import Size
 from stylize_cli.clips import Destination
 from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.film_writer import Codec
-from stylize_cli.frames import Clip, Frame, Section, Size
+from stylize_cli.frames import Clip, Frame, Section
 from stylize_cli.methods import feedforward
 from stylize_cli.methods import video as method
 from stylize_cli.methods.video import ClipLook

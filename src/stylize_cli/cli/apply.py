@@ -44,29 +44,25 @@ def apply(
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        options.number(
+        options.pixels(
             "--size",
             "Long side of what the model is given. [default: as it is]",
-            metavar="PX",
             least=2,
         ),
     ] = None,
     stroke_size: Annotated[
         float,
-        options.number(
+        options.factor(
             "--stroke-size",
             "Strokes so many times as large, from 0.25 to 4; the result's size stays.",
-            metavar="X",
             least=None,
         ),
     ] = 1.0,
     noise_scale: Annotated[
         float,
-        options.number(
+        options.factor(
             "--noise-scale",
             "Of texture-style models: the less noise, the more of the photo.",
-            metavar="X",
-            least=0,
         ),
     ] = 1.0,
     seed: options.SeedOption = 0,
@@ -118,16 +114,16 @@ def apply(
     console = Console(quiet, json, _screen(output, quiet=quiet) if show else None)
     budget, bits = options.parse_bytes(memory), options.bits(depth)
     batch = Batch(
-        sources,
-        output,
-        options.parse_shard(shard),
-        stroke_size,
-        skip_existing,
-        overwrite,
-        all_styles,
-        quality,
-        bits,
-        keep_metadata,
+        sources=sources,
+        output=output,
+        share=options.parse_shard(shard),
+        strokes=stroke_size,
+        skips=skip_existing,
+        overwrites=overwrite,
+        has_sheet=all_styles,
+        quality=quality,
+        depth=bits,
+        keeps_metadata=keep_metadata,
     )
     if address and engine != "ray":
         raise StylizeError("--address is that of a Ray cluster: give --engine ray with it")
@@ -156,7 +152,15 @@ def apply(
         net.check_wraps()
     chosen = styles.choose(net, style or [], takes_all=all_styles)
     noise = Noise(seed, noise_scale)
-    look = Look(chosen.names, strength, preserve_color, size, noise, tileable, bits)
+    look = Look(
+        chosen.names,
+        strength=strength,
+        preserve_color=preserve_color,
+        size=size,
+        noise=noise,
+        tileable=tileable,
+        depth=bits,
+    )
     if cluster:
         failed = farming.run(cluster, net, look, chosen, batch, console)
     else:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stylize_cli.cli import batches, inputs, reports, styles
@@ -35,20 +34,21 @@ def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Con
     """
     sources, output = batch.sources, batch.output
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
-    queue = Queue(
-        plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some),
-        Choice(
-            batch.depth,
-            *batch.share,
-            batch.skips,
-            batch.overwrites,
-            batches.whole_folders(sources, output),
-        ),
-        console,
+    first, step = batch.share
+    choice = Choice(
+        depth=batch.depth,
+        first=first,
+        step=step,
+        skips=batch.skips,
+        overwrites=batch.overwrites,
+        folders=batches.whole_folders(sources, output),
     )
+    planned = plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some)
+    queue = Queue(planned, choice, console)
     if chosen.unseen and queue.total != 0:
-        net = styles.learnt(net, chosen.unseen, sources, console)
-        look = replace(look, styles=net.styles)
+        files = (file for _, file in inputs.found(sources, console) if file != inputs.STDIO)
+        without = f"{chosen.unseen} is learnt on photos: name a file in place of -"
+        net, look = styles.learnt(net, look, chosen.unseen, files, console, without=without)
 
     def outlet(item: Item) -> Outlet:
         made = item.made if batch.skips else frozenset()

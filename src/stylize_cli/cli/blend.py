@@ -91,7 +91,7 @@ def blend(
         raise StylizeError("--cell is for --grid and --steps: use --size for one picture")
     budget = options.parse_bytes(memory)
 
-    from stylize_cli.api import network
+    from stylize_cli.api import mixtures, network
     from stylize_cli.api.picture import Picture
 
     net = network.load(
@@ -117,7 +117,8 @@ def blend(
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")
     with console.progress("Blending") as on_step:
-        result = net.mix(
+        result = mixtures.paint(
+            net,
             photo,
             mixture,
             strength=strength,
@@ -161,7 +162,7 @@ def _mixture(
 
 
 def _label(mixture: "Mixture") -> str:
-    """Its part of the output's name."""
+    """What the output's name says of a mixture."""
     if mixture.kind != "picture" or len(mixture.styles) == 1:
         return "-".join(mixture.styles)
     pairs = zip(mixture.styles, mixture.weights[0], strict=True)

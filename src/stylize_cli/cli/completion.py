@@ -23,7 +23,7 @@ def of_styles(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def of_corners(context: typer.Context, incomplete: str) -> list[str]:
-    """The same for the last of several between commas."""
+    """Styles of the model that is named before, for the last of several between commas."""
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{style}" for style in of_styles(context, last)]
 

@@ -19,7 +19,7 @@ from stylize_cli.progress import Step
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
     from stylize_cli.methods.apply import Look
-    from stylize_cli.methods.painter import Commission, Order, Report
+    from stylize_cli.methods.commission import Commission, Order, Report
 
 NAMED = 10  # failures that are named once more at the end
 DEVICES = ("auto", "cpu", "cuda")
@@ -109,31 +109,28 @@ def run(
         StylizeError: there is no cluster, no picture, or an input would be overwritten.
     """
     from stylize_cli import files
-    from stylize_cli.api.unseen import MOST_PHOTOS
-    from stylize_cli.methods.painter import Commission
+    from stylize_cli.methods.commission import Commission
 
     net.with_strokes(batch.strokes)  # refuses what cannot be
     left = _left(cluster, chosen, batch, console)
     if not left:
         return False
     if chosen.unseen:
-        photos = list(islice(_readable(left), MOST_PHOTOS))
-        if not photos:
-            raise StylizeError("none of the pictures can be read: check them")
-        net = styles.learnt_on(net, chosen.unseen, photos, console)
-        look = replace(look, styles=net.styles)
+        without = "none of the pictures can be read: check them"
+        photos = _readable(left)
+        net, look = styles.learnt(net, look, chosen.unseen, photos, console, without=without)
     job = Commission(
-        files.contents(net.model),
-        look,
-        cluster.device,
-        net.opening.precision,
-        batch.strokes,
-        cluster.cores,
-        cluster.memory,
-        batch.quality,
-        batch.depth,
-        batch.keeps_metadata,
-        cluster.place if cluster.is_table else "",
+        model=files.contents(net.model),
+        look=look,
+        device=cluster.device,
+        precision=net.opening.precision,
+        strokes=batch.strokes,
+        cores=cluster.cores,
+        memory=cluster.memory,
+        quality=batch.quality,
+        depth=batch.depth,
+        keeps_metadata=batch.keeps_metadata,
+        table=cluster.place if cluster.is_table else "",
     )
     return _run(job, left, cluster.address, console)
 

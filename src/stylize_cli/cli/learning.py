@@ -111,7 +111,7 @@ def _step(update: "Update", course: "Course") -> Step:
 
 
 def _line(update: "Update", course: "Course") -> str:
-    """The same for a log."""
+    """A step and the time that is left, for a log."""
     left = bars.shown(course.seconds_left)
     return ", ".join(filter(None, [_step(update, course).task, left]))
 

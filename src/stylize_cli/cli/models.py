@@ -16,7 +16,7 @@ from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
-    from stylize_cli.engines import Pixels
+    from stylize_cli.arrays import Pixels
 
 SHOWN = ("name", "method", "styles", "bytes", "licence", "where", "provenance")
 
@@ -105,6 +105,7 @@ def show(
 
     from stylize_cli import sheets
     from stylize_cli.api import network
+    from stylize_cli.arrays import size_of
 
     net, began = network.load(file), time.perf_counter()
     if not net.styles:
@@ -116,7 +117,7 @@ def show(
             cells.append((style, _shown(net, style, photo or PHOTO)))
     drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
     out.save(drawn)
-    size, seconds = (drawn.shape[0], drawn.shape[1]), time.perf_counter() - began
+    size, seconds = size_of(drawn), time.perf_counter() - began
     console.result(reports.of_engine(out, size, seconds, net.engine, None))
 
 

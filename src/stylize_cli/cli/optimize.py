@@ -152,14 +152,14 @@ def optimize(
         raise StylizeError("--try draws one sheet: leave out --save-every and --plot")
     _paint(
         outputs.Written(
-            output,
-            quality,
-            options.bits(depth),
-            save_every,
-            plot,
-            keep_metadata,
-            overwrite,
-            outputs.marks_of(size, seed),
+            output=output,
+            quality=quality,
+            depth=options.bits(depth),
+            save_every=save_every,
+            plot=plot,
+            keeps_metadata=keep_metadata,
+            overwrites=overwrite,
+            marks=outputs.marks_of(size, seed),
         ),
         Console(quiet, json, showing.opened(quiet=quiet) if show else None),
         pictures or [],

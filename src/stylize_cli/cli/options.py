@@ -9,13 +9,12 @@ import typer
 
 from stylize_cli import hardware
 from stylize_cli.cli import completion
+from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.vgg import Name
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
-
-Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def of_free_cores(threads: int | None) -> int:
@@ -24,7 +23,10 @@ def of_free_cores(threads: int | None) -> int:
 
 
 def _of_all_cores(threads: int | None) -> int:
-    """The same for what runs for hours: whoever is busy as it begins will not be so for long."""
+    """As many threads as were asked for, or as there are cores, whoever is busy on them.
+
+    For what runs for hours: who is busy as it begins will not be so for long.
+    """
     return threads or hardware.asked_threads() or hardware.cores()
 
 
@@ -36,29 +38,29 @@ def number(
     least: float | None = 1,
     most: float | None = None,
 ) -> object:
-    """What Typer is to know of an option that takes a number; None is no bound."""
+    """What Typer is to know of an option that takes a number; a bound of None is none."""
     return typer.Option(name, metavar=metavar, min=least, max=most, help=text)
 
 
 def pixels(name: str, text: str, *, least: int = 16) -> object:
-    """The same of one that takes the side of a picture."""
+    """What Typer is to know of an option that takes the side of a picture, px."""
     return number(name, text, metavar="PX", least=least)
 
 
-def factor(name: str, text: str, *, least: float = 0, most: float | None = None) -> object:
-    """The same of one that takes a weight, a share or a scale."""
+def factor(name: str, text: str, *, least: float | None = 0, most: float | None = None) -> object:
+    """What Typer is to know of an option that takes a weight, a share or a scale."""
     return number(name, text, metavar="X", least=least, most=most)
 
 
 def text(
     name: str, metavar: str, text: str, complete: Callable[..., list[str]] | None = None
 ) -> object:
-    """The same of one that takes a text, and what completes it."""
+    """What Typer is to know of an option that takes a text, and what completes it."""
     return typer.Option(name, metavar=metavar, help=text, autocompletion=complete)
 
 
 def layers(name: str, text: str) -> object:
-    """The same of one that takes names of layers."""
+    """What Typer is to know of an option that takes names of layers."""
     return typer.Option(name, metavar="LAYER,...", help=text, autocompletion=completion.of_layers)
 
 
@@ -81,9 +83,7 @@ OverwriteOption = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace what an earlier run made under the same name."),
 ]
-DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps.")
-]
+DeviceOption = Annotated[str, text("--device", "DEVICE", "auto, cpu, cuda, cuda:N or mps.")]
 PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="auto: bfloat16 where the hardware has it.")
 ]
@@ -113,18 +113,12 @@ EngineOption = Annotated[
     typer.Option("--engine", help="auto: OpenVINO on a CPU, PyTorch on other devices."),
 ]
 StrengthOption = Annotated[
-    float,
-    typer.Option(
-        "--strength", metavar="X", min=0, max=1, help="Share of the result; the rest is photo."
-    ),
+    float, factor("--strength", "Share of the result; the rest is photo.", most=1)
 ]
 PreserveColorOption = Annotated[
     bool, typer.Option("--preserve-color", help="Keep the photo's colours.")
 ]
-SeedOption = Annotated[
-    int,
-    typer.Option("--seed", metavar="N", min=0, max=2**32 - 1, help="Of all that is random."),
-]
+SeedOption = Annotated[int, number("--seed", "Of all that is random.", least=0, most=2**32 - 1)]
 ShowOption = Annotated[
     bool,
     typer.Option("--show", help="Show pictures in the terminal (kitty, iTerm2 and their like)."),
@@ -133,18 +127,16 @@ KeepMetadataOption = Annotated[
     bool,
     typer.Option("--keep-metadata", help="Write the photo's EXIF: date, camera, also the place."),
 ]
-QualityOption = Annotated[
-    int, typer.Option("--quality", metavar="N", min=1, max=100, help="Of JPEG and WebP.")
-]
+QualityOption = Annotated[int, number("--quality", "Of JPEG and WebP.", most=100)]
 DepthOption = Annotated[
     Literal["8", "16"], typer.Option("--depth", help="Bits a channel; 16 for PNG and TIFF.")
 ]
 MemoryOption = Annotated[
     str | None,
-    typer.Option(
+    text(
         "--memory",
-        metavar="AMOUNT",
-        help="Most memory the whole program may take, such as 4GB. [default: what is free]",
+        "AMOUNT",
+        "Most memory the whole program may take, such as 4GB. [default: what is free]",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
@@ -154,8 +146,7 @@ DescriptorOption = Annotated[
     typer.Option("--descriptor", help="vgg19 is bundled; the others are downloaded once."),
 ]
 WeightsOption = Annotated[
-    Path | None,
-    typer.Option("--weights", metavar="FILE", help="Weights of the descriptor, from a file."),
+    Path | None, text("--weights", "FILE", "Weights of the descriptor, from a file.")
 ]
 
 # No number here has more digits: of thousands, Python makes none.

@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,7 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
-    from stylize_cli.methods.painter import Order
-
-
-@dataclass(frozen=True)
-class Found:
-    """A picture: a file, or a row of a parquet file (`methods.painter.Order`)."""
-
-    input: str
-    file: str
-    group: int = -1
-    row: int = 0
+    from stylize_cli.methods.commission import Order
 
 
 def found(
@@ -49,7 +39,6 @@ def found(
         StylizeError: there is none, or an input would be overwritten.
     """
     from stylize_cli import stores
-    from stylize_cli.methods.painter import Order
 
     labelled = {str(number): tag for number, tag in enumerate(tags)}
     if "" in sources:
@@ -71,11 +60,11 @@ def found(
                 raise StylizeError(
                     f"inputs lie in {place} and would be overwritten: name another folder with -o"
                 )
-        yield Order(one.input, one.file, outputs, one.group, one.row)
+        yield replace(one, outputs=outputs)
 
 
-def _pictures(roots: Sequence[str], console: Console) -> Iterator[tuple[Found, Path]]:
-    """The pictures, each once, and the place of each below the output folder."""
+def _pictures(roots: Sequence[str], console: Console) -> "Iterator[tuple[Order, Path]]":
+    """The pictures, each once, and the place of each below the output folder; no outputs yet."""
     met = batches.Names()
     for root in roots:
         for file, name in _files(root, console):
@@ -113,14 +102,15 @@ def _files(root: str, console: Console) -> Iterator[tuple[str, Path]]:
     yield from files
 
 
-def _within(file: str, name: Path) -> Iterator[tuple[Found, Path]]:
+def _within(file: str, name: Path) -> "Iterator[tuple[Order, Path]]":
     """A file that is a picture, or the pictures that it holds."""
     from stylize_cli import tables
+    from stylize_cli.methods.commission import Order
 
     if name.suffix.lower() != tables.SUFFIX:
-        yield Found(file, file), name
+        yield Order(file, file, ()), name
         return
     for group, row, inner in tables.names(file):
         # Whatever a stranger's table says, it leads to no other folder.
         parts = [part for part in PurePosixPath(inner).parts if part not in ("/", "..")]
-        yield Found(f"{file}/{inner}", file, group, row), name.parent.joinpath(*parts)
+        yield Order(f"{file}/{inner}", file, (), group, row), name.parent.joinpath(*parts)

@@ -11,8 +11,8 @@ from stylize_cli.cli.inputs import STDIO
 from stylize_cli.cli.outputs import Output
 
 if TYPE_CHECKING:
-    from stylize_cli.encoders import Depth, Samples
-    from stylize_cli.engines import Pixels
+    from stylize_cli.arrays import Pixels, Samples
+    from stylize_cli.encoders import Depth
     from stylize_cli.methods.apply import Photo
     from stylize_cli.methods.contact import Contact
 
@@ -86,10 +86,12 @@ class Outlet:
 
     def save_sheet(self) -> tuple[int, int]:
         """Writes the sheet of the results that were saved; gives its (height, width)."""
+        from stylize_cli.arrays import size_of
+
         assert self.contact
         drawn = self.contact.drawn(self.styles)
         self._write(self.path(SHEET), drawn)
-        return drawn.shape[0], drawn.shape[1]
+        return size_of(drawn)
 
     def _write(self, path: Path, pixels: "Pixels | Samples") -> None:
         if path in self.made:

@@ -15,8 +15,8 @@ from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
     from stylize_cli.api.picture import Picture
-    from stylize_cli.decoders import Pixels
-    from stylize_cli.encoders import Depth, Format, Samples
+    from stylize_cli.arrays import Pixels, Samples
+    from stylize_cli.encoders import Depth, Format
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Output:
         )
 
     def save(self, pixels: "Pixels | Samples") -> None:
-        """Likewise of pixels (H, W, C), in [0, 1] or as the samples of a file."""
+        """Writes pixels (H, W, C), in [0, 1] or as the samples of a file, whole or not at all."""
         from stylize_cli import encoders
 
         self._deliver(
@@ -78,7 +78,7 @@ class Output:
             ) from error
 
     def numbered(self, number: int) -> "Output":
-        """The same with a number in its name: out.png -> out-0020.png."""
+        """The output with a number in its name: out.png -> out-0020.png."""
         path = self.path or Path("stylize.png")
         return replace(self, path=path.with_stem(f"{path.stem}-{number:04d}"))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console as Terminal
     from rich.segment import Segment
 
-    from stylize_cli.decoders import Pixels
+    from stylize_cli.arrays import Pixels
 
 Protocol = Literal["kitty", "iterm2"]
 

@@ -1,18 +1,19 @@
 """Which of a model's styles are wanted, and a painting that it learns first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize_cli.cli import inputs
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
+from stylize_cli.names import style_names
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
     from stylize_cli.api.picture import Source
+    from stylize_cli.methods.apply import Look
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,17 @@ def choose(net: "Network", asked: Sequence[str], *, takes_all: bool) -> Chosen:
     unseen = [one for one in asked if net.is_unseen(one)]
     if unseen and len(asked) > 1:
         raise StylizeError("a picture is learnt by itself: give --style once")
-    names = net.called(unseen) or _named(net, asked, takes_all=takes_all)
+    names = [_called(net, unseen[0])] if unseen else _named(net, asked, takes_all=takes_all)
     labels = [name or Path(net.name).stem for name in names]
     are_some = bool(unseen) or len(net.engine.about.styles) > 1
     return Chosen(names, labels, "".join(unseen), are_some)
+
+
+def _called(net: "Network", painting: str) -> str:
+    """What the style of a painting is called that is learnt: after its file."""
+    from stylize_cli.api.picture import Picture
+
+    return style_names((*net.styles, Picture(painting).name))[-1]
 
 
 def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str | None]:
@@ -67,32 +75,36 @@ def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str
     return list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
 
 
-def learnt(net: "Network", painting: str, sources: Sequence[str], console: Console) -> "Network":
-    """The network that paints as a painting does.
+def learnt(
+    net: "Network",
+    look: "Look",
+    painting: str,
+    photos: "Iterable[Source]",
+    console: Console,
+    *,
+    without: str,
+) -> "tuple[Network, Look]":
+    """The network that paints as a painting does, and the look in its one style.
 
     Args:
         net: the model of other styles.
+        look: what to make of every picture.
         painting: its file.
-        sources: pictures that are to be painted, of which it learns.
+        photos: that are to be painted, the first few of which it is learnt on.
         console: told of it.
+        without: what is said where there are no photos.
 
     Raises:
-        StylizeError: there is no file that it could be learnt on.
+        StylizeError: there are none, or a picture cannot be read.
     """
     from stylize_cli.api import unseen
+    from stylize_cli.api.picture import Picture
 
-    files = (file for _, file in inputs.found(sources, console) if file != inputs.STDIO)
-    photos = list(islice(files, unseen.MOST_PHOTOS))
-    if not photos:
-        raise StylizeError(f"{painting} is learnt on photos: name a file in place of -")
-    return learnt_on(net, painting, photos, console)
-
-
-def learnt_on(
-    net: "Network", painting: str, photos: "Sequence[Source]", console: Console
-) -> "Network":
-    """The network that paints as a painting does, learnt on these photos."""
-    if not net.has_learnt(painting):
+    few = list(islice(photos, unseen.MOST_PHOTOS))
+    if not few:
+        raise StylizeError(without)
+    if not unseen.cached(net.model, Picture(painting)).exists():
         console.say(f"learning {painting} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:
-        return net.with_style(painting, photos, on_step=on_step)
+        net = net.with_style(painting, few, on_step=on_step)
+    return net, replace(look, styles=net.styles)

@@ -11,8 +11,8 @@ from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
+    from stylize_cli.arrays import Size
     from stylize_cli.engines import About
-    from stylize_cli.methods.texture import Size
 
 SIZE = "512"
 SIZES = re.compile(r"(\d{1,6})(?:[x×](\d{1,6}))?", re.IGNORECASE)
@@ -47,7 +47,7 @@ def texture(
         raise StylizeError("-o - is for one result: name a folder for several")
 
     from stylize_cli import models
-    from stylize_cli.api import network
+    from stylize_cli.api import network, textures
 
     file, bits = models.find(model), options.bits(depth)
     name = f"{Path(model).stem}-texture.png"
@@ -76,8 +76,14 @@ def texture(
         depth=bits,
     )
     with console.progress("Making a texture") as on_step:
-        made = net.textures(
-            wanted, seed=seed, count=count or 1, depth=bits, format=out.format, on_step=on_step
+        made = textures.make(
+            net,
+            wanted,
+            seed=seed,
+            count=count or 1,
+            depth=bits,
+            format=out.format,
+            on_step=on_step,
         )
         reports.announce(net.engine, console)
         if note := _seam(wanted, net.engine.about):

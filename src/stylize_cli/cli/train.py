@@ -83,27 +83,21 @@ def train(
     ] = None,
     minutes: Annotated[
         float | None,
-        options.number("--minutes", "In place of --steps: as many as fit.", metavar="X", least=0),
+        options.factor("--minutes", "In place of --steps: as many as fit."),
     ] = None,
     batch_size: Annotated[int | None, options.number("--batch-size", "Photos a step.")] = None,
     size: Annotated[
-        int | None, options.number("--size", "Side of the crops.", metavar="PX", least=LEAST_SIZE)
+        int | None, options.pixels("--size", "Side of the crops.", least=LEAST_SIZE)
     ] = None,
     width: Annotated[
         int | None, options.number("--width", "Maps of the first convolution.")
     ] = None,
-    lr: Annotated[
-        float | None, options.number("--lr", "Step size of the optimiser.", metavar="X", least=0)
-    ] = None,
+    lr: Annotated[float | None, options.factor("--lr", "Step size of the optimiser.")] = None,
     content_weight: Annotated[
-        float | None, options.number("--content-weight", "Of the photo.", metavar="X", least=0)
+        float | None, options.factor("--content-weight", "Of the photo.")
     ] = None,
-    style_weight: Annotated[
-        float | None, options.number("--style-weight", "Of the style.", metavar="X", least=0)
-    ] = None,
-    tv_weight: Annotated[
-        float | None, options.number("--tv-weight", "Of smoothness.", metavar="X", least=0)
-    ] = None,
+    style_weight: Annotated[float | None, options.factor("--style-weight", "Of the style.")] = None,
+    tv_weight: Annotated[float | None, options.factor("--tv-weight", "Of smoothness.")] = None,
     content_layer: Annotated[
         str | None,
         typer.Option(
@@ -125,10 +119,9 @@ def train(
     ] = None,
     style_size: Annotated[
         int | None,
-        options.number(
+        options.pixels(
             "--style-size",
             "Side of a square style; smaller: finer.",
-            metavar="PX",
             least=LEAST_SIZE,
         ),
     ] = None,

@@ -71,6 +71,7 @@ def paint(
     """
     from stylize_cli import sheets
     from stylize_cli.api import optimize as api
+    from stylize_cli.arrays import size_of
 
     small = {**asked, "size": asked.get("size") or SIZE}
     key = tried.name.replace("-", "_")
@@ -93,7 +94,7 @@ def paint(
         if console.screen:
             console.screen.leave()
             console.screen.show(drawn)
-        size, seconds = (drawn.shape[0], drawn.shape[1]), time.perf_counter() - began
+        size, seconds = size_of(drawn), time.perf_counter() - began
         record = reports.of_machine(out, size, seconds, first.machine, watched.losses)
         console.result(record | {"tried": tried.name, "values": list(tried.values)})
     if watched.interrupted:

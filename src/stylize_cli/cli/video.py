@@ -50,11 +50,9 @@ def video(
     ] = None,
     smooth: Annotated[
         float | None,
-        options.number(
+        options.factor(
             "--smooth",
             "How much of the frame before is carried along; 0 is frame by frame. [default: 0.8]",
-            metavar="X",
-            least=0,
             most=1,
         ),
     ] = None,
@@ -62,9 +60,7 @@ def video(
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        options.number(
-            "--size", "Long side of the frames. [default: as they are]", metavar="PX", least=2
-        ),
+        options.pixels("--size", "Long side of the frames. [default: as they are]", least=2),
     ] = None,
     start: Annotated[str | None, options.text("--start", "TIME", "Seconds, or 1:02:03.5.")] = None,
     end: Annotated[

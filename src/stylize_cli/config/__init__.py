@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+Precision = Literal["auto", "float32", "bfloat16"]
 StatisticName = Literal["gram", "gaussian"]
 PairType = Literal["float32", "bfloat16"]
 BlockWeights = tuple[float, float, float, float, float]

@@ -51,7 +51,7 @@ class NeighboursConfig:
 
     @property
     def palette_share(self) -> float:
-        """As in `OptimizeConfig`."""
+        """How far the photo's colours go towards the painting's, before it is painted: [0, 1]."""
         return palette_share(self.balance)
 
 

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylize_cli import hardware, noise_tiles
+from stylize_cli import hardware, noise_field
+from stylize_cli.arrays import Pixels
+from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 
-Pixels = NDArray[np.float32]
 EngineName = Literal["auto", "openvino", "torch"]
-Precision = Literal["auto", "float32", "bfloat16"]
 Piece = Callable[..., tuple[Pixels, ...]]  # of a network; see `Engine.pieces`
 
 LOADING = 60_000_000  # bytes: weights, and kernels that are generated for a shape
@@ -71,7 +70,7 @@ class About:
     def halo(self) -> int:
         """Px of its input around its own place that a pixel looks at, statistics apart."""
         levels = self.noise_levels
-        return noise_tiles.halo(levels) if levels else KINDS[self.generator].halo
+        return noise_field.halo(levels) if levels else KINDS[self.generator].halo
 
     @property
     def is_cut(self) -> bool:
@@ -89,7 +88,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the engine, "openvino" or "torch"."""
+        """What runs the network: "openvino" or "torch"."""
 
     @property
     def device(self) -> str:
@@ -97,7 +96,7 @@ class Engine(Protocol):
 
     @property
     def precision(self) -> str:
-        """Of its activations."""
+        """The precision of the activations, such as "bfloat16"."""
 
     @property
     def about(self) -> About:
@@ -131,7 +130,7 @@ class Engine(Protocol):
         """
 
     def measured(self, *arrays: Pixels) -> "Engine":
-        """The same with every statistic that is the picture's own fixed: those of this input."""
+        """The network with every statistic that is the picture's own fixed: those of this input."""
 
 
 def open_model(

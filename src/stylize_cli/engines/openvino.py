@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize_cli import __version__, engines, files, hardware
+from stylize_cli.arrays import Pixels
+from stylize_cli.config import Precision
 from stylize_cli.engines import (
     About,
     Engine,
     Piece,
-    Pixels,
-    Precision,
     cache,
-    cuts,
     graphs,
+    pieces,
     quantising,
     toolkit,
 )
@@ -117,15 +117,15 @@ class OpenvinoEngine:
     def pieces(self) -> list[Piece]:
         """The network, cut before every layer that normalises by the picture at hand."""
         try:
-            found = cuts.load(self.runtime, self.key, self.path)
+            found = pieces.load(self.runtime, self.key, self.path)
         except toolkit.Unusable as error:
             raise StylizeError(f"{error}: use --engine torch") from error
         models = (toolkit.read(self.runtime, self._core, *graph) for graph in found)
-        compiled: list[cuts.Cut] = []
-        return [cuts.Cut(self._core, model, self._options(1), compiled) for model in models]
+        options, compiled = self._options(1), list[pieces.OpenvinoPiece]()
+        return [pieces.OpenvinoPiece(self._core, model, options, compiled) for model in models]
 
     def measured(self, *arrays: Pixels) -> Engine:
-        """The same by PyTorch with every statistic fixed: those of this input."""
+        """The network by PyTorch, with every statistic fixed: those of this input."""
         from stylize_cli.engines import pytorch  # noqa: PLC0415 - imports torch
 
         precision: Precision = "bfloat16" if self._rest == "bfloat16" else "float32"

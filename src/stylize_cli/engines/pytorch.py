@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from stylize_cli import checkpoints, devices, engines
+from stylize_cli.arrays import Pixels
+from stylize_cli.config import Precision
 from stylize_cli.devices import Machine
-from stylize_cli.engines import About, Piece, Pixels, Precision, conversion
+from stylize_cli.engines import About, Piece, conversion
 from stylize_cli.generators.pyramid import AtHandNorm
 
 COPIES = 1.8  # times OpenVINO's memory: padded maps, and maps in another layout
@@ -68,7 +70,7 @@ class TorchEngine:
             return tuple(one.float().cpu().contiguous().numpy() for one in maps)
 
     def measured(self, *arrays: Pixels) -> "TorchEngine":
-        """The same with every statistic that is the picture's own fixed: those of this input."""
+        """The network with every statistic that is the picture's own fixed: those of this input."""
         network = copy.deepcopy(self.network)
         norms = [module for module in network.modules() if isinstance(module, AtHandNorm)]
         for norm in norms:

@@ -16,7 +16,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from PIL import Image
 
-from stylize_cli.engines import About, Pixels
+from stylize_cli.arrays import Pixels
+from stylize_cli.engines import About
 
 LEAST_PSNR = 35.0  # dB to the network in float32, of every style
 LEAST_MAPS = 32  # of some convolution's input and output: smaller networks gain nothing

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylize_cli.errors import first_line
+
 if TYPE_CHECKING:
     from types import ModuleType
 
@@ -77,8 +79,7 @@ def converted(
             runtime.save_model(model, file, compress_to_fp16=False)
             return file.read_bytes(), file.with_suffix(".bin").read_bytes()
     except Exception as error:  # whatever a converter of another version runs into
-        reason = str(error).strip().partition("\n")[0]
-        raise Unusable(f"OpenVINO does not convert the model ({reason})") from error
+        raise Unusable(f"OpenVINO does not convert the model ({first_line(error)})") from error
 
 
 def read(runtime: "ModuleType", core: Any, xml: bytes, weights: bytes) -> Any:  # noqa: ANN401

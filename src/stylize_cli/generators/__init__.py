@@ -21,7 +21,7 @@ class Kind:
         takes_noise: whether it takes noise at several scales, each half as coarse as the last.
         shortest: side of a photo that it can be trained on, px.
         halo: px around its own place that a pixel of the output looks at, statistics apart; of one
-            that takes noise, `noise_tiles.halo` says it.
+            that takes noise, `noise_field.halo` says it.
         is_cut: whether it normalises by the picture at hand, and says where (`pieces`).
     """
 

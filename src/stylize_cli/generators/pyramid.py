@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylize_cli import images, noise_tiles, ranks
+from stylize_cli import images, noise_field, ranks
 from stylize_cli.generators.layers import BatchNorm, Conv, doubled, instance_norm, normalised_by
 
 Norm = Literal["batch", "instance"]
@@ -145,7 +145,7 @@ class Pyramid(nn.Module):
         super().__init__()
         self.multiple = 2 ** (levels - 1)
         self.normalisation = norm
-        into = noise_tiles.MAPS + 3 * image
+        into = noise_field.MAPS + 3 * image
         layer = partial(AtHandNorm if image else FrozenNorm, norm=norm)
         maps = [max(trunk, width * (level + 1)) for level in range(levels)]
         branches = [maps[0], *(width for _ in maps[1:])]
@@ -200,7 +200,7 @@ def draw_noise(
         K tensors (B, 3, H / 2^(K-1-k), W / 2^(K-1-k)).
     """
     shapes = [[side >> level for side in size] for level in reversed(range(levels))]
-    return [torch.rand((batch, noise_tiles.MAPS, *shape), generator=generator) for shape in shapes]
+    return [torch.rand((batch, noise_field.MAPS, *shape), generator=generator) for shape in shapes]
 
 
 def with_image(noise: Sequence[Tensor], image: Tensor) -> list[Tensor]:

@@ -17,19 +17,10 @@ from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig, TrainPreset
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 
-LOSSES = (
+LOSSES = (  # fields of a config that say what is minimised
     *("weighting", "content_weight", "style_weight", "halved_weight", "tv_weight"),
-    *("layout_weight", "range_weight", "recolour"),
-    *(
-        "content_layer",
-        "style_layers",
-        "block_weights",
-        "statistic",
-        "style_size",
-        "pool",
-        "edges",
-        "gradients",
-    ),
+    *("layout_weight", "range_weight", "recolour", "content_layer", "style_layers"),
+    *("block_weights", "statistic", "style_size", "pool", "edges", "gradients"),
 )
 ROWS = (".gamma", ".beta")  # ends of the names of what there is a row a style of
 

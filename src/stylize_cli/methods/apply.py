@@ -9,9 +9,10 @@ from functools import partial
 from typing import TypeVar
 
 from stylize_cli import decoders
-from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import About, Engine, Pixels
-from stylize_cli.errors import StylizeError, is_exhausted
+from stylize_cli.arrays import Pixels, Samples, size_of
+from stylize_cli.encoders import Depth
+from stylize_cli.engines import About, Engine
+from stylize_cli.errors import StylizeError, first_line, is_exhausted
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.painting import THREADS, fit, given_size, needed, paint
@@ -51,11 +52,11 @@ class Look:
         """What is wanted of one style."""
         return Wanted(
             feedforward.one_style(about, style),
-            self.strength,
-            self.preserve_color,
-            self.noise,
-            self.tileable,
-            self.depth,
+            strength=self.strength,
+            preserve_color=self.preserve_color,
+            noise=self.noise,
+            wraps=self.tileable,
+            depth=self.depth,
         )
 
 
@@ -105,7 +106,7 @@ class _Decoded:
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.pixels.shape[0], self.pixels.shape[1]
+        return size_of(self.pixels)
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ def _works(
 def _reason(error: Exception) -> str:
     """Why an engine failed, and what to do."""
     fix = "use a smaller --size" if is_exhausted(error) else "try another --engine"
-    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    said = first_line(error) or type(error).__name__
     return f"the network failed on it ({said}): {fix}"
 
 
@@ -260,7 +261,7 @@ def _large(engine: Engine, item: _Large, look: Look, room: int) -> Iterator[Resu
             result, said = paint(engine, pixels, look.size, wanted, room=room)
             photo.save(styles[0], result)
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            size = result.shape[0], result.shape[1]
+            size = size_of(result)
             notes = ", ".join(filter(None, [note, said]))
             yield Result(photo, styles.pop(0), size, seconds, note=notes)
     except StylizeError as error:
@@ -289,6 +290,6 @@ def _finish(
         item.photo.save(style, result)
     except StylizeError as error:
         return Result(item.photo, style, error=str(error))
-    size = result.shape[0], result.shape[1]
+    size = size_of(result)
     seconds += item.seconds / len(look.styles) + time.perf_counter() - began
     return Result(item.photo, style, size, seconds, note=item.note)

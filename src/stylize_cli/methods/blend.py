@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli.arrays import Pixels, size_of
+from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, feedforward
 
@@ -71,7 +72,7 @@ def blend(
         For each mixture (H, W, C) in [0, 1].
     """
     wanted = mixes(engine.about, styles, weights)
-    step = apply.batch_size(engine, room, (photo.shape[0], photo.shape[1]))
+    step = apply.batch_size(engine, room, size_of(photo))
     for start in range(0, len(wanted), step):
         batch = wanted[start : start + step]
         for output in feedforward.forward(engine, [photo] * len(batch), batch):

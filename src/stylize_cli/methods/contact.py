@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stylize_cli import sheets
-from stylize_cli.encoders import Samples
-from stylize_cli.engines import Pixels
+from stylize_cli.arrays import Pixels, Samples, size_of
 from stylize_cli.methods.feedforward import reduced
 
 CELL = 256  # px, height of its pictures
@@ -23,7 +22,7 @@ class Contact:
 
     def add(self, style: str, pixels: Pixels | Samples) -> None:
         """Keeps a result (H, W, 3 or 4), floats in [0, 1] or samples, small; from any thread."""
-        size = sheets.fitted((pixels.shape[0], pixels.shape[1]), CELL)
+        size = sheets.fitted(size_of(pixels), CELL)
         self.small[style] = reduced(pixels, size)
 
     def drawn(self, styles: Sequence[str | None]) -> Pixels:

@@ -17,8 +17,9 @@ from itertools import groupby, islice
 from typing import Any
 
 from stylize_cli import waiting
-from stylize_cli.errors import StylizeError
-from stylize_cli.methods.painter import Commission, Order, Painter, Place, Report, as_table, failed
+from stylize_cli.errors import StylizeError, first_line
+from stylize_cli.methods.commission import Commission, Order, Report, as_table, failed
+from stylize_cli.methods.painter import Painter, Place
 
 CHUNK = 32  # pictures that are handed out, and handed out again, together
 CORES = 4  # of a worker
@@ -154,10 +155,10 @@ def _cluster(address: str | None) -> Iterator[Any]:
             logging_level=logging.ERROR,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        place = address or "RAY_ADDRESS"
         raise StylizeError(
-            f"there is no Ray cluster at {address or 'RAY_ADDRESS'} ({reason}): start one with ray "
-            "start --head"
+            f"there is no Ray cluster at {place} ({first_line(error)}): start one with ray start "
+            "--head"
         ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False

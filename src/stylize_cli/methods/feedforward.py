@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylize_cli import colours, encoders, files, names, noise_tiles
-from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import About, Engine, Pixels
+from stylize_cli import colours, encoders, files, names, noise_field
+from stylize_cli.arrays import Pixels, Samples, Size, size_of
+from stylize_cli.encoders import Depth
+from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
-from stylize_cli.noise_tiles import Span
 from stylize_cli.paths import SUFFIXES, is_there
+from stylize_cli.tiles import Stretch, Tile
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ def forward(
         batch = np.pad(batch, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]
     if about.noise_levels:
-        whole = Span(0, batch.shape[2]), Span(0, batch.shape[3])
-        arrays = with_noise(batch, about.noise_levels, noise, whole, batch.shape[2:])
+        size = batch.shape[2], batch.shape[3]
+        whole = Stretch.whole(size[0]), Stretch.whole(size[1])
+        arrays = with_noise(batch, about.noise_levels, noise, whole, size)
     output = engine.run(*arrays)
     output = clipped(output)
     cropped: Pixels = output[:, :, : height * about.factor, : width * about.factor]
@@ -115,21 +117,19 @@ def clipped(output: Pixels) -> Pixels:
     return output.clip(0, 1)
 
 
-def with_noise(
-    batch: Pixels, levels: int, noise: Noise, part: tuple[Span, Span], size: tuple[int, ...]
-) -> list[Pixels]:
+def with_noise(batch: Pixels, levels: int, noise: Noise, tile: Tile, size: Size) -> list[Pixels]:
     """The photos, averaged to every scale, and noise behind them (Ulyanov et al. 2016, sec. 3).
 
     Args:
         batch: (B, 3, h, w), a part of the photos.
         levels: scales.
         noise: that is drawn.
-        part: its rows and columns.
+        tile: which, halo included.
         size: (H, W) of the whole.
     """
     count, _, height, width = batch.shape
     inputs = []
-    for drawn in noise_tiles.draw((noise.seed,), levels, (size[0], size[1]), part):
+    for drawn in noise_field.draw((noise.seed,), levels, size, tile):
         rows, columns = drawn.shape[2:]
         blocks = batch.reshape(count, 3, rows, height // rows, columns, width // columns)
         scaled = np.repeat(drawn * np.float32(noise.scale), count, axis=0)
@@ -171,7 +171,7 @@ class Finish:
             output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
         if self.strength == 1 and not self.preserve_color and photo.shape[2] == 3:
             return output
-        base = resized(photo, (output.shape[0], output.shape[1]))
+        base = resized(photo, size_of(output))
         rgb = base[..., :3]
         if self.preserve_color:
             output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)

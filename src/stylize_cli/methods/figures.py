@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stylize_cli import sheets
-from stylize_cli.engines import Pixels
+from stylize_cli.arrays import Pixels
 from stylize_cli.errors import too_little_memory
 from stylize_cli.methods import blend, feedforward
 from stylize_cli.methods.blend import Weights

@@ -1,11 +1,8 @@
 """Mean and variance of maps that come in tiles."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stylize_cli.engines import Pixels
-
-Values = NDArray[np.float64]
+from stylize_cli.arrays import Pixels, Values
 
 
 class Moments:

@@ -68,8 +68,8 @@ def optimize(
 def _at_scale(
     image: Tensor, photo: Tensor | None, size: tuple[int, int], config: OptimizeConfig
 ) -> Tensor:
-    """What a scale starts from: the result so far, enlarged."""
-    if photo is None or not config.details or images.size_of(image) == size:
+    """What a scale starts from: the result so far, enlarged with the details of the photo."""
+    if photo is None or not config.details or images.size_of(image) >= size:
         return images.resize(image, size)
     return with_details(image, images.resize(photo, size))
 
@@ -95,7 +95,9 @@ def _start(pictures: Pictures, config: OptimizeConfig, size: tuple[int, int], se
     if pictures.start is not None:
         return pictures.start
     if config.init == "content" and pictures.content is not None:
-        return pictures.content
+        photo = images.resize(pictures.content, size)
+        # A little sharper than that, as it was wherever results were judged by eye.
+        return with_details(pictures.content, photo) if config.details else photo
     # Drawn on the CPU, so that a seed means the same noise on every device.
     noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(seed))
     if pictures.content is not None:

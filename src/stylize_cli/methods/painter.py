@@ -4,116 +4,20 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stylize_cli import encoders, engines, files, headers, images, models, paths, stores, tables
-from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import Engine, Pixels, Precision
+from stylize_cli.arrays import Pixels, Samples, size_of
+from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, strokes
-from stylize_cli.methods.apply import Look, Photo, Result
+from stylize_cli.methods.apply import Photo, Result
+from stylize_cli.methods.commission import Commission, Order, Report, as_table, failed
 from stylize_cli.methods.contact import Contact
 from stylize_cli.methods.strokes import Stroked
-
-
-@dataclass(frozen=True)
-class Order:
-    """A picture to paint.
-
-    Attributes:
-        input: what to call it.
-        file: path or address of what holds it.
-        outputs: path or address for every style, and for a sheet of them where there is to be one;
-            "" where it is there already, and stays.
-        group: of a parquet file the row group; -1 where the file is the picture.
-        row: in that group.
-    """
-
-    input: str
-    file: str
-    outputs: Sequence[str]
-    group: int = -1
-    row: int = 0
-
-    @property
-    def table(self) -> str:
-        """The parquet file that holds it, or ""."""
-        return self.file if self.group >= 0 else ""
-
-    def contents(self) -> bytes:
-        """The picture's bytes.
-
-        Raises:
-            StylizeError: they cannot be read.
-        """
-        return (
-            tables.group(self.file, self.group)[self.row] if self.table else stores.read(self.file)
-        )
-
-
-@dataclass(frozen=True)
-class Commission:
-    """What all workers do.
-
-    Attributes:
-        model: bytes of the model file.
-        look: what to make of every picture.
-        device: auto, cpu or cuda.
-        precision: as `engines.open_model` knows it.
-        strokes: how many times as large they are as the model's own.
-        cores: of the CPU, for each worker; None is the usual.
-        memory: bytes that a worker may take; None is its part of what is free.
-        quality: of JPEG and WebP.
-        depth: bits a channel.
-        keeps_metadata: whether the photos' are written with the results.
-        table: folder of parquet files that take the results in place of a file each, or "".
-    """
-
-    model: bytes
-    look: Look
-    device: str = "auto"
-    precision: Precision = "auto"
-    strokes: float = 1.0
-    cores: int | None = None
-    memory: int | None = None
-    quality: int = 95
-    depth: Depth = 8
-    keeps_metadata: bool = False
-    table: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of one result, or of a picture that has none.
-
-    Attributes:
-        input: its picture.
-        output: where it is; of a picture that has none, where its first would be.
-        style: that it is painted in; "" of a sheet too.
-        width: px; 0 where it was not made.
-        height: px.
-        seconds: of work on it.
-        error: why it was not made, or "".
-        note: of the picture ("first of 12 frames"), or "".
-        device: that it was painted on; so are precision and engine.
-        precision: see there.
-        engine: see there.
-    """
-
-    input: str
-    output: str
-    style: str = ""
-    width: int = 0
-    height: int = 0
-    seconds: float = 0.0
-    error: str = ""
-    note: str = ""
-    device: str = ""
-    precision: str = ""
-    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,23 +111,6 @@ class Painter:
         return reports
 
 
-def as_table(rows: Sequence[Order] | Sequence[Report], number: int) -> Any:  # noqa: ANN401 - no types
-    """A chunk's orders or reports for the cluster: "chunk" is its number, "row" each as JSON.
-
-    JSON keeps file names that are not UTF-8, which a table's own text cannot.
-    """
-    import pyarrow  # noqa: PLC0415 - an extra
-
-    return pyarrow.Table.from_pylist(
-        [{"chunk": number, "row": json.dumps(asdict(one))} for one in rows]
-    )
-
-
-def failed(order: Order, reason: str) -> Report:
-    """A picture that has no result."""
-    return Report(order.input, next(filter(None, order.outputs)), error=reason)
-
-
 class _Easel:
     """One order on its way."""
 
@@ -278,7 +165,7 @@ class _Easel:
             self._write(self.sheet, drawn)
         except StylizeError as error:
             return Report(self.order.input, self.sheet, error=str(error))
-        size = drawn.shape[0], drawn.shape[1]
+        size = size_of(drawn)
         return self._report(self.sheet, size, time.perf_counter() - began)
 
     def _report(self, output: str, size: tuple[int, int], seconds: float) -> Report:

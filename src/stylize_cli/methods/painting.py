@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from stylize_cli import decoders, encoders, hardware, images
-from stylize_cli.encoders import Samples
-from stylize_cli.engines import Engine, Pixels
+from stylize_cli.arrays import Pixels, Samples, size_of
+from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError, too_little_memory
-from stylize_cli.methods import feedforward, tiles, tiling
+from stylize_cli.methods import feedforward, tile_plan, tiling
 from stylize_cli.methods.tiling import Wanted
 
 MOST_THREADS = 8  # pictures that wait take memory
@@ -29,7 +29,7 @@ def fit(pixels: Pixels, long_side: int | None, engine: Engine, room: int) -> Pix
     Raises:
         StylizeError: that takes more than the room in bytes; it says which size does not.
     """
-    size = given_size((pixels.shape[0], pixels.shape[1]), long_side)
+    size = given_size(size_of(pixels), long_side)
     if needed(engine, size) > room:
         raise _refusal(engine, size, room, lambda smaller: needed(engine, smaller) <= room)
     return feedforward.resized(pixels, size)
@@ -59,7 +59,7 @@ def paint(
     Raises:
         StylizeError: memory will not do, not even tile by tile.
     """
-    size = given_size((pixels.shape[0], pixels.shape[1]), long_side)
+    size = given_size(size_of(pixels), long_side)
     if not wanted.wraps and needed(engine, size) <= room:
         photo = feedforward.resized(encoders.floats(pixels), size)
         (output,) = feedforward.forward(engine, [photo], [wanted.mix], wanted.noise)
@@ -71,14 +71,14 @@ def paint(
             preserve_color=wanted.preserve_color,
         )
         return result, ""
-    plan = tiles.plan(engine, size, room, depth=wanted.depth)
+    plan = tile_plan.plan(engine, size, room, depth=wanted.depth)
     if plan is None:
         raise _refusal(
             engine,
             size,
             room,
             lambda smaller: (
-                tiles.plan(engine, smaller, room, depth=wanted.depth) is not None
+                tile_plan.plan(engine, smaller, room, depth=wanted.depth) is not None
                 or (not wanted.wraps and needed(engine, smaller) <= room)
             ),
         )

@@ -29,7 +29,7 @@ class Pictures:
     start: Tensor | None = None
 
     def fitted(self, size: tuple[int, int], style_scale: float) -> "Pictures":
-        """The same, no larger than a result of (height, width) shows them.
+        """The pictures, no larger than a result of (height, width) shows them.
 
         A photo of 50 megapixels would else take 600 MB to the end.
         """
@@ -46,7 +46,7 @@ class Pictures:
         )
 
     def recoloured(self, share: float) -> "Pictures":
-        """The same with the photo's colours a share of the way to those of the styles."""
+        """The pictures, with the photo's colours a share of the way to those of the styles."""
         photo = self.content
         if photo is None or not self.styles or not share:
             return self
@@ -57,7 +57,7 @@ class Pictures:
         return replace(self, content=torch.lerp(photo, torch.stack(colourful).sum(0), share))
 
     def to(self, device: torch.device) -> "Pictures":
-        """The same on a device."""
+        """The pictures on a device."""
         return Pictures(
             None if self.content is None else self.content.to(device),
             tuple((style.to(device), share) for style, share in self.styles),
@@ -110,7 +110,7 @@ def restore_colours(image: Tensor, content: Tensor | None, by: KeepColours | Non
         return colours.greyed(image)
     if by == "covariance":
         return image
-    return colours.with_luminance(images.resize(content, (image.shape[2], image.shape[3])), image)
+    return colours.with_luminance(images.resize(content, images.size_of(image)), image)
 
 
 def with_colours_of(style: Tensor, image: Tensor) -> Tensor:

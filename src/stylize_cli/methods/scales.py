@@ -40,10 +40,10 @@ def scale_sizes(
 
 
 def with_details(image: Tensor, photo: Tensor) -> Tensor:
-    """A smaller image at the photo's size, with the details that only the larger photo has.
+    """An image at the photo's size, with the details that the photo would lose at the image's.
 
     Args:
-        image: (1, 3, h, w) RGB in [0, 1].
+        image: (1, 3, h, w) RGB in [0, 1], smaller as a rule.
         photo: (1, 3, H, W) likewise.
 
     Returns:

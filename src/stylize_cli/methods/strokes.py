@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stylize_cli.engines import About, Engine, Piece, Pixels
+from stylize_cli.arrays import Pixels
+from stylize_cli.engines import About, Engine, Piece
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward
 

@@ -6,17 +6,16 @@ from itertools import product
 
 import numpy as np
 
-from stylize_cli import encoders, images, noise_tiles
-from stylize_cli.encoders import Depth, Format, Samples
+from stylize_cli import encoders, images, noise_field
+from stylize_cli.arrays import Samples, Size
+from stylize_cli.encoders import Depth, Format
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError, too_little_memory
-from stylize_cli.noise_tiles import Span
+from stylize_cli.tiles import Stretch
 
 TILE = 1024  # px, most that is computed at once a side
 # Copies of a texture's samples that are alive while it is encoded, itself included; measured.
 COPIES: Mapping[Format, int] = {"PNG": 7, "JPEG": 4, "TIFF": 3, "WEBP": 12}
-
-Size = tuple[int, int]  # (height, width)
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,9 @@ def check(engine: Engine, size: Size, format: Format, *, depth: Depth, room: int
 
 def needed(engine: Engine, size: Size, format: Format, *, depth: Depth) -> int:
     """Bytes that a texture takes: one tile at a time, and its samples as they are encoded."""
-    rows, columns = _spans(engine.about, size, TILE)
+    rows, columns = _stretches(engine.about, size, TILE)
     samples = 3 * size[0] * size[1] * depth // 8
-    return engine.bytes_needed((rows[0].computed, columns[0].computed)) + COPIES[format] * samples
+    return engine.bytes_needed((rows[0].width, columns[0].width)) + COPIES[format] * samples
 
 
 def tileable(size: Size, about: About) -> tuple[Size, Size]:
@@ -100,12 +99,12 @@ def generate(
     whole, levels = _filled(size, about), about.noise_levels
     shape = (*size, 3)
     samples = np.zeros(shape, np.uint8) if depth == 8 else np.zeros(shape, np.uint16)
-    parts = list(product(*_spans(about, size, tile)))
-    for done, part in enumerate(parts, 1):
-        output = engine.run(*noise_tiles.draw((seed, index), levels, whole, part))
-        rows, columns = part
-        place = samples[_stretch(rows), _stretch(columns)]
-        inner = output[0, :, rows.margin :, columns.margin :].transpose(1, 2, 0)
+    parts = list(product(*_stretches(about, size, tile)))
+    for done, (rows, columns) in enumerate(parts, 1):
+        output = engine.run(*noise_field.draw((seed, index), levels, whole, (rows, columns)))
+        place = samples[rows.start : rows.stop, columns.start : columns.stop]
+        halo = rows.start - rows.first, columns.start - columns.first
+        inner = output[0, :, halo[0] :, halo[1] :].transpose(1, 2, 0)
         place[:] = encoders.quantised(inner[: place.shape[0], : place.shape[1]], depth)
         yield Drawn(samples, done, len(parts))
 
@@ -116,12 +115,8 @@ def _filled(size: Size, about: About) -> Size:
     return height, width
 
 
-def _spans(about: About, size: Size, tile: int) -> tuple[list[Span], list[Span]]:
-    height, width = (
-        noise_tiles.spans(side, about.noise_levels, most=tile) for side in _filled(size, about)
+def _stretches(about: About, size: Size, tile: int) -> tuple[list[Stretch], list[Stretch]]:
+    rows, columns = (
+        noise_field.stretches(side, about.noise_levels, most=tile) for side in _filled(size, about)
     )
-    return height, width
-
-
-def _stretch(span: Span) -> slice:
-    return slice(span.start, span.start + span.length)
+    return rows, columns

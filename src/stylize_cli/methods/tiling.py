@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stylize_cli import colours, encoders, images
-from stylize_cli.encoders import Depth, Samples
-from stylize_cli.engines import Engine, Piece, Pixels
-from stylize_cli.methods import feedforward, tiles
+from stylize_cli.arrays import Pixels, Samples
+from stylize_cli.encoders import Depth
+from stylize_cli.engines import Engine, Piece
+from stylize_cli.methods import feedforward, tile_plan
 from stylize_cli.methods.feedforward import Noise
 from stylize_cli.methods.moments import Moments
-from stylize_cli.methods.tiles import Tile, TilePlan
-from stylize_cli.noise_tiles import Span
-from stylize_cli.regions import Stretch
+from stylize_cli.methods.tile_plan import TilePlan
+from stylize_cli.tiles import Stretch, Tile
 
 UPPER = int(sys.byteorder == "little")  # of a float's two halves, the place of the upper one
 LEVELS = 2**16  # that outputs are held in, where a histogram is to be matched
@@ -101,7 +101,7 @@ class _Canvas:
 
     @property
     def tiles(self) -> list[Tile]:
-        return tiles.cut(self.engine, self.size, self.plan.side, wraps=self.wanted.wraps)
+        return tile_plan.cut(self.engine, self.size, self.plan.side, wraps=self.wanted.wraps)
 
     def seen(self, tile: Tile) -> Pixels:
         """(h, w, C) of the photo, halo included: beyond the borders mirrored, or its other end."""
@@ -120,10 +120,9 @@ class _Canvas:
         batch = np.ascontiguousarray(self.seen(tile)[..., :3].transpose(2, 0, 1))[None]
         if not about.noise_levels:
             return [batch]
-        rows, columns = (Span(span.first, span.last - span.first) for span in tile)
-        size = tuple(feedforward.filled(side, about) for side in self.size)
+        height, width = (feedforward.filled(side, about) for side in self.size)
         return feedforward.with_noise(
-            batch, about.noise_levels, self.wanted.noise, (rows, columns), size
+            batch, about.noise_levels, self.wanted.noise, tile, (height, width)
         )
 
     def outputs(self) -> Iterator[tuple[Tile, Pixels]]:
@@ -145,7 +144,7 @@ class _Canvas:
         small = feedforward.reduced(self.photo, images.fitted(self.size, self.plan.reduced))
         canvas = replace(self, photo=small)
         sides = (feedforward.filled(side, self.engine.about) for side in canvas.size)
-        rows, columns = (Stretch(0, side, 0, side, is_end=True) for side in sides)
+        rows, columns = (Stretch.whole(side) for side in sides)
         return self.engine.measured(*canvas.given((rows, columns)))
 
     def _in_pieces(self) -> Iterator[tuple[Tile, Pixels]]:
@@ -159,7 +158,7 @@ class _Canvas:
             for index in looked:
                 tile = every[index]
                 (maps,) = runner.run(index, tile, done)[-1]
-                rows, columns = _inner(tile, maps.shape[1] / tiles.height(tile))
+                rows, columns = _inner(tile, maps.shape[1] / tile[0].width)
                 moments.add(maps[:, rows, columns])
             runner.known.append((moments.mean, moments.variance))
         if most < len(every):
@@ -230,8 +229,8 @@ class _Runner:
             else:
                 maps = self.pieces[0](*self.canvas.given(tile))
         values = sum(one.size for one in maps)
-        if upto > done and values <= tiles.most_kept(engine) * tiles.area(tile):
-            self.kept[index] = upto, [_packed(one, half=tiles.is_half(engine)) for one in maps]
+        if upto > done and values <= tile_plan.most_kept(engine) * tile_plan.area(tile):
+            self.kept[index] = upto, [_packed(one, half=tile_plan.is_half(engine)) for one in maps]
             self.stops.add(upto)
         return maps
 
@@ -260,6 +259,6 @@ def _inner(tile: Tile, scale: float) -> tuple[slice, slice]:
 
 
 def _place(tile: Tile, factor: int) -> tuple[slice, slice]:
-    """Of the result."""
+    """Where a tile lies in a result that is so many times as large as the photo."""
     rows, columns = (slice(factor * span.start, factor * span.stop) for span in tile)
     return rows, columns

@@ -11,9 +11,10 @@ from typing import TypeVar, cast
 import numpy as np
 
 from stylize_cli import encoders, flow
-from stylize_cli.engines import Engine, Pixels
+from stylize_cli.arrays import Bytes, Pixels, size_of
+from stylize_cli.engines import Engine
 from stylize_cli.flow import Flow
-from stylize_cli.frames import Frame, Samples
+from stylize_cli.frames import Frame
 from stylize_cli.methods import apply, feedforward, painting
 from stylize_cli.methods.feedforward import Noise
 
@@ -60,7 +61,7 @@ def paint(
     look: ClipLook,
     *,
     room: int,
-    before: Samples | None = None,
+    before: Bytes | None = None,
 ) -> Generator[Frame, None, None]:
     """Paints frames while the next are decoded; whoever takes them may encode beside it.
 
@@ -85,13 +86,13 @@ def paint(
         return
     # Of one size, so that memory is looked at once.
     pixels = painting.fit(encoders.floats(first.frame.pixels), None, engine, room)
-    most = max(1, apply.batch_size(engine, room, (pixels.shape[0], pixels.shape[1])))
+    most = max(1, apply.batch_size(engine, room, size_of(pixels)))
     batches = _batches(with_first(first, seen), most)
     # The network of a batch, while the one before is joined.
     for made in ahead((_painted(engine, batch, look) for batch in batches), 1):
         for item, new in made:
             painted = _joined(painted, new, item.flow, look.smooth)
-            yield replace(item.frame, pixels=cast(Samples, encoders.quantised(painted, 8)))
+            yield replace(item.frame, pixels=cast(Bytes, encoders.quantised(painted, 8)))
 
 
 def ahead(items: Iterable[T], count: int = AHEAD) -> Iterator[T]:
@@ -182,7 +183,7 @@ def _joined(before: Pixels | None, new: Pixels, found: Flow | None, smooth: floa
     """The new result, and where it can be trusted that of the frame before, carried along."""
     if before is None or found is None or found.is_cut:
         return new
-    weight = np.float32(KEPT * smooth) * flow.trusted(found, (new.shape[0], new.shape[1]))
+    weight = np.float32(KEPT * smooth) * flow.trusted(found, size_of(new))
     joined = flow.carried(before, found)  # a picture of its own, so that all is done in place
     joined -= new
     joined *= weight

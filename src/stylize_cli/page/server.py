@@ -164,7 +164,7 @@ class _Page:
 
 
 def _told(answer: Answer) -> Answer:
-    """The same, whose errors are the command line's sentences."""
+    """An answer whose errors are the command line's sentences."""
 
     async def told(request: Request) -> Response:
         try:

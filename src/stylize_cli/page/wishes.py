@@ -100,7 +100,7 @@ def title(wish: Wish, shelf: Shelf) -> str:
 
 
 def filename(wish: Wish, shelf: Shelf) -> str:
-    """Of the result, without suffix."""
+    """What the file of the result is called, without suffix."""
     parts = [_stem(wish, shelf), *(Path(name).stem for name, _ in _named_styles(wish, shelf))]
     tail = {"texture": "texture", "enlarge": "enlarged"}.get(wish.kind)
     return "-".join(part for part in [*parts, tail] if part)

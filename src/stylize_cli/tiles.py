@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from stylize_cli.arrays import Size
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -13,22 +15,33 @@ class Stretch:
         stop: the one after the last.
         first: first position that is computed.
         last: the one after the last.
-        is_end: whether it is the axis' last stretch.
+        is_end: whether it is the axis' last stretch, to which on a coarser axis all belongs that is
+            left, whichever way the pooling rounds.
     """
 
     start: int
     stop: int
     first: int
     last: int
-    is_end: bool
+    is_end: bool = False
+
+    @classmethod
+    def whole(cls, side: int) -> "Stretch":
+        """An axis of so many positions that is not cut."""
+        return cls(0, side, 0, side, is_end=True)
+
+    @property
+    def width(self) -> int:
+        """Positions that are computed."""
+        return self.last - self.first
 
     @property
     def computed(self) -> slice:
-        """Of the axis."""
+        """Where they are on the axis."""
         return slice(self.first, self.last)
 
     def wanted(self, ratio: int = 1) -> slice:
-        """Of an axis with one position where this one has `ratio`."""
+        """What is wanted, of an axis with one position where this one has `ratio`."""
         return slice(self.start // ratio, None if self.is_end else self.stop // ratio)
 
     def inner(self, ratio: int = 1) -> slice:
@@ -55,6 +68,9 @@ class Stretch:
         return slice(first - shift, last - shift), slice(first - start, last - start)
 
 
+Tile = tuple[Stretch, Stretch]  # rows and columns
+
+
 def stretches(side: int, *, most: int, halo: int, unit: int = 1) -> list[Stretch]:
     """Cuts an axis into stretches of about one length.
 
@@ -66,7 +82,7 @@ def stretches(side: int, *, most: int, halo: int, unit: int = 1) -> list[Stretch
         unit: every start but the axis' own end is a multiple of it.
     """
     if side <= most:
-        return [Stretch(0, side, 0, side, is_end=True)]
+        return [Stretch.whole(side)]
     halo = math.ceil(halo / unit) * unit
     count = math.ceil(side / max((most - 2 * halo) // unit * unit, unit))
     length = math.ceil(side / count / unit) * unit
@@ -98,7 +114,7 @@ def windows(
     """
     halo = math.ceil(halo / unit) * unit
     if side <= most and not wraps:
-        return [Stretch(0, side, 0, side, is_end=False)]
+        return [Stretch(0, side, 0, side)]
     count = math.ceil(side / max((most - 2 * halo) // unit * unit, unit))
     length = math.ceil(side / count / unit) * unit
     width = length + 2 * halo if wraps else min(length + 2 * halo, side)
@@ -106,14 +122,12 @@ def windows(
     for start in range(0, side, length):
         first = start - halo if wraps else min(max(0, start - halo), side - width)
         stop = min(start + length, side)
-        found.append(Stretch(start, stop, first, first + width, is_end=False))
+        found.append(Stretch(start, stop, first, first + width))
     return found
 
 
-def grid(
-    size: tuple[int, int], *, most: int, halo: int, unit: int = 1
-) -> list[tuple[Stretch, Stretch]]:
-    """Cuts a picture of (height, width) into tiles, rows and columns of each.
+def grid(size: Size, *, most: int, halo: int, unit: int = 1) -> list[Tile]:
+    """Cuts a picture of (height, width) into tiles.
 
     Args:
         size: (height, width), positions.
@@ -123,7 +137,7 @@ def grid(
     """
     short = min(size)
     across = stretches(short, most=math.isqrt(most), halo=halo, unit=unit)
-    widest = max(one.last - one.first for one in across)
+    widest = max(one.width for one in across)
     along = stretches(max(size), most=most // widest, halo=halo, unit=unit)
     rows, columns = (across, along) if size[0] == short else (along, across)
     return [(row, column) for row in rows for column in columns]

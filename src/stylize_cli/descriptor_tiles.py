@@ -1,6 +1,6 @@
 """VGG over a picture in tiles: the same means over positions, and the same gradient.
 
-The network is cut behind some of its poolings, and every stretch of it works tile by tile on the
+The network is cut behind some of its poolings, and every stage of it works tile by tile on the
 whole maps of the one below. So a tile's halo is as wide as what a few layers see, not the whole
 network: 8 px and 16 px in place of 80.
 """
@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, regions, stages, transparency, vgg
+from stylize_cli import descriptors, stages, tiles, transparency, vgg
 from stylize_cli.descriptors import Descriptor, Place, itself
-from stylize_cli.regions import Stretch
-
-Tile = tuple[Stretch, Stretch]
+from stylize_cli.images import size_of
+from stylize_cli.tiles import Tile
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,14 @@ class Tiled:
     def __call__(
         self, image: Tensor, layers: Collection[str], use: Callable[[str, Tensor], Any] = itself
     ) -> dict[str, Any]:
-        """As `Descriptor.forward`, without gradients.
+        """Feature maps of the asked-for layers, or what is made of them; without gradients.
 
         Args:
             image: (1, 3, H, W) RGB in [0, 1]; or (1, 4, H, W) with alpha, for means.
             layers: to return.
             use: what to make of a layer's maps: a mean over positions, or the maps themselves.
         """
-        if not self.is_cut((image.shape[2], image.shape[3])):
+        if not self.is_cut(size_of(image)):
             return dict(self.describe(image, layers, use))
         found: dict[str, Any] = {}
         image, alpha = image[:, :3], image[:, 3:]
@@ -221,7 +220,7 @@ class Tiled:
 
     def _inside(self, image: Tensor, layer: str) -> Place:
         """Rows and columns of a layer's whole maps that lie inside the picture."""
-        size = image.shape[2], image.shape[3]
+        size = size_of(image)
         rows, columns = self._sizes(image)[layer]
         inside = self.describe.inside(layer, size)
         (top, bottom, _), (left, right, _) = inside[0].indices(rows), inside[1].indices(columns)
@@ -244,8 +243,8 @@ class Tiled:
             return list(self._climb(stage, x))
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
-        return regions.grid(
-            (source.shape[2], source.shape[3]),
+        return tiles.grid(
+            size_of(source),
             most=int(self.room / stages.cost(stage, self.describe.pool, self.describe.dtype)),
             halo=stages.halo(stage),
             unit=2 ** sum(layer.startswith("pool") for layer in stage),
@@ -253,7 +252,7 @@ class Tiled:
 
     def _sizes(self, image: Tensor) -> dict[str, tuple[int, int]]:
         """(height, width) of every layer's maps."""
-        height, width = self.describe.framed_size((image.shape[2], image.shape[3]))
+        height, width = self.describe.framed_size(size_of(image))
         sizes = {}
         for layer in vgg.layer_names(self.describe.source):
             if layer.startswith("pool"):

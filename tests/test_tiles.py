@@ -1,6 +1,6 @@
 import pytest
 
-from stylize_cli.regions import grid, stretches
+from stylize_cli.tiles import grid, stretches
 
 
 @pytest.mark.parametrize("unit", [1, 4, 16])

@@ -5,10 +5,10 @@ import torch
 
 from stylize_cli import losses, objectives
 from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.objectives import Targets
 from stylize_cli.stages import cost, halo
 from stylize_cli.statistics import STATISTICS
-from stylize_cli.tiled import Tiled
 
 ROOM = 2_500_000  # bytes: a few tiles at every layer
 CONTENT = ("relu2_2", "relu4_2")

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize_cli import hardware
-from stylize_cli.engines import Pixels, cache, toolkit
+from stylize_cli.arrays import Pixels
+from stylize_cli.engines import cache, toolkit
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -15,8 +16,8 @@ COMPILED = 3  # pieces at once: as many as a tile goes through from one whose ma
 Graph = tuple[bytes, bytes]  # layers and weights
 
 
-class Cut:
-    """One piece; see `engines.Engine.pieces`.
+class OpenvinoPiece:
+    """One piece of a network, for tiles of any size; see `engines.Engine.pieces`.
 
     Compiled, it holds memory for its maps; so the last few that ran are, for one shape each.
 
@@ -32,7 +33,7 @@ class Cut:
         core: Any,  # noqa: ANN401 - untyped
         model: Any,  # noqa: ANN401
         options: dict[str, Any],
-        compiled: "list[Cut]",
+        compiled: "list[OpenvinoPiece]",
     ) -> None:
         self._core, self._model, self._options, self._others = core, model, options, compiled
         self._shapes: tuple[tuple[int, ...], ...] = ()

@@ -1,7 +1,8 @@
 """A picture seen pane by pane: all of VGG's layers at once, where what is wanted needs them all.
 
 A loss of each place by itself needs one pass alone, forwards and back, but halos as wide as all
-that the network sees. `tiled` has narrow halos and two passes, for what is known of the whole.
+that the network sees. `descriptor_tiles` has narrow halos and two passes, for what is known of the
+whole.
 """
 
 from collections.abc import Collection, Sequence
@@ -9,16 +10,14 @@ from typing import Any
 
 from torch import Tensor
 
-from stylize_cli import descriptors, regions, stages, vgg
+from stylize_cli import descriptors, stages, tiles, vgg
 from stylize_cli.descriptors import MARGIN, Descriptor, Place, Use
-from stylize_cli.regions import Stretch
-
-Pane = tuple[Stretch, Stretch]  # rows and columns, px of the picture
+from stylize_cli.tiles import Tile
 
 
 def cut(
     describe: Descriptor, size: tuple[int, int], layers: Sequence[str], most: int
-) -> list[Pane]:
+) -> list[Tile]:
     """Panes of a picture, whose starts are whole positions of every layer.
 
     Args:
@@ -29,7 +28,7 @@ def cut(
     """
     (stage,) = stages.cut(layers, describe.source, ())
     unit = unit_of(layers)
-    return regions.grid(size, most=most, halo=stages.halo(stage) + unit, unit=unit)
+    return tiles.grid(size, most=most, halo=stages.halo(stage) + unit, unit=unit)
 
 
 def unit_of(layers: Collection[str]) -> int:
@@ -37,7 +36,7 @@ def unit_of(layers: Collection[str]) -> int:
     return vgg.least_side(layers)
 
 
-def source(pane: Pane, size: tuple[int, int]) -> Place:
+def source(pane: Tile, size: tuple[int, int]) -> Place:
     """What of a framed picture is computed for a pane of a picture of (height, width)."""
     rows, columns = (
         slice(
@@ -49,7 +48,7 @@ def source(pane: Pane, size: tuple[int, int]) -> Place:
     return rows, columns
 
 
-def shown(pane: Pane, size: tuple[int, int], unit: int) -> Place:
+def shown(pane: Tile, size: tuple[int, int], unit: int) -> Place:
     """What of a picture a pane's maps are of: its own part, and a position around that."""
     rows, columns = (
         slice(max(0, one.start - unit), min(side, one.stop + unit))
@@ -61,7 +60,7 @@ def shown(pane: Pane, size: tuple[int, int], unit: int) -> Place:
 def look(
     describe: Descriptor,
     x: Tensor,
-    pane: Pane,
+    pane: Tile,
     size: tuple[int, int],
     layers: Collection[str],
     use: Use[Any],

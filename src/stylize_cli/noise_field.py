@@ -1,37 +1,17 @@
-"""Which noise a part of a texture is made of, so that any part can be computed without the rest."""
+"""Noise as a function of its place, so that any part of a texture is computed without the rest."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stylize_cli.arrays import Pixels, Size
+from stylize_cli.tiles import Stretch, Tile
+
 BLOCK = 2  # positions around its own that a block of two 3×3 convolutions looks at
 MAPS = 3  # of noise at every scale
 STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # of SplitMix64
-
-Noise = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of one axis of a texture.
-
-    Attributes:
-        start: px.
-        length: px; beyond the end the texture begins anew.
-        margin: px that must be computed on either side of it, and are dropped.
-    """
-
-    start: int
-    length: int
-    margin: int = 0
-
-    @property
-    def computed(self) -> int:
-        """Its length with both margins, px."""
-        return self.length + 2 * self.margin
 
 
 def halo(levels: int) -> int:
@@ -52,28 +32,30 @@ def halo(levels: int) -> int:
     return (reach + BLOCK) << (levels - 1)
 
 
-def spans(side: int, levels: int, *, most: int) -> list[Span]:
+def stretches(side: int, levels: int, *, most: int) -> list[Stretch]:
     """Cuts an axis into stretches of one length, so that one compiled network serves all.
 
-    An axis that is short enough stays whole, and needs no margin: the network's own padding is
-    circular.
+    An axis that is short enough stays whole, and needs no halo: the network's own padding is
+    circular. Of others a stretch may reach below 0 and beyond the end, where the texture begins
+    anew.
 
     Args:
         side: of the texture, px, a multiple of 2^(K-1).
         levels: K.
-        most: px to be computed at once, margins included, unless the margins alone are as long.
+        most: px to be computed at once, halos included, unless the halos alone are as long.
     """
-    margin, unit = halo(levels), 2 ** (levels - 1)
     if side <= most:
-        return [Span(0, side)]
-    count = math.ceil(side / max(most - 2 * margin, margin))
+        return [Stretch.whole(side)]
+    around, unit = halo(levels), 2 ** (levels - 1)
+    count = math.ceil(side / max(most - 2 * around, around))
     length = math.ceil(side / count / unit) * unit
-    return [Span(start, length, margin) for start in range(0, side, length)]
+    return [
+        Stretch(start, start + length, start - around, start + length + around)
+        for start in range(0, side, length)
+    ]
 
 
-def draw(
-    seed: Sequence[int], levels: int, size: tuple[int, int], part: tuple[Span, Span]
-) -> list[Noise]:
+def draw(seed: Sequence[int], levels: int, size: Size, tile: Tile) -> list[Pixels]:
     """Uniform noise in [0, 1) at every scale (Ulyanov et al. 2016, sec. 3.1).
 
     A value depends on the seed, its scale and its position only, and wraps around at the borders.
@@ -82,7 +64,7 @@ def draw(
         seed: numbers from 0 up.
         levels: K.
         size: (H, W) of the whole texture, multiples of 2^(K-1).
-        part: the rows and the columns to be computed.
+        tile: the part that is computed.
 
     Returns:
         K arrays from coarse to fine, (1, 3, h / 2^(K-1-k), w / 2^(K-1-k)) for a part of h×w px.
@@ -92,19 +74,18 @@ def draw(
         ratio = 2 ** (levels - 1 - level)
         keys = np.random.SeedSequence([*seed, level]).generate_state(MAPS, np.uint64)
         rows, columns = (
-            _positions(span, side, ratio) for span, side in zip(part, size, strict=True)
+            _positions(span, side, ratio) for span, side in zip(tile, size, strict=True)
         )
         arrays.append(np.stack([_uniform(key, rows, columns) for key in keys])[None])
     return arrays
 
 
-def _positions(span: Span, side: int, ratio: int) -> NDArray[np.uint64]:
-    first = span.start - span.margin
-    positions = np.arange(first // ratio, (first + span.computed) // ratio) % (side // ratio)
+def _positions(span: Stretch, side: int, ratio: int) -> NDArray[np.uint64]:
+    positions = np.arange(span.first // ratio, span.last // ratio) % (side // ratio)
     return positions.astype(np.uint64)
 
 
-def _uniform(key: np.uint64, rows: NDArray[np.uint64], columns: NDArray[np.uint64]) -> Noise:
+def _uniform(key: np.uint64, rows: NDArray[np.uint64], columns: NDArray[np.uint64]) -> Pixels:
     """One map: a position's number is its place in a sequence of SplitMix64 (Steele 2014)."""
     place = (rows[:, None] << np.uint64(24)) | columns
     bits = mixed(key + place * np.uint64(STEP)) >> np.uint64(40)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from itertools import product
 
-from stylize_cli import hardware, images, regions
+from stylize_cli import hardware, images, tiles
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine
 from stylize_cli.methods import feedforward
-from stylize_cli.regions import Stretch
+from stylize_cli.tiles import Tile
 
 SIDES = (1024, 768, 640, 512, 384, 256)  # px of a tile with its halo, the largest that fits
 HELD = 2_500_000_000  # bytes of maps kept at most, whatever memory there is: of 80 megapixels
@@ -16,8 +16,6 @@ HELD = 2_500_000_000  # bytes of maps kept at most, whatever memory there is: of
 HANDED = 5
 LEAST_SHARE = 0.05  # of a picture, whose statistics may stand for all of it
 ENCODED = 8  # bytes a pixel of the result, at most, while it is encoded
-
-Tile = tuple[Stretch, Stretch]
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,7 @@ def _tile_bytes(engine: Engine, side: int) -> int:
 
 def _kept_bytes(engine: Engine, size: tuple[int, int], side: int) -> int:
     """Bytes of all tiles' maps that are kept."""
-    tiles = cut(engine, size, side, wraps=False)
-    positions = sum(area(tile) for tile in tiles)
+    positions = sum(map(area, cut(engine, size, side, wraps=False)))
     return int(positions * most_kept(engine)) * (2 if is_half(engine) else 4)
 
 
@@ -113,7 +110,7 @@ def cut(engine: Engine, size: tuple[int, int], side: int, *, wraps: bool) -> lis
     """The tiles of a photo of (height, width), of so many px a side with their halos at most."""
     about = engine.about
     rows, columns = (
-        regions.windows(
+        tiles.windows(
             feedforward.filled(length, about),
             most=side,
             halo=about.halo,
@@ -125,11 +122,6 @@ def cut(engine: Engine, size: tuple[int, int], side: int, *, wraps: bool) -> lis
     return list(product(rows, columns))
 
 
-def height(tile: Tile) -> int:
-    """Px of a tile with its halo."""
-    return tile[0].last - tile[0].first
-
-
 def area(tile: Tile) -> int:
     """Px of a tile with its halo."""
-    return height(tile) * (tile[1].last - tile[1].first)
+    return tile[0].width * tile[1].width

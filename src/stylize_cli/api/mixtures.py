@@ -1,0 +1,76 @@
+"""A photo in a mixture of a network's styles, or a figure of several mixtures."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stylize_cli import images
+from stylize_cli.api.options import ANY, Ranges, check_ranges
+from stylize_cli.api.picture import Picture, Source, of_pixels
+from stylize_cli.arrays import Pixels, size_of
+from stylize_cli.methods import blend, figures, painting
+from stylize_cli.methods.figures import Mixture
+from stylize_cli.methods.tiling import Wanted
+from stylize_cli.progress import OnStep, Step, ignore
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+
+RANGES: Ranges = {"strength": (0, 1), "size": (2, ANY), "cell": (16, ANY)}
+
+
+def paint(
+    network: "Network",
+    photo: Source,
+    mixture: Mixture,
+    *,
+    strength: float = 1.0,
+    preserve_color: bool = False,
+    size: int | None = None,
+    cell: int | None = None,
+    on_step: OnStep = ignore,
+) -> Picture:
+    """Paints a photo in a mixture, or draws a figure of several.
+
+    Args:
+        network: of styles.
+        photo: what to paint.
+        mixture: of the styles.
+        strength: share of the result in the mixture with the photo, in [0, 1].
+        preserve_color: keep the photo's colours.
+        size: long side of what the network is given, px; None is the photo's own, of a figure that
+            of a cell.
+        cell: long side of a figure's pictures, px; None for the usual.
+        on_step: told of every picture.
+
+    Raises:
+        StylizeError: the network has not these styles; the photo cannot be read; memory will not
+            do.
+    """
+    check_ranges({"strength": strength, "size": size, "cell": cell}, RANGES)
+    picture, engine = Picture(photo), network.engine
+    if mixture.kind == "picture":
+        (mix,) = blend.mixes(engine.about, mixture.styles, mixture.weights)
+        wanted = Wanted(mix, strength, preserve_color, depth=network.opening.depth)
+        painted = network.paint(picture, size, wanted)
+        on_step(Step("Blending", 1, 1))
+        return painted
+    room, cell = network.room, cell or figures.CELL
+    pixels = painting.fit(picture.floats, size or cell, engine, room)
+    cells = blend.blend(
+        engine,
+        pixels,
+        mixture.styles,
+        mixture.weights,
+        strength=strength,
+        preserve_color=preserve_color,
+        room=room,
+    )
+    results = _told(cells, len(mixture.weights), on_step)
+    height, width = images.fitted(size_of(pixels), cell)
+    return of_pixels(figures.draw(results, mixture, (height, width), room), name=picture.name)
+
+
+def _told(pictures: Iterator[Pixels], total: int, on_step: OnStep) -> Iterator[Pixels]:
+    for done, picture in enumerate(pictures, 1):
+        on_step(Step("Blending", done, total))
+        yield picture

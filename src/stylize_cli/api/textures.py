@@ -1,0 +1,48 @@
+"""Textures that a network makes of noise."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stylize_cli.api.picture import Picture, of_pixels
+from stylize_cli.arrays import Size
+from stylize_cli.encoders import Depth, Format
+from stylize_cli.methods import texture
+from stylize_cli.progress import OnStep, Step, ignore
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+
+
+def make(
+    network: "Network",
+    size: Size,
+    *,
+    seed: int = 0,
+    count: int = 1,
+    depth: Depth = 8,
+    format: Format = "PNG",
+    on_step: OnStep = ignore,
+) -> Iterator[Picture]:
+    """Makes textures of noise, one after the other; memory is checked before the first.
+
+    Args:
+        network: of textures.
+        size: (height, width) of each, px.
+        seed: of the noise of all.
+        count: how many.
+        depth: bits a channel.
+        format: that they will be saved in.
+        on_step: told of every tile.
+
+    Raises:
+        StylizeError: the network works on photos, the format holds no such size, or memory will
+            not do.
+    """
+    texture.check(network.engine, size, format, depth=depth, room=network.room)
+
+    def made(index: int) -> Picture:
+        for now in texture.generate(network.engine, size, seed, index, depth=depth):
+            on_step(Step("Making a texture", now.done, now.tiles))
+        return of_pixels(now.samples)
+
+    return map(made, range(count))
