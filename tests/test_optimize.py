@@ -389,6 +389,16 @@ def test_more_balance_leaves_less_of_the_photo(narrow, pictures):
     assert lost[-1] > 2 * lost[0]
 
 
+def test_a_scale_starts_with_fewer_details_beyond_the_balance_s_middle(narrow, pictures):
+    config = replace(SHALLOW, iterations=1, scales=2, details=True)  # which evaluates what a scale starts from
+
+    def detail(balance):
+        image = run(narrow, pictures, replace(config, balance=balance))[-1].image
+        return (image - images.resize(images.resize(image, (20, 28)), SIZE)).square().mean()
+
+    assert detail(0.3) == detail(0.5) > 2 * detail(0.8) > 2 * detail(1.0)
+
+
 def test_steering_brings_styles_of_other_strengths_together(narrow, pictures):
     def spread(balance):
         lost = []

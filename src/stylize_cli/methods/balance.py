@@ -11,6 +11,7 @@ from stylize_cli.config.optimize import OptimizeConfig
 
 MOST_LOST = 0.8  # of the content's relative mean square, where all is the painter's
 LEAST_LOST = 0.02  # where all is the photo's
+MIDDLE = 0.5  # of the balance, its default
 STEERED = (0.9, 2.5)  # least and greatest share of `usual` that the factor is steered to
 ROUNDS = 3  # at each scale
 LEAST_ROUND = 12  # iterations, of which there is one round more
@@ -25,7 +26,21 @@ def rounds(config: OptimizeConfig) -> list[tuple[int, int]]:
 
 def usual(config: OptimizeConfig) -> float:
     """The factor of the content weight that the first round has: 1 in the middle of the balance."""
-    return 1.0 if config.balance is None else (MOST_LOST / 2 / _wanted(config.balance)) ** 2
+    if config.balance is None:
+        return 1.0
+    # Large forms give way to strokes late: beyond the middle the same step takes away more.
+    steepness = 2 if config.balance <= MIDDLE else 4
+    return (MOST_LOST * MIDDLE / _wanted(config.balance)) ** steepness
+
+
+def details(config: OptimizeConfig) -> float:
+    """The share of the photo's details that a scale starts with: all up to the balance's middle.
+
+    From there on it falls to none, where all is the painter's: what lies in the start stays.
+    """
+    if config.balance is None:
+        return float(config.details)
+    return config.details * min(1.0, (1 - config.balance) / (1 - MIDDLE))
 
 
 def steered(factor: float, parts: Mapping[str, float], config: OptimizeConfig) -> float:

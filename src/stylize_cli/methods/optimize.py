@@ -71,7 +71,7 @@ def _at_scale(
     """What a scale starts from: the result so far, enlarged with the details of the photo."""
     if photo is None or not config.details or images.size_of(image) >= size:
         return images.resize(image, size)
-    return with_details(image, images.resize(photo, size))
+    return with_details(image, images.resize(photo, size), share=balance.details(config))
 
 
 def _descend(

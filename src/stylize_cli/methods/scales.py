@@ -39,16 +39,17 @@ def scale_sizes(
     return [size, *(s for s in sizes[1:] if min(s) >= least * POSITIONS)][::-1]
 
 
-def with_details(image: Tensor, photo: Tensor) -> Tensor:
+def with_details(image: Tensor, photo: Tensor, *, share: float = 1.0) -> Tensor:
     """An image at the photo's size, with the details that the photo would lose at the image's.
 
     Args:
         image: (1, 3, h, w) RGB in [0, 1], smaller as a rule.
         photo: (1, 3, H, W) likewise.
+        share: of those details, in [0, 1].
 
     Returns:
         (1, 3, H, W) in [0, 1].
     """
     size, smaller = images.size_of(photo), images.size_of(image)
     details = photo - images.resize(images.resize(photo, smaller), size)
-    return (images.resize(image, size) + details).clamp(0, 1)
+    return (images.resize(image, size) + share * details).clamp(0, 1)
