@@ -390,7 +390,8 @@ def test_more_balance_leaves_less_of_the_photo(narrow, pictures):
 
 
 def test_a_scale_starts_with_fewer_details_beyond_the_balance_s_middle(narrow, pictures):
-    config = replace(SHALLOW, iterations=1, scales=2, details=True)  # which evaluates what a scale starts from
+    # One iteration evaluates what a scale starts from, and no more.
+    config = replace(SHALLOW, iterations=1, scales=2, details=True)
 
     def detail(balance):
         image = run(narrow, pictures, replace(config, balance=balance))[-1].image
