@@ -298,8 +298,9 @@ def test_an_outdated_page_fails_the_check_and_is_renewed(document_cli, monkeypat
             document_cli.main()
     monkeypatch.setattr(sys, "argv", ["document_cli.py"])
     document_cli.main()
-    groups = app.app.registered_groups
+    whole = app.table()
+    groups = whole.registered_groups
     inner = [len(group.typer_instance.registered_commands) for group in groups]
-    commands = len(app.app.registered_commands) + len(inner) + sum(inner)
+    commands = len(whole.registered_commands) + len(inner) + sum(inner)
     assert page.read_text().count("\n## stylize") == 1 + commands
     assert max(map(len, page.read_text().splitlines())) <= 100
