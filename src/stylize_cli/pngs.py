@@ -47,9 +47,9 @@ def _packed(samples: Samples) -> bytes:
     packed, above = [], np.zeros((1, width * step), np.uint8)
     for row in range(0, height, ROWS):
         block = samples[row : row + ROWS]
-        block = np.ascontiguousarray(block, block.dtype.newbyteorder(">"))
-        lines = np.concatenate([above, block.view(np.uint8).reshape(len(block), -1)])
-        packed.append(pack.compress(_filtered(lines, step)))
+        bytewise = block.astype(block.dtype.newbyteorder(">"), order="C").view(np.uint8)
+        lines = np.concatenate([above, bytewise.reshape(len(block), -1)])
+        packed.append(pack.compress(_filtered(lines, step).tobytes()))
         above = lines[-1:]
     return b"".join([*packed, pack.flush()])
 
