@@ -60,6 +60,15 @@ def test_nothing_heavy_is_imported_for(arguments):
     assert ran.stderr.splitlines()[-1] == "heavy:"
 
 
+@pytest.mark.parametrize("arguments", ["texture --help", "models path", "--help"])
+def test_only_the_command_asked_for_is_imported(arguments):
+    modules = {f"stylize_cli.cli.{name}" for name in (*app.COMMANDS, *app.GROUPS)}
+    ran = python("-c", ASK.format(heavy=modules), *arguments.split())
+    found = ran.stderr.splitlines()[-1].split()[1:]
+    own = f"stylize_cli.cli.{arguments.split()[0]}"
+    assert {*found} == ({own} if own in modules else modules)
+
+
 def test_a_process_ends_with_all_that_was_written_and_the_code():
     version, mistake = python("-m", "stylize_cli", "--version"), python("-m", "stylize_cli", "--no")
     assert (version.returncode, version.stderr) == (0, "")

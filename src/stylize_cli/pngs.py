@@ -9,10 +9,8 @@ import struct
 import zlib
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Samples = Bytes | NDArray[np.uint16]
+from stylize_cli.arrays import Bytes, Samples
 
 ROWS = 64  # filtered at once: they stay in the processor's cache
 AVERAGE = 3  # the filter's number (ibid., 9.2)
