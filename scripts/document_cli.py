@@ -6,7 +6,7 @@ from generated import write_or_check
 from typer import Typer
 from typer.testing import CliRunner
 
-from stylize_cli.cli.app import app
+from stylize_cli.cli.app import table
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 WIDTH = 100  # columns, whatever terminal this runs in
@@ -18,8 +18,9 @@ What every command says to `--help`, written by `scripts/document_cli.py`.
 
 def page() -> str:
     """The whole page."""
-    commands = [[], *_names(app)]
-    for group in app.registered_groups:
+    whole = table()
+    commands = [[], *_names(whole)]
+    for group in whole.registered_groups:
         assert group.name is not None
         assert group.typer_instance is not None
         commands += [
@@ -35,7 +36,11 @@ def _names(group: Typer) -> list[list[str]]:
 
 def _section(*command: str) -> str:
     said = CliRunner().invoke(
-        app, [*command, "--help"], prog_name="stylize", terminal_width=WIDTH, catch_exceptions=False
+        table(),
+        [*command, "--help"],
+        prog_name="stylize",
+        terminal_width=WIDTH,
+        catch_exceptions=False,
     )
     return f"## {' '.join(['stylize', *command])}\n\n```text\n{said.stdout}```\n"
 

@@ -8,7 +8,7 @@ import typer
 from generated import write_or_check
 
 from stylize_cli import __version__
-from stylize_cli.cli.app import app
+from stylize_cli.cli.app import table
 
 PAGE = Path(__file__).parents[1] / "docs" / "stylize.1"
 DESCRIPTION = (
@@ -38,7 +38,7 @@ STATUS = {
 
 def page() -> str:
     """The whole page, in the roff of man(7)."""
-    whole = typer.main.get_command(app)
+    whole = typer.main.get_command(table())
     top = whole.make_context("stylize", [], resilient_parsing=True)
     lines = [
         f'.TH STYLIZE 1 "" "stylize {__version__}" "User Commands"',

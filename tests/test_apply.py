@@ -129,6 +129,20 @@ def test_a_constant_picture_stays_constant_to_the_border(runner, engine, generat
     assert result.std(axis=(0, 1)).max() < 2e-3
 
 
+def test_only_what_lies_beyond_is_clipped():
+    inside, beyond = noise(4, 5), np.array([[-0.5, 0.25], [1, 1.5]], np.float32)
+    np.testing.assert_array_equal(feedforward.clipped(inside.copy()), inside)
+    np.testing.assert_array_equal(feedforward.clipped(beyond), [[0, 0.25], [1, 1]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_output_of_no_numbers_is_refused(value):
+    output = noise(4, 5)
+    output[1, 2, 0] = value
+    with pytest.raises(StylizeError, match="its values are no numbers"):
+        feedforward.clipped(output)
+
+
 def test_styles_differ_and_runs_do_not(runner):
     engine, photo = runner(), noise(37, 53)
     (one,), (again,), (other,) = (

@@ -60,6 +60,15 @@ def test_nothing_heavy_is_imported_for(arguments):
     assert ran.stderr.splitlines()[-1] == "heavy:"
 
 
+@pytest.mark.parametrize("arguments", ["texture --help", "models path", "--help"])
+def test_only_the_command_asked_for_is_imported(arguments):
+    modules = {f"stylize_cli.cli.{name}" for name in (*app.COMMANDS, *app.GROUPS)}
+    ran = python("-c", ASK.format(heavy=modules), *arguments.split())
+    found = ran.stderr.splitlines()[-1].split()[1:]
+    own = f"stylize_cli.cli.{arguments.split()[0]}"
+    assert {*found} == ({own} if own in modules else modules)
+
+
 def test_a_process_ends_with_all_that_was_written_and_the_code():
     version, mistake = python("-m", "stylize_cli", "--version"), python("-m", "stylize_cli", "--no")
     assert (version.returncode, version.stderr) == (0, "")
@@ -298,8 +307,9 @@ def test_an_outdated_page_fails_the_check_and_is_renewed(document_cli, monkeypat
             document_cli.main()
     monkeypatch.setattr(sys, "argv", ["document_cli.py"])
     document_cli.main()
-    groups = app.app.registered_groups
+    whole = app.table()
+    groups = whole.registered_groups
     inner = [len(group.typer_instance.registered_commands) for group in groups]
-    commands = len(app.app.registered_commands) + len(inner) + sum(inner)
+    commands = len(whole.registered_commands) + len(inner) + sum(inner)
     assert page.read_text().count("\n## stylize") == 1 + commands
     assert max(map(len, page.read_text().splitlines())) <= 100

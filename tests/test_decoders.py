@@ -1,5 +1,6 @@
 import struct
 import subprocess
+import sys
 import tracemalloc
 import zlib
 from io import BytesIO
@@ -382,6 +383,25 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{ } lo
 
 
 EPS_BINARY = struct.pack("<4sIIIIIIH", b"\xc5\xd0\xd3\xc6", 30, len(EPS), 0, 0, 0, 0, 0xFFFF) + EPS
+
+
+def test_a_reader_is_loaded_when_a_file_wants_it(tmp_path):
+    """In a process of its own, where nobody else has loaded any."""
+    formats = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "DIB", "PPM")
+    for format in formats:
+        (tmp_path / format).write_bytes(saved(Image.new("RGB", (32, 32), (9, 99, 199)), format))
+    code = (
+        "import sys; from pathlib import Path; from stylize_cli.decoders import decode\n"
+        "for name in sys.argv[1:]:\n"
+        "    pixels, _ = decode(Path(name).read_bytes(), name=name)\n"
+        "    assert abs(pixels[5, 5] * 255 - (9, 99, 199)).max() < 6, name\n"
+        "    if name == 'PNG':\n"
+        "        print('PIL.WebPImagePlugin' in sys.modules, 'PIL.PdfParser' in sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *formats], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (ran.stderr, ran.stdout) == ("", "False False\n")
 
 
 @pytest.mark.timeout(20)

@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from stylize_cli import images
-from stylize_cli.cli.app import app
+from stylize_cli.cli.app import table
 from stylize_cli.images import Planes
 from stylize_cli.methods import quick_style
 
@@ -102,7 +102,7 @@ def tidied(words):
 
 def parse(words):
     """Has the command line parse a command, but for what it lacks."""
-    command, parent = typer.main.get_command(app), None
+    command, parent = typer.main.get_command(table()), None
     while hasattr(command, "commands"):
         if not words or words[0].startswith("-"):
             assert set(words) <= {option for given in command.params for option in given.opts}

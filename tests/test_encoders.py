@@ -2,15 +2,18 @@ import struct
 import tracemalloc
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
 
+import stylize_cli
 from stylize_cli.encoders import check_depth, encode
 from stylize_cli.errors import StylizeError
 
+PHOTO = Path(stylize_cli.__file__).parent / "pretrained" / "photo.jpg"
 RANDOM = np.random.default_rng(0)
 
 
@@ -29,11 +32,15 @@ def read_16_bit(data, format):
     assert depth == 16
     start = data.index(b"IDAT")
     (length,) = struct.unpack(">I", data[start - 4 : start])
+    step = {2: 6, 6: 8}[colour_type]  # bytes of a pixel
     rows = np.frombuffer(zlib.decompress(data[start + 4 : start + 4 + length]), np.uint8)
-    rows = rows.reshape(height, -1)
-    assert (rows[:, 0] == 2).all()  # filter "Up", undone by sums modulo 256
-    levels = np.cumsum(rows[:, 1:], axis=0, dtype=np.uint8).view(">u2").astype(np.uint16)
-    return levels.reshape(height, width, {2: 3, 6: 4}[colour_type])
+    read = np.zeros((1 + height, step * (1 + width)), int)  # what lies beyond the border is 0
+    for y, (kind, *row) in enumerate(rows.reshape(height, -1), 1):
+        assert kind == 3  # "Average", undone byte by byte
+        for x, value in enumerate(row, step):
+            read[y, x] = (value + (read[y, x - step] + read[y - 1, x]) // 2) % 256
+    levels = read[1:, step:].astype(np.uint8).view(">u2").astype(np.uint16)
+    return levels.reshape(height, width, step // 2)
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -99,6 +106,21 @@ def test_jpeg_keeps_full_chroma_from_quality_90(quality, sampling):
 def test_quality_costs_bytes(format):
     pixels = random_pixels(3, 64, 64)
     assert len(encode(pixels, format, quality=95)) > len(encode(pixels, format, quality=50))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("height", [1, 2, 63, 64, 65, 130])
+def test_eight_bits_come_back_exactly(height, channels):
+    levels = RANDOM.integers(0, 256, (height, 2, channels), np.uint8)
+    np.testing.assert_array_equal(opened(encode(levels, "PNG")), levels)
+
+
+def test_a_png_is_hardly_larger_than_pillows():
+    with Image.open(PHOTO) as photo:
+        levels = np.asarray(photo.convert("RGB"))
+    by_pillow = BytesIO()
+    Image.fromarray(levels).save(by_pillow, "PNG")
+    assert len(encode(levels, "PNG")) < 1.1 * len(by_pillow.getvalue())
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])

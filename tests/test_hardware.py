@@ -1,6 +1,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -225,9 +226,11 @@ def test_threads_asked_for_by_the_environment(monkeypatch, value, want):
     assert hardware.asked_threads() == want
 
 
-def test_a_library_tells_of_an_nvidia_driver(monkeypatch):
-    monkeypatch.setattr(hardware.ctypes.util, "find_library", lambda name: f"lib{name}.so.1")
-    assert hardware.cuda_driver()
+@pytest.mark.parametrize(("library", "want"), [("libc.so.6", True), ("libnone.so.1", False)])
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="there is a driver")
+def test_a_library_tells_of_an_nvidia_driver(monkeypatch, library, want):
+    monkeypatch.setattr(hardware, "CUDA", library)
+    assert hardware.cuda_driver() == want
 
 
 def test_import_needs_no_torch():

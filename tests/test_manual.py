@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from stylize_cli.cli.app import app
+from stylize_cli.cli.app import table
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,7 +48,7 @@ def test_man_shows_every_option_of_every_command():
         encoding="utf-8",
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    whole = typer.main.get_command(app)
+    whole = typer.main.get_command(table())
     groups = [whole, *(one for one in whole.commands.values() if hasattr(one, "commands"))]
     for group in groups:
         for name, command in group.commands.items():

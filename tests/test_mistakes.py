@@ -5,7 +5,6 @@ import re
 import pytest
 
 from stylize_cli import names
-from stylize_cli.cli import app
 
 pytest_plugins = ["commandline"]
 
@@ -160,4 +159,3 @@ def test_help_cuts_no_summary_at_80_columns(stylize, monkeypatch, command):
 
 def test_short_help_is_help(stylize):
     assert stylize("optimize", "-h") == stylize("optimize", "--help")
-    assert app.app.info.name == "stylize"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.main import get_command
 
-from stylize_cli.cli.app import app
+from stylize_cli.cli import app
 
 ROOT = Path(__file__).parents[1]
 COMMAND = "stylize apply net.pt photo.png -o out.png"
@@ -75,7 +75,7 @@ def test_a_training_that_was_stopped_goes_on_and_no_other(ran):
 
 def test_every_command_is_one_of_the_command_line(scripts):
     """Its options have these names and take these values."""
-    group = get_command(app)
+    group = get_command(app.table())
     for table in scripts[1:]:
         for picture in table.PICTURES:
             for command in picture.commands:

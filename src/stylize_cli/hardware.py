@@ -1,6 +1,6 @@
 """What this machine has, found without importing torch."""
 
-import ctypes.util
+import ctypes
 import math
 import os
 import platform
@@ -23,6 +23,7 @@ REPORTED = (
     *("asimd", "i8mm", "bf16"),
 )
 
+CUDA = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"  # the driver's library
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_OWN = Path("/proc/self/cgroup")  # which group of every hierarchy this process is in
@@ -68,9 +69,16 @@ def fast_int8() -> bool:
 
 def cuda_driver() -> bool:
     """Whether an NVIDIA driver is installed (torch alone can say whether it works)."""
-    return Path("/proc/driver/nvidia/version").exists() or bool(
-        ctypes.util.find_library("nvcuda" if os.name == "nt" else "cuda")
-    )
+    return Path("/proc/driver/nvidia/version").exists() or _loads(CUDA)
+
+
+def _loads(library: str) -> bool:
+    """Whether a shared library is here; `ctypes.util.find_library` starts three programs for it."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def available_memory() -> int:

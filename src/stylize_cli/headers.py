@@ -5,6 +5,7 @@ import logging
 import struct
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from io import BytesIO
 from typing import cast
 
@@ -16,6 +17,7 @@ Open = Callable[[BytesIO, str], ImageFile.ImageFile]
 
 # Nothing else is opened: other formats' readers start programs (EPS), or are seldom looked at.
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "DIB", "PPM")
+_READERS = {"WEBP": "WebP", "DIB": "Bmp"}  # in Pillow; of the others it is as the format
 ORIENTATION = 0x0112  # the EXIF tag
 
 # What Pillow warns of is either harmless (odd metadata) or fails anyhow. Once for all: the filters
@@ -31,13 +33,13 @@ def opened(data: bytes) -> ImageFile.ImageFile:
     By the format's own reader: `Image.open` refuses what has many pixels also where fewer of them
     are going to be decoded, by a limit that belongs to the whole process.
     """
-    if not Image.OPEN.keys() >= {*FORMATS}:
-        Image.init()
     if data[4:8] == b"ftyp" and paths.reads_heif():
         import pillow_heif  # noqa: PLC0415 - an extra
 
         pillow_heif.register_heif_opener()
     for format in (*FORMATS, "HEIF"):
+        if format in FORMATS:  # all readers at once would take as long as decoding a photo
+            import_module(f"PIL.{_READERS.get(format, format.capitalize())}ImagePlugin")
         factory, accepts = Image.OPEN.get(format, (None, None))
         if factory is None or (accepts and accepts(data[:16]) is not True):
             continue

@@ -30,10 +30,10 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An opaque image of 8 bits to RGB, through its profile where it has one that fits it."""
     if image.mode == "LAB":
         icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    elif image.mode not in ("L", "CMYK"):
+    elif image.mode not in ("L", "CMYK", "RGB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
     if not icc or icc == srgb():
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     with contextlib.suppress(ImageCms.PyCMSError, OSError):
         source = ImageCms.ImageCmsProfile(BytesIO(icc))
         if image.mode == "L" and source.profile.xcolor_space.strip() == "RGB":

@@ -3,63 +3,62 @@
 import contextlib
 import os
 import sys
+from collections.abc import Collection, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from stylize_cli import __version__
-from stylize_cli.cli import (
-    apply,
-    blend,
-    console,
-    evaluate,
-    info,
-    mistakes,
-    models,
-    optimize,
-    page,
-    reconstruct,
-    streams,
-    texture,
-    train,
-    video,
-)
+from stylize_cli.cli import console, mistakes, streams
 from stylize_cli.cli.console import INTERRUPTED, USER_ERROR
 from stylize_cli.errors import StylizeError, is_exhausted
 
-app = typer.Typer(
-    name="stylize",
-    help="Neural style transfer: Gatys et al. 2016, and what grew out of it.",
-    epilog="First: stylize apply classics PHOTO --style starry-night. All options: man stylize",
-    # Plain help and plain tracebacks: rich takes longer to import than all else here together.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("optimize", short_help="Paint a photo in a style by optimising the picture (Gatys).")(
-    optimize.optimize
-)
-app.command("reconstruct", short_help="Show what a layer keeps of a picture's content or style.")(
-    reconstruct.reconstruct
-)
-app.command("train", short_help="Teach a network styles or super-resolution.")(train.train)
-app.command("apply", short_help="Run a trained model over pictures, in one pass each.")(apply.apply)
-app.command("texture", short_help="Make textures of any size from noise.")(texture.texture)
-app.command("blend", short_help="Mix the styles of one model: a picture, a strip or a grid.")(
-    blend.blend
-)
-app.command("video", short_help="Run a trained model over clips, without flicker.")(video.video)
-app.command("page", short_help="Play with styles in the browser, on this machine only.")(page.page)
-app.command("evaluate", short_help="Measure how close results are to a style and a photo.")(
-    evaluate.evaluate
-)
-app.command("info", short_help="Show versions, machine and folders, or a model's facts.")(info.info)
-app.add_typer(
-    models.app, name="models", short_help="List the trained models, and bring further ones."
-)
+COMMANDS = {  # each a module of this package, and in it a function of that name
+    "optimize": "Paint a photo in a style by optimising the picture (Gatys).",
+    "reconstruct": "Show what a layer keeps of a picture's content or style.",
+    "train": "Teach a network styles or super-resolution.",
+    "apply": "Run a trained model over pictures, in one pass each.",
+    "texture": "Make textures of any size from noise.",
+    "blend": "Mix the styles of one model: a picture, a strip or a grid.",
+    "video": "Run a trained model over clips, without flicker.",
+    "page": "Play with styles in the browser, on this machine only.",
+    "evaluate": "Measure how close results are to a style and a photo.",
+    "info": "Show versions, machine and folders, or a model's facts.",
+}
+GROUPS = {"models": "List the trained models, and bring further ones."}  # modules with an `app`
 
 
-@app.callback(invoke_without_command=True)
+def table(names: Collection[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
+    """The program with these commands alone, whose modules are imported; by default with all."""
+    app = typer.Typer(
+        name="stylize",
+        help="Neural style transfer: Gatys et al. 2016, and what grew out of it.",
+        epilog="First: stylize apply classics PHOTO --style starry-night. All options: man stylize",
+        # Plain help and plain tracebacks: rich takes longer to import than all else here together.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_stylize)
+    modules = {name: import_module(f"stylize_cli.cli.{name}") for name in names}
+    for name, module in modules.items():
+        if name in GROUPS:
+            app.add_typer(module.app, name=name, short_help=GROUPS[name])
+        else:
+            app.command(name, short_help=COMMANDS[name])(getattr(module, name))
+    return app
+
+
+def asked(words: Sequence[str]) -> typer.Typer:
+    """The program with the command that a command line begins with; with all where it is none.
+
+    The modules and options of the others would take a twentieth of the time of a small picture.
+    """
+    first = words[0] if words else ""
+    return table([first]) if first in {*COMMANDS, *GROUPS} else table()
+
+
 def _stylize(
     context: typer.Context,
     *,
@@ -92,7 +91,7 @@ def main() -> None:
     """Runs the command line; every expected failure is one `error:` line on stderr."""
     try:
         with streams.heard():
-            code = app(prog_name=app.info.name, standalone_mode=False)
+            code = asked(sys.argv[1:])(prog_name="stylize", standalone_mode=False)
     except StylizeError as error:
         code = _refuse(str(error))
     except typer.TyperException as error:  # of the options: it does not say the fix itself

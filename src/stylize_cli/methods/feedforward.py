@@ -110,11 +110,12 @@ def clipped(output: Pixels) -> Pixels:
     Raises:
         StylizeError: some of it is no number.
     """
-    if not np.isfinite(output).all():
+    least, most = output.min(), output.max()  # no numbers, where there is one that is none
+    if not np.isfinite([least, most]).all():
         raise StylizeError(
             "the model makes no picture of it, its values are no numbers: train anew"
         )
-    return output.clip(0, 1)
+    return output if least >= 0 and most <= 1 else output.clip(0, 1)
 
 
 def with_noise(batch: Pixels, levels: int, noise: Noise, tile: Tile, size: Size) -> list[Pixels]:
@@ -169,7 +170,7 @@ class Finish:
         """
         if self.is_grey:
             output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
-        if self.strength == 1 and not self.preserve_color and photo.shape[2] == 3:
+        if self.leaves(photo):
             return output
         base = resized(photo, size_of(output))
         rgb = base[..., :3]
@@ -179,6 +180,10 @@ class Finish:
             share = np.float32(self.strength)
             output = (1 - share) * rgb + share * output
         return np.concatenate([output, base[..., 3:]], axis=2) if base.shape[2] > 3 else output
+
+    def leaves(self, photo: Pixels) -> bool:
+        """Whether a photo (h, w, C) changes nothing of the output."""
+        return self.strength == 1 and not self.preserve_color and photo.shape[2] == 3
 
 
 def finishing(
@@ -213,6 +218,8 @@ def finish(
     if is_matched(about):
         output = colours.match_histogram(output, photo[..., :3])
     finished = finishing(photo, about, strength=strength, preserve_color=preserve_color)
+    if finished.leaves(photo) and not finished.is_grey:
+        return output
     result = np.empty((*output.shape[:2], photo.shape[2]), np.float32)
     factor = about.factor
     for row in range(0, len(photo), ROWS):
