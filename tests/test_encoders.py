@@ -30,10 +30,13 @@ def read_16_bit(data, format):
         return tifffile.imread(BytesIO(data))
     width, height, depth, colour_type = struct.unpack(">IIBB", data[16:26])
     assert depth == 16
-    start = data.index(b"IDAT")
-    (length,) = struct.unpack(">I", data[start - 4 : start])
+    packed, start = b"", 8
+    while start < len(data):  # chunk by chunk; those of the picture make one stream
+        length, kind = struct.unpack(">I4s", data[start : start + 8])
+        packed += data[start + 8 : start + 8 + length] if kind == b"IDAT" else b""
+        start += 12 + length
     step = {2: 6, 6: 8}[colour_type]  # bytes of a pixel
-    rows = np.frombuffer(zlib.decompress(data[start + 4 : start + 4 + length]), np.uint8)
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8)
     read = np.zeros((1 + height, step * (1 + width)), int)  # what lies beyond the border is 0
     for y, (kind, *row) in enumerate(rows.reshape(height, -1), 1):
         assert kind == 3  # "Average", undone byte by byte

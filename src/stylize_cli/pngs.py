@@ -7,6 +7,8 @@ are larger by 4 %.
 
 import struct
 import zlib
+from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -29,27 +31,30 @@ def encode(samples: Samples, exif: bytes = b"") -> bytes:
     depth = 8 * samples.itemsize
     header = struct.pack(">IIBBBBB", width, height, depth, COLOURS[channels], 0, 0, 0)
     tags = [SRGB, (b"eXIf", exif.removeprefix(b"Exif\0\0"))] if exif else [SRGB]
-    chunks = [(b"IHDR", header), *tags, (b"IDAT", _packed(samples)), (b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
+    data = ((b"IDAT", part) for part in _packed(samples) if part)
+    chunks = chain([(b"IHDR", header), *tags], data, [(b"IEND", b"")])
+    return b"".join([b"\x89PNG\r\n\x1a\n", *(_chunk(kind, body) for kind, body in chunks)])
 
 
-def _packed(samples: Samples) -> bytes:
-    """The rows, filtered and compressed."""
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checked = kind + body
+    return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+def _packed(samples: Samples) -> Iterator[bytes]:
+    """The rows, filtered and compressed, as they come: whole, they lie twice more in memory."""
     height, width, channels = samples.shape
     step = channels * samples.itemsize  # bytes of a pixel
     # Of a filtered painting in 8 bits, runs are all that repeats.
     pack = zlib.compressobj(1, strategy=zlib.Z_RLE) if samples.itemsize == 1 else zlib.compressobj()
-    packed, above = [], np.zeros((1, width * step), np.uint8)
+    above = np.zeros((1, width * step), np.uint8)
     for row in range(0, height, ROWS):
         block = samples[row : row + ROWS]
         bytewise = block.astype(block.dtype.newbyteorder(">"), order="C").view(np.uint8)
         lines = np.concatenate([above, bytewise.reshape(len(block), -1)])
-        packed.append(pack.compress(_filtered(lines, step).tobytes()))
+        yield pack.compress(_filtered(lines, step).tobytes())
         above = lines[-1:]
-    return b"".join([*packed, pack.flush()])
+    yield pack.flush()
 
 
 def _filtered(lines: Bytes, step: int) -> Bytes:

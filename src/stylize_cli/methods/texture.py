@@ -15,7 +15,7 @@ from stylize_cli.tiles import Stretch
 
 TILE = 1024  # px, most that is computed at once a side
 # Copies of a texture's samples that are alive while it is encoded, itself included; measured.
-COPIES: Mapping[Format, int] = {"PNG": 7, "JPEG": 4, "TIFF": 3, "WEBP": 12}
+COPIES: Mapping[Format, int] = {"PNG": 4, "JPEG": 4, "TIFF": 3, "WEBP": 12}
 
 
 @dataclass(frozen=True)
