@@ -426,7 +426,7 @@ def test_a_list_of_files_is_no_clip(stylize, film, model, tmp_path):
         (tmp_path / "list.mp4").write_text("\n".join(lines))
         ran = stylize("video", model, "list.mp4", "--style", "monet", "-o", "out.mp4")
         assert ran.code == 2
-        assert "list.mp4 is no clip, or damaged" in ran.err
+        assert "list.mp4 is one picture, or may name other files" in ran.err
         assert not (tmp_path / "out.mp4").exists()
 
 
@@ -497,8 +497,8 @@ def test_a_clip_that_is_damaged_in_the_middle(refused_video, film, monkeypatch):
             self.streams, self.decode = container.streams, self.failing(container)
 
         def failing(self, container):
-            def decode(**which):
-                for index, frame in enumerate(container.decode(**which)):
+            def decode(*which):
+                for index, frame in enumerate(container.decode(*which)):
                     if index == 6:
                         raise av.error.InvalidDataError(1, "Invalid data found")
                     yield frame
