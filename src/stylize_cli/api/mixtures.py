@@ -15,7 +15,7 @@ from stylize_cli.progress import OnStep, Step, ignore
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
-RANGES: Ranges = {"strength": (0, 1), "size": (2, ANY), "cell": (16, ANY)}
+RANGES: Ranges = {"strength": (0, 1), "size": (2, MOST), "cell": (16, MOST)}
 
 
 def paint(
