@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stylize_cli import images
-from stylize_cli.api.options import ANY, Ranges, check_ranges
+from stylize_cli.api.options import Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.arrays import Pixels, size_of
+from stylize_cli.config import MOST
 from stylize_cli.methods import blend, figures, painting
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.tiling import Wanted
