@@ -529,6 +529,27 @@ def test_an_empty_folder_and_a_single_picture(refused_video, tmp_path):
     assert "is one picture: use stylize apply" in refused_video("one.png", "-o", "out.mp4")
 
 
+def test_a_glob_that_the_shell_left_alone(film, tmp_path, stylize, model):
+    for name in ("a.mp4", "b.mp4"):
+        film(name, frames=2, sound=False)
+    ran = stylize("video", model, "?.mp4", "--style", "munch", "-o", "out/", *QUICK)
+    assert (ran.code, ran.out) == (0, b"out/a.mp4\nout/b.mp4\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["", "-o", "out.mp4"], "there are no clips in '': check the path"),
+        (["*.avi", "-o", "out/"], "there are no clips in '*.avi': check the path"),
+        (["clip.mp4", "-o", ""], "-o names nothing: give it a file or a folder"),
+        (["clip.mp4", "-o", "out.mp4", "--style", "monet"], "--style is given 2 times"),
+    ],
+)
+def test_what_a_shell_leaves_empty_or_says_twice_is_refused(refused_video, film, words, said):
+    film(frames=2)
+    assert said in refused_video(*words)
+
+
 def test_several_clips_and_one_that_fails(film, tmp_path, stylize, model):
     film("a.mp4", frames=3, sound=False)
     (tmp_path / "b.mkv").write_bytes(b"nothing")

@@ -174,6 +174,17 @@ def parse_bytes(text: str | None) -> int | None:
     return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
 
 
+def only(given: list[str] | None, option: str, fix: str) -> str | None:
+    """The value of an option that others take more than once.
+
+    Raises:
+        StylizeError: there are several, the last of which would win without a word.
+    """
+    if given and len(given) > 1:
+        raise StylizeError(f"{option} is given {len(given)} times, and counts once: {fix}")
+    return given[0] if given else None
+
+
 def bits(depth: str) -> "Depth":
     """What --depth says, as a number."""
     return 16 if depth == "16" else 8

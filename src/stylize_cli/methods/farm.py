@@ -188,6 +188,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected; left again at the end."""
     check_installed()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to its makers
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what it says is told here
     import ray  # noqa: PLC0415 - an extra
 
     before = signal.getsignal(signal.SIGTERM)
