@@ -529,7 +529,7 @@ def test_an_empty_folder_and_a_single_picture(refused_video, tmp_path):
     assert "is one picture: use stylize apply" in refused_video("one.png", "-o", "out.mp4")
 
 
-def test_a_glob_that_the_shell_left_alone(film, tmp_path, stylize, model):
+def test_a_glob_that_the_shell_left_alone(film, stylize, model):
     for name in ("a.mp4", "b.mp4"):
         film(name, frames=2, sound=False)
     ran = stylize("video", model, "?.mp4", "--style", "munch", "-o", "out/", *QUICK)

@@ -19,6 +19,7 @@ from stylize_cli import (
     stages,
     vgg,
 )
+from stylize_cli.arrays import Size
 from stylize_cli.config import PairType
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig
@@ -99,9 +100,7 @@ def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     return values * dtype.itemsize
 
 
-def kept_maps(
-    size: tuple[int, int], config: OptimizeConfig, dtype: torch.dtype, count: int, room: int
-) -> int:
+def kept_maps(size: Size, config: OptimizeConfig, dtype: torch.dtype, count: int, room: int) -> int:
     """Bytes of the maps of so many of the uppermost stages of VGG, in tiles with their halos.
 
     Those that each tile is given are held beside its own: they are cut out for it.
@@ -131,7 +130,7 @@ def _order(layers: Collection[str]) -> list[str]:
 
 
 def estimate(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int = 1,
@@ -142,7 +141,7 @@ def estimate(
 
 
 def estimate_tiled(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int = 1,
@@ -155,7 +154,7 @@ def estimate_tiled(
 
 
 def _candidates(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int,
@@ -169,7 +168,7 @@ def _candidates(
     return int(views * (column + matching.DIRECTIONS * torch.float32.itemsize)) + matching.SPARE
 
 
-def _area(size: tuple[int, int], config: OptimizeConfig | NeighboursConfig) -> float:
+def _area(size: Size, config: OptimizeConfig | NeighboursConfig) -> float:
     """Px that VGG is shown, or what as many take."""
     margin = _margin(config)
     return (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
@@ -181,7 +180,7 @@ def _margin(config: OptimizeConfig | NeighboursConfig) -> int:
 
 
 def check(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     machine: Machine,
     budget: int | None,
@@ -216,7 +215,7 @@ def check(
 
 
 def plan(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     free: int,
@@ -250,19 +249,13 @@ def plan(
 
 
 def _kept(
-    size: tuple[int, int],
-    config: OptimizeConfig | NeighboursConfig,
-    dtype: torch.dtype,
-    room: int,
-    tile: int,
+    size: Size, config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype, room: int, tile: int
 ) -> int:
     """How many stages' maps may stay in so many bytes, in tiles of so many."""
     if isinstance(config, NeighboursConfig):
         return 0
     most = len(stages.cut(config.layers, VGG19)) - 1
-    fitting = (
-        count for count in range(most, 0, -1) if kept_maps(size, config, dtype, count, tile) <= room
-    )
+    fitting = (n for n in range(most, 0, -1) if kept_maps(size, config, dtype, n, tile) <= room)
     return next(fitting, 0)
 
 

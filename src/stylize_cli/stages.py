@@ -42,9 +42,7 @@ def halo(stage: Sequence[str]) -> int:
     return reach
 
 
-def grid(
-    stage: Sequence[str], size: Size, room: int, pool: str, dtype: torch.dtype
-) -> list[Tile]:
+def grid(stage: Sequence[str], size: Size, room: int, pool: str, dtype: torch.dtype) -> list[Tile]:
     """The tiles in which a stage comes.
 
     Args:
