@@ -148,7 +148,8 @@ class _Products(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         cells, wanted = ctx.saved_tensors
         dots, squares = grad.to(cells.dtype).unsqueeze(2)
-        return torch.addcmul(wanted * dots, cells, squares, value=2), None
+        # Rounded as autograd would round it.
+        return (wanted * dots).add_(cells * (2 * squares)), None
 
 
 def _angles(products: Iterable[Tensor]) -> Tensor:
