@@ -24,7 +24,7 @@ def counts(command):
 
 
 def test_every_count_has_both_bounds():
-    found = list(counts(get_command(app.app)))
+    found = list(counts(get_command(app.table())))
     assert ("optimize", "--iterations") in {names[:2] for names in found}
     unbounded = [names for *names, given in found if given.min is None or given.max is None]
     assert unbounded == []
