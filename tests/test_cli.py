@@ -246,6 +246,16 @@ def test_a_name_that_no_file_can_have_is_one_line_wherever_it_is_given(
         "texture net.pt --size",
         "video net.pt clip.gif --style monet -o out.gif --engine torch --size",
         "apply net.pt photo.png --style monet --threads",
+        "optimize photo.png style.png --iterations",
+        "optimize photo.png style.png --save-every",
+        "optimize photo.png style.png --size 32 --try iterations=1,",
+        "reconstruct photo.png --content relu1_1 --iterations",
+        "train --style style.png --dataset . --steps",
+        "train --style style.png --dataset . --save-every",
+        "train --style style.png --dataset . --minutes",
+        "texture net.pt --count",
+        "blend net.pt photo.png --grid monet,munch,hokusai,monet --cell",
+        "apply net.pt photo.png --style monet --size",
     ],
 )
 @pytest.mark.parametrize("number", [10**20, 10**400])
@@ -253,7 +263,8 @@ def test_a_number_that_nothing_can_have_is_one_line_wherever_it_is_given(
     stylize, net, tmp_path, arguments, number
 ):
     net().rename(tmp_path / "net.pt")
-    ran = stylize(*arguments.split(), number)
+    joined = f"{arguments}{number}" if arguments.endswith(",") else f"{arguments} {number}"
+    ran = stylize(*joined.split())
     assert (ran.code, ran.out) == (2, b"")
     assert sum(line.startswith("error: ") for line in ran.err.splitlines()) == 1
 

@@ -230,6 +230,13 @@ def test_a_figure_too_large_for_memory_is_refused(stylize, model, photo, monkeyp
     assert ran.err.startswith("error: the grid needs about 2.4 GB, 0.2 GB is free; use a smaller")
 
 
+def test_a_photo_that_cannot_be_read_is_one_line(refused, model, tmp_path):
+    """And nothing before it: what runs the model is told with the result."""
+    (tmp_path / "note.txt").write_text("no photo")
+    said = refused("blend", model, "note.txt", "--style", "monet", *TORCH)
+    assert said.startswith("note.txt is not an image")
+
+
 def test_a_folder_of_several_is_refused(refused, model, tmp_path, picture_file):
     (tmp_path / "many").mkdir()
     for name in "ab":

@@ -426,7 +426,7 @@ def test_a_list_of_files_is_no_clip(stylize, film, model, tmp_path):
         (tmp_path / "list.mp4").write_text("\n".join(lines))
         ran = stylize("video", model, "list.mp4", "--style", "monet", "-o", "out.mp4")
         assert ran.code == 2
-        assert "list.mp4 is no clip, or damaged" in ran.err
+        assert "list.mp4 is one picture, or may name other files" in ran.err
         assert not (tmp_path / "out.mp4").exists()
 
 
@@ -436,7 +436,7 @@ def test_a_list_of_files_is_no_clip(stylize, film, model, tmp_path):
         (lambda film: film(size=(49, 65)), "", "this codec takes even sides: use --size 64"),
         (lambda film: film().write_bytes(b"no clip" * 99), "", "is no clip, or damaged"),
         (lambda _: None, "", "there is no file clip.mp4"),
-        (lambda film: film(), f"--size {10**20}", "GB is free; use a smaller --size"),
+        (lambda film: film(), f"--size {10**6}", "GB is free; use a smaller --size"),
         (lambda film: film(), "--start 9", "has no frames from 9 s on"),
         (lambda film: film(), "--start 2 --end 1", "is not after"),
         (lambda film: film(), "--end soon", "'soon' is no time"),
@@ -497,8 +497,8 @@ def test_a_clip_that_is_damaged_in_the_middle(refused_video, film, monkeypatch):
             self.streams, self.decode = container.streams, self.failing(container)
 
         def failing(self, container):
-            def decode(**which):
-                for index, frame in enumerate(container.decode(**which)):
+            def decode(*which):
+                for index, frame in enumerate(container.decode(*which)):
                     if index == 6:
                         raise av.error.InvalidDataError(1, "Invalid data found")
                     yield frame
@@ -527,6 +527,27 @@ def test_an_empty_folder_and_a_single_picture(refused_video, tmp_path):
     assert "there are no frames in in" in refused_video("in", "-o", "out.mp4")
     Image.fromarray(shape(0)).save(tmp_path / "one.png")
     assert "is one picture: use stylize apply" in refused_video("one.png", "-o", "out.mp4")
+
+
+def test_a_glob_that_the_shell_left_alone(film, stylize, model):
+    for name in ("a.mp4", "b.mp4"):
+        film(name, frames=2, sound=False)
+    ran = stylize("video", model, "?.mp4", "--style", "munch", "-o", "out/", *QUICK)
+    assert (ran.code, ran.out) == (0, b"out/a.mp4\nout/b.mp4\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["", "-o", "out.mp4"], "there are no clips in '': check the path"),
+        (["*.avi", "-o", "out/"], "there are no clips in '*.avi': check the path"),
+        (["clip.mp4", "-o", ""], "-o names nothing: give it a file or a folder"),
+        (["clip.mp4", "-o", "out.mp4", "--style", "monet"], "--style is given 2 times"),
+    ],
+)
+def test_what_a_shell_leaves_empty_or_says_twice_is_refused(refused_video, film, words, said):
+    film(frames=2)
+    assert said in refused_video(*words)
 
 
 def test_several_clips_and_one_that_fails(film, tmp_path, stylize, model):

@@ -16,7 +16,7 @@ from stylize_cli.methods import farm
 from stylize_cli.methods.farm import CHUNK
 
 pytest_plugins = ["commandline", "nets"]
-pytest.importorskip("ray.data")
+pytest.importorskip("ray")
 
 PICTURES = 320
 OPTIONS = ["--style", "munch", "--precision", "float32"]
@@ -134,7 +134,7 @@ def test_a_picture_that_ends_its_worker_fails_alone(environment, painting, pictu
     assert _made(tmp_path / "out").keys() == {f"{k % 7}/{k:03}-munch.png" for k in range(CHUNK + 3)}
     lines = err.splitlines()
     assert f"{CHUNK + 3} results written, 2 failed" in lines
-    assert lines[-2:] == [f"failed: {album}/{name}" for name in ("4/004a.png", "3/003a.png")]
+    assert set(lines[-2:]) == {f"failed: {album}/{name}" for name in ("4/004a.png", "3/003a.png")}
     assert len(Path(environment["LIVES"]).read_text()) == 2 * (1 + farm.ATTEMPTS)
 
 

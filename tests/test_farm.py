@@ -5,7 +5,10 @@ import json
 import re
 import sys
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +21,7 @@ from stylize_cli.cli import farming, showing, streams
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
-from stylize_cli.methods.commission import Commission, Order, as_table
+from stylize_cli.methods.commission import Commission, Order, Report
 from stylize_cli.methods.painter import Painter, Place
 
 pytest_plugins = ["commandline", "nets", "workers"]
@@ -210,6 +213,8 @@ def files_below(folder):
     "asked",
     [
         "net.pt album --all-styles",
+        "one.pt album --all-styles",
+        "one.pt album",
         "net.pt album --style munch --style monet --strength 0.5",
         "net.pt album --style munch --preserve-color --quality 30 --keep-metadata",
         "net.pt album --style munch --size 20",
@@ -223,6 +228,7 @@ def files_below(folder):
 )
 def test_a_cluster_makes_the_local_engine_s_files(stylize, net, pyramid, tmp_path, asked):
     net("upscaler", name="up.pt")
+    net("johnson", name="one.pt")
     pyramid(image=True)
     words = ["apply", *LOCAL, *asked.split()]
     local = stylize(*words, "-o", "here/", "--json")
@@ -354,10 +360,84 @@ def test_what_threads_of_a_library_print_is_no_data(capfd):
     assert capfd.readouterr() == ("ours\nafter\n", "theirs\ntheirs too\n")
 
 
-def test_chunks_keep_names_that_are_not_utf8():
-    order = Order("photo-\udce9.jpg", "/in/photo-\udce9.jpg", ["/out/photo-\udce9.jpg"])
-    (row,) = as_table([order], 7).to_pylist()
-    assert (row["chunk"], Order(**json.loads(row["row"]))) == (7, order)
+class Refs:
+    """What of Ray a crew needs: work is done when it is waited for, first come, first served."""
+
+    exceptions = SimpleNamespace(RayError=OSError)
+
+    def __init__(self):
+        self.hired, self.killed = 0, 0
+
+    def remote(self, **_):
+        def hired(kind):
+            def start(*given):
+                self.hired += 1
+                worker = kind(*given)
+                worker.attempt = SimpleNamespace(remote=partial(partial, worker.attempt))
+                worker.__ray_ready__ = SimpleNamespace(remote=lambda: partial(bool, worker))
+                return worker
+
+            return SimpleNamespace(remote=start)
+
+        return hired
+
+    def put(self, one):
+        return one
+
+    def wait(self, refs):
+        return refs[:1], refs[1:]
+
+    def get(self, ref):
+        return ref()
+
+    def kill(self, _worker):
+        self.killed += 1
+
+
+@pytest.fixture
+def crew(monkeypatch):
+    """Ray in this process, of two places, whose workers end at a picture called deadly."""
+
+    class Worker:
+        def __init__(self, *_given):
+            pass
+
+        def attempt(self, chunk):
+            if any(order.input == "deadly" for order in chunk):
+                raise OSError
+            return [Report(order.input, order.outputs[0]) for order in chunk]
+
+    there = Refs()
+    there.nodes = lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}]
+    monkeypatch.setattr(farm, "_cluster", lambda _: nullcontext(there))
+    monkeypatch.setattr(farm, "Painter", Worker)
+    return there
+
+
+def test_orders_are_asked_for_as_workers_are_free(crew, job):
+    asked = 0
+
+    def orders():
+        nonlocal asked
+        for asked in range(1, 10**6 + 1):
+            yield Order(str(asked), "", ["x"])
+
+    reports = farm.run(replace(job, cores=1), orders(), None)
+    for done, _ in enumerate(islice(reports, 20 * farm.CHUNK), 1):
+        assert asked <= done + 4 * farm.CHUNK
+    reports.close()
+    assert crew.hired == 2
+
+
+def test_what_ends_a_worker_fails_alone_and_every_picture_has_a_report(crew, job):
+    names = [f"{number}" for number in range(3 * farm.CHUNK)]
+    names[40] = "deadly"
+    orders = (Order(name, "", ["x"]) for name in names)
+    reports = list(farm.run(replace(job, cores=1), orders, None))
+    assert sorted(one.input for one in reports) == sorted(names)
+    assert [one.input for one in reports if one.error] == ["deadly"]
+    assert crew.hired == 2 + 2  # for its chunk's, and for its own
+    assert crew.killed == crew.hired
 
 
 def test_a_painting_is_learnt_on_the_photos_that_can_be_read(tmp_path):

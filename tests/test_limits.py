@@ -11,6 +11,7 @@ from stylize_cli import devices, images, limits
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import OptimizeConfig
+from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 
@@ -52,6 +53,30 @@ def test_maps_are_estimated_as_autograd_keeps_them(
     ]
     told = [limits.bytes_per_pixel(config, dtype) * side**2 for config in configs]
     assert told[1] - told[0] == pytest.approx(kept[1] - kept[0], rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_what_tiles_keep_from_pass_to_pass_is_estimated_as_it_is_held(
+    count, dtype, make_narrow, picture, monkeypatch
+):
+    """The storages themselves: of maps, of what was cut out for them, of indices; with halos."""
+    monkeypatch.setattr("stylize_cli.vgg.MAPS", (4, 5, 6, 7, 8))
+    config, size, room = CONFIG, (330, 271), 40_000 * dtype.itemsize
+    describe = make_narrow(pool=config.pool, dtype=dtype, edges=config.edges)
+    tiled = Tiled(describe, room, kept=count)
+    seen = []
+
+    def look():
+        seen.append(tiled.look([picture(*size)], config.layers, lambda *_: None, kept=count))
+
+    held = kept_by(describe, look)
+    for climbs in seen[0].climbs.values():
+        assert len(climbs) > 1
+        for _, given, shown in climbs:
+            held |= map(storage, (given, *(maps for _, _, maps in shown)))
+    told = limits.kept_maps(size, config, dtype, count, room)
+    assert told == pytest.approx(sum(held.values()), rel=0.01)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -21,14 +21,14 @@ def alone(features):
 
 
 def nearest(query, keys):
-    return matching.Candidates(keys).nearest(query, query.mean(0))
+    return matching.Candidates(alone(keys)).nearest(query, query.mean(0))
 
 
 def matched(query, views):
     """The columns found for those of a query, which come in two parts."""
     numbers = torch.arange(len(query.features))
     parts = [(numbers[::2], query.features[::2]), (numbers[1::2], query.features[1::2])]
-    matches, near = matching.matched(lambda: parts, views)
+    matches, near = matching.matched(lambda: parts, [*map(matching.Candidates, views)])
     assert near.shape == (len(numbers),)
     assert matches.colours.equal(matches.at(slice(None)).colours)
     return matches.at(slice(None))
@@ -118,7 +118,7 @@ def test_of_two_paintings_each_cell_has_its_own():
     numbers, query = torch.arange(20), vectors(20, 8)
 
     def of_painting(seed):
-        views = [alone(vectors(9, 8, seed=seed + k)) for k in (0, 10)]
+        views = [matching.Candidates(alone(vectors(9, 8, seed=seed + k))) for k in (0, 10)]
         return matching.matched(lambda: [(numbers, query)], views)[0]
 
     one, other = of_painting(1), of_painting(2)
@@ -216,7 +216,7 @@ def test_matches_pane_by_pane_are_those_of_the_whole(make_narrow, picture):
     photo, painting = picture(139, 171, seed=1).double(), picture(90, 50, seed=2).double()
     found = []
     for one in (describe, in_panes(describe)):
-        views = [hypercolumns.columns(one, painting, PAINTED, 500)]
+        views = [matching.Candidates(hypercolumns.columns(one, painting, PAINTED, 500))]
         found.append(matching.matched(hypercolumns.vectors(one, photo, PAINTED), views)[0])
     same = (found[0].key == found[1].key).double().mean()
     assert same > 0.999  # of two that are as near, rounding chooses

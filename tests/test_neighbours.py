@@ -7,6 +7,7 @@ from stylize_cli import descriptors, hypercolumns, images, metrics
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.descriptor_tiles import Tiled
 from stylize_cli.errors import StylizeError
+from stylize_cli.matching import TURNS
 from stylize_cli.methods.neighbours import MATCHES, paint
 from stylize_cli.methods.pictures import Pictures
 from stylize_cli.minimizers import MOST_TRIALS
@@ -58,6 +59,19 @@ def test_iterations_bound_the_evaluations_of_a_scale(iterations, narrow, picture
 
     run(counting, pictures, replace(CONFIG, iterations=iterations))
     assert iterations <= count <= iterations + MATCHES * (2 * MOST_TRIALS - 1)
+
+
+def test_a_painting_is_looked_at_once_at_each_scale(narrow, pictures):
+    """Upright and turned; the photo for each match."""
+    looks = 0
+
+    def counting(image, layers, *use):
+        nonlocal looks
+        looks += not image.requires_grad
+        return narrow(image, layers, *use)
+
+    run(counting, pictures, replace(CONFIG, scales=2), size=(67, 41))
+    assert looks == 2 * (TURNS + MATCHES)
 
 
 def test_the_first_picture_of_all_is_the_photo_in_the_painting_s_colours(narrow, pictures):

@@ -136,7 +136,9 @@ class Folder:
         """
         found = [file for file in paths.look_into(self.path).files if file.parent == self.path]
         if not found:
-            raise StylizeError(f"there are no frames in {self.path}: name a folder of pictures")
+            raise StylizeError(
+                f"there are no frames in {self.path}: name a folder of pictures, or each clip"
+            )
         return sorted(found, key=_natural)
 
     @cached_property

@@ -182,7 +182,7 @@ def _check_size(
     if pixels > MOST or need > room:
         raise StylizeError(
             f"{name} is too large: its {width}x{height} pixels take {amount(need)} to read, "
-            f"{amount(room)} is free; make it smaller first"
+            f"{amount(room)} is free; make it smaller first, or leave it more memory"
         )
 
 

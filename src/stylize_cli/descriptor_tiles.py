@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, stages, tiles, transparency, vgg
+from stylize_cli import descriptors, stages, transparency, vgg
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.images import size_of
 from stylize_cli.tiles import Tile
@@ -243,12 +243,8 @@ class Tiled:
             return list(self._climb(stage, x))
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
-        return tiles.grid(
-            size_of(source),
-            most=int(self.room / stages.cost(stage, self.describe.pool, self.describe.dtype)),
-            halo=stages.halo(stage),
-            unit=2 ** sum(layer.startswith("pool") for layer in stage),
-        )
+        own = self.describe
+        return stages.grid(stage, size_of(source), self.room, own.pool, own.dtype)
 
     def _sizes(self, image: Tensor) -> dict[str, tuple[int, int]]:
         """(height, width) of every layer's maps."""

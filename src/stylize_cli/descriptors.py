@@ -177,7 +177,9 @@ class _Inner(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
-        whole = grad.new_zeros(ctx.shape).contiguous(memory_format=torch.channels_last)
+        whole = torch.empty(
+            ctx.shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last
+        ).zero_()
         whole[..., ctx.place[0], ctx.place[1]] = grad
         return whole, None
 

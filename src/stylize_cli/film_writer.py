@@ -12,7 +12,7 @@ import numpy as np
 from stylize_cli import files
 from stylize_cli.arrays import Size
 from stylize_cli.errors import StylizeError
-from stylize_cli.films import Film, first_time, library, seek
+from stylize_cli.films import Film, address, first_time, library, pictures_of, seek
 from stylize_cli.frames import Frame, Section
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class FilmWriter:
         av = library()
         with self._reported(), contextlib.ExitStack() as stack:
             partial = stack.enter_context(files.appearing(self.path))
-            container = av.open(str(partial), "w", format=CONTAINERS[self.path.suffix.lower()])
+            container = av.open(address(partial), "w", format=CONTAINERS[self.path.suffix.lower()])
             self._container = stack.enter_context(container)
             self._container.metadata["comment"] = self._label
             self._stream = self._opened_stream()
@@ -149,12 +149,13 @@ class FilmWriter:
         known = self._container.supported_codecs
         streams = {}
         for stream in (*source.streams.audio, *source.streams.subtitles):
-            if stream.codec_context.name in known:
+            codec = stream.codec_context.name if stream.codec_context else "unknown"
+            if codec in known:
                 copy = streams[stream.index] = self._container.add_stream_from_template(stream)
                 kept = {name: stream.metadata[name] for name in TOLD if name in stream.metadata}
                 copy.metadata.update(kept)
             else:
-                self.left_out.append(f"{stream.type} ({stream.codec_context.name})")
+                self.left_out.append(f"{stream.type} ({codec})")
         return self._shifted(source, streams, start, span)
 
     def _shifted(
@@ -188,7 +189,7 @@ class FilmWriter:
         """
         av = library()
         with Film(path).opened() as container:
-            stream = container.streams.video[0]
+            stream = pictures_of(container)
             name = ANNEX_B.get(self.codec)
             turn: Callable[[Any], Any] = (
                 av.bitstream.BitStreamFilterContext(name, stream).filter

@@ -19,11 +19,28 @@ from stylize_cli.frames import RATE, Frame, Kept, Section
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-# Containers that are opened. Others are lists of files, which a stranger's would make it read.
+# Containers that are opened: those that hold moving pictures in one file, and are known by its
+# contents. Others open more files (concat, hls, image2, vobsub, mlv, webm_dash_manifest), the
+# network (rtsp, sdp) or a device, which a stranger's file must not; or hold texts (tty, bin), one
+# picture, or samples of which nothing says how they lie (rawvideo, v210).
 FORMATS = (
-    *("mov", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "mxf"),
-    *("dv", "h264", "hevc", "m4v", "ivf", "nut"),
+    # Of today
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,asf,asf_o,flv,kux,ogg,mxf,nut,ivf,obu,"
+    # A codec's own stream
+    "yuv4mpegpipe,av1,apv,avs2,avs3,cavsvideo,dirac,dnxhd,dv,evc,h261,h263,h264,hevc,ipu,m4v,"
+    "mjpeg,mjpeg_2000,mpjpeg,smjpeg,vc1,vc1test,vvc,"
+    # Of broadcast, cameras and disc recorders
+    "cine,dhav,gxf,hxvs,ifv,ingenient,iv8,lmlm4,luodat,lvf,lxf,msnwctcp,mxg,nc,nsv,nuv,pva,r3d,"
+    "sdr2,ser,simbiosis_imx,ty,wtv,"
+    # Of earlier players, painters and consoles
+    "anm,cdg,cdxl,film_cpk,filmstrip,flic,iff,ivr,mtv,mv,pdv,pmp,rm,rpl,swf,tmv,vivo,vividas,"
+    "moflex,mods,psxstr,thp,usm,xmv,"
+    # Of games
+    "4xm,argo_brp,avs,bethsoftvid,bfi,bink,bmv,c93,dfa,dsicin,dxa,ea,gdv,hnm,idcin,ipmovie,jv,"
+    "mgsts,mm,mvi,paf,rl2,roq,sga,siff,smk,smush,tiertexseq,vmd,wc3movie,wsvqa,yop"
 )
+PROTOCOL = "file:"
+OPENING = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
 EARLIER = 10  # seconds, in which there is a whole picture in most streams
 TAIL = 2  # seconds, in which the last frame is looked for first
@@ -49,7 +66,7 @@ class Film:
     def _facts(self) -> "tuple[Size, Fraction, Fraction, Fraction | None]":
         """Size, clock, rate and length."""
         with self.opened() as container:
-            stream = container.streams.video[0]
+            stream = pictures_of(container)
             frame = next(self._decoded(container), None)
             if frame is None:
                 raise StylizeError(f"{self.path} has no frames: copy or download it again")
@@ -124,25 +141,29 @@ class Film:
         if not paths.is_file(self.path):
             files.contents(self.path, what="a clip")  # says what is there instead
         try:
-            container = av.open(str(self.path), options={"format_whitelist": ",".join(FORMATS)})
+            container = av.open(address(self.path), options=OPENING)
+        except av.error.ArgumentError as error:
+            raise StylizeError(
+                f"{self.path} is one picture, or may name other files, which are not opened: "
+                "give a clip that is one file, such as an MP4"
+            ) from error
         except av.error.FFmpegError as error:
             raise StylizeError(
                 f"{self.path} is no clip, or damaged ({error.strerror}): "
                 "copy it again, or convert it to MP4"
             ) from error
         with container:
-            cover = library().stream.Disposition.attached_pic  # of a song: one picture, not a film
-            if all(stream.disposition & cover for stream in container.streams.video):
-                raise StylizeError(f"{self.path} has no pictures, only sound: name another clip")
+            pictures_of(container)
             yield container
 
     def _decoded(self, container: "InputContainer") -> Iterator[Any]:
         """Its frames as the decoder gives them."""
         av = library()
-        container.streams.video[0].thread_type = "AUTO"
+        stream = pictures_of(container)
+        stream.thread_type = "AUTO"
         time = 0.0
         try:
-            for frame in container.decode(video=0):
+            for frame in container.decode(stream):
                 time = frame.time or time
                 yield frame
         except av.error.FFmpegError as error:
@@ -158,7 +179,7 @@ def kept(path: Path) -> Kept | None:
         return None
     film = Film(path)
     with film.opened() as container:
-        stream = container.streams.video[0]
+        stream = pictures_of(container)
         count = sum(packet.size > 0 for packet in container.demux(stream))
     if count < LEAST:
         return None
@@ -196,14 +217,45 @@ def library() -> Any:  # noqa: ANN401 - a module
     return av
 
 
+def address(path: Path) -> str:
+    """A file as FFmpeg names it, to which 12:30.mp4 would be of a protocol "12"."""
+    return f"{PROTOCOL}{path}"
+
+
+def pictures_of(container: Any) -> Any:  # noqa: ANN401 - PyAV's
+    """The stream that is shown: the default one, of several the largest; never a song's cover.
+
+    Raises:
+        StylizeError: there is none.
+    """
+    kinds = library().stream.Disposition
+    films = [one for one in container.streams.video if not one.disposition & kinds.attached_pic]
+    if not films:
+        raise StylizeError(f"{_name(container)} has no pictures, only sound: name another clip")
+    known = [stream for stream in films if stream.codec_context]
+    if not known:
+        raise StylizeError(
+            f"{_name(container)} is encoded in a way that PyAV cannot decode: convert it to MP4"
+        )
+    # The first of those that are alike.
+    return max(
+        known, key=lambda one: (bool(one.disposition & kinds.default), one.width * one.height)
+    )
+
+
+def _name(container: Any) -> str:  # noqa: ANN401 - PyAV's
+    """Its path."""
+    return str(container.name).removeprefix(PROTOCOL)
+
+
 def first_time(container: Any) -> Fraction:  # noqa: ANN401 - PyAV's
-    """When its first stream begins, seconds: what times count from."""
-    stream = container.streams.video[0]
+    """When its pictures begin, seconds: what times count from."""
+    stream = pictures_of(container)
     return Fraction((stream.start_time or 0) * stream.time_base)
 
 
 def _length(container: Any) -> Fraction | None:  # noqa: ANN401 - PyAV's
-    stream = container.streams.video[0]
+    stream = pictures_of(container)
     if stream.duration:
         return Fraction(stream.duration * stream.time_base)
     return Fraction(container.duration, 1_000_000) if container.duration else None

@@ -19,6 +19,7 @@ from stylize_cli import (
     stages,
     vgg,
 )
+from stylize_cli.arrays import Size
 from stylize_cli.config import PairType
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig
@@ -99,13 +100,27 @@ def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
     return values * dtype.itemsize
 
 
-def kept_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype, count: int) -> float:
-    """Bytes, for every pixel, of the maps of so many of the uppermost stages of VGG."""
-    cut = stages.cut(config.layers, VGG19)[1:]
-    return sum(
-        stages.kept(stage, config.pool, dtype) / vgg.stride(below) ** 2
-        for stage, below in [*zip(cut, stages.CUTS, strict=False)][len(cut) - count :]
-    )
+def kept_maps(size: Size, config: OptimizeConfig, dtype: torch.dtype, count: int, room: int) -> int:
+    """Bytes of the maps of so many of the uppermost stages of VGG, in tiles with their halos.
+
+    Those that each tile is given are held beside its own: they are cut out for it.
+
+    Args:
+        size: (height, width) of the picture, px.
+        config: what is to run.
+        dtype: of the maps.
+        count: of stages.
+        room: bytes that a tile's maps may take; the less, the more halos.
+    """
+    framed = [side + _margin(config) for side in size]
+    upper = [*zip(stages.cut(config.layers, VGG19)[1:], stages.CUTS, strict=False)]
+    held = 0.0
+    for stage, below in upper[len(upper) - count :]:
+        height, width = (math.ceil(side / vgg.stride(below)) for side in framed)
+        each = stages.kept(stage, config.pool, dtype) + vgg.maps_of(below) * dtype.itemsize
+        for rows, columns in stages.grid(stage, (height, width), room, config.pool, dtype):
+            held += each * (rows.last - rows.first) * (columns.last - columns.first)
+    return int(held)
 
 
 def _order(layers: Collection[str]) -> list[str]:
@@ -115,7 +130,7 @@ def _order(layers: Collection[str]) -> list[str]:
 
 
 def estimate(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int = 1,
@@ -126,7 +141,7 @@ def estimate(
 
 
 def estimate_tiled(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int = 1,
@@ -139,7 +154,7 @@ def estimate_tiled(
 
 
 def _candidates(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int,
@@ -153,14 +168,19 @@ def _candidates(
     return int(views * (column + matching.DIRECTIONS * torch.float32.itemsize)) + matching.SPARE
 
 
-def _area(size: tuple[int, int], config: OptimizeConfig | NeighboursConfig) -> float:
+def _area(size: Size, config: OptimizeConfig | NeighboursConfig) -> float:
     """Px that VGG is shown, or what as many take."""
-    margin = 2 * descriptors.MARGIN if config.edges == "clean" else 0
+    margin = _margin(config)
     return (size[0] + margin) * (size[1] + margin) * max(1.0, config.style_scale**2 / 2)
 
 
+def _margin(config: OptimizeConfig | NeighboursConfig) -> int:
+    """Px on both sides of a picture together."""
+    return 2 * descriptors.MARGIN if config.edges == "clean" else 0
+
+
 def check(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     machine: Machine,
     budget: int | None,
@@ -195,7 +215,7 @@ def check(
 
 
 def plan(
-    size: tuple[int, int],
+    size: Size,
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     free: int,
@@ -217,9 +237,9 @@ def plan(
         wanted = _tile(config, dtype, TILE)
         if room < (wanted if history > least else _tile(config, dtype, LEAST_TILE)):
             continue
-        kept = _kept(size, config, dtype, room - wanted)
+        kept = _kept(size, config, dtype, room - wanted, wanted)
         if kept and isinstance(config, OptimizeConfig):
-            room -= int(_area(size, config) * kept_maps_per_pixel(config, dtype, kept))
+            room -= kept_maps(size, config, dtype, kept, wanted)  # of larger tiles, less
         held = estimate_tiled(size, replace(config, history=0), dtype, styles)
         whole = min(math.prod(size) - 1, int((free - held) / bytes_per_pixel(fewer, dtype)))
         room = min(room, _tile(config, dtype, MOST_TILE))
@@ -229,20 +249,13 @@ def plan(
 
 
 def _kept(
-    size: tuple[int, int],
-    config: OptimizeConfig | NeighboursConfig,
-    dtype: torch.dtype,
-    room: int,
+    size: Size, config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype, room: int, tile: int
 ) -> int:
-    """How many stages' maps may stay in so many bytes."""
+    """How many stages' maps may stay in so many bytes, in tiles of so many."""
     if isinstance(config, NeighboursConfig):
         return 0
-    area, most = _area(size, config), len(stages.cut(config.layers, VGG19)) - 1
-    fitting = (
-        count
-        for count in range(most, 0, -1)
-        if area * kept_maps_per_pixel(config, dtype, count) <= room
-    )
+    most = len(stages.cut(config.layers, VGG19)) - 1
+    fitting = (n for n in range(most, 0, -1) if kept_maps(size, config, dtype, n, tile) <= room)
     return next(fitting, 0)
 
 

@@ -68,16 +68,18 @@ class Matches:
 
 
 class Candidates:
-    """Vectors of a painting, made ready to be compared with others.
+    """A view of a painting, whose vectors are made ready to be compared with others.
 
     Compared are the components along the directions in which they vary most: a tenth of the work;
     another may be found nearest where several are about as near.
 
     Args:
-        keys: (M, C).
+        view: whose features are the M keys.
     """
 
-    def __init__(self, keys: Tensor) -> None:
+    @torch.no_grad()
+    def __init__(self, view: Columns) -> None:
+        self.view, keys = view, view.features
         self.centre = keys.mean(0, dtype=torch.float32)
         sample = keys[hypercolumns.spread(len(keys), SAMPLE, keys.device)]
         self.basis = _principal(sample.float() - self.centre)
@@ -128,7 +130,7 @@ def _projected(vectors: Tensor, centre: Tensor, basis: Tensor, *, unit: bool) ->
 
 @torch.no_grad()
 def matched(
-    query: Callable[[], Iterable[tuple[Tensor, Tensor]]], views: Sequence[Columns]
+    query: Callable[[], Iterable[tuple[Tensor, Tensor]]], views: Sequence[Candidates]
 ) -> tuple[Matches, Tensor]:
     """Every cell's nearest among those of several views of a painting.
 
@@ -147,15 +149,14 @@ def matched(
     assert total is not None
     near = torch.full((count,), -math.inf, device=total.device)
     view, key = torch.zeros_like(near, dtype=torch.int16), torch.zeros_like(near, dtype=torch.int32)
-    candidates = [Candidates(one.features) for one in views]
     for cells, vectors in query():
-        for number, one in enumerate(candidates):
+        for number, one in enumerate(views):
             similarity, index = one.nearest(vectors, total / count)
             closer = similarity > near[cells]
             changed = cells[closer]
             near[changed], view[changed] = similarity[closer], number
             key[changed] = index[closer].int()
-    return Matches(tuple(views), view, key), near
+    return Matches(tuple(one.view for one in views), view, key), near
 
 
 def divided(similarities: Tensor, shares: Sequence[float]) -> Tensor:

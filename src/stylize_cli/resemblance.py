@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from stylize_cli import descriptor_panes, hypercolumns
 from stylize_cli.descriptor_tiles import Tiled
@@ -128,9 +129,27 @@ def _directions(
 
 def _compared(wanted: Mapping[str, Tensor], layer: str, cells: Tensor) -> Tensor:
     """A layer's share of the products with what is wanted, and of the squares: (2, 1, h, w)."""
-    wide = torch.promote_types(cells.dtype, torch.float32)
-    products = (cells * wanted[layer], cells.square())
-    return torch.stack([product.sum(1, dtype=wide) for product in products])
+    products: Tensor = _Products.apply(cells, wanted[layer])
+    return products
+
+
+class _Products(torch.autograd.Function):
+    # Left to autograd, the gradient of each sum is spread out, multiplied and added by itself, in
+    # float32: five times as long.
+    @staticmethod
+    def forward(ctx: Any, cells: Tensor, wanted: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(cells, wanted)
+        wide = torch.promote_types(cells.dtype, torch.float32)
+        products = (cells * wanted, cells.square())
+        return torch.stack([product.sum(1, dtype=wide) for product in products])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        cells, wanted = ctx.saved_tensors
+        dots, squares = grad.to(cells.dtype).unsqueeze(2)
+        # Rounded as autograd would round it.
+        return (wanted * dots).add_(cells * (2 * squares)), None
 
 
 def _angles(products: Iterable[Tensor]) -> Tensor:

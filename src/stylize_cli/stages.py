@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 
 import torch
 
-from stylize_cli import vgg
+from stylize_cli import tiles, vgg
+from stylize_cli.arrays import Size
+from stylize_cli.tiles import Tile
 from stylize_cli.vgg import Source
 
 CUTS = ("pool2", "pool3")  # whose whole maps are kept: 32 and 16 bytes a pixel in float32
@@ -38,6 +40,24 @@ def halo(stage: Sequence[str]) -> int:
     for layer in reversed(stage):
         reach = 2 * reach if layer.startswith("pool") else reach + 1
     return reach
+
+
+def grid(stage: Sequence[str], size: Size, room: int, pool: str, dtype: torch.dtype) -> list[Tile]:
+    """The tiles in which a stage comes.
+
+    Args:
+        stage: names of consecutive layers.
+        size: (height, width) of what it is given, positions.
+        room: bytes that the maps of a tile, and their gradients, may take.
+        pool: see `cost`; so is dtype.
+        dtype: see there.
+    """
+    return tiles.grid(
+        size,
+        most=int(room / cost(stage, pool, dtype)),
+        halo=halo(stage),
+        unit=2 ** sum(layer.startswith("pool") for layer in stage),
+    )
 
 
 def kept(stage: Sequence[str], pool: str, dtype: torch.dtype) -> float:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stylize_cli import images
-from stylize_cli.api.options import ANY, Ranges, check_ranges
+from stylize_cli.api.options import Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.arrays import Pixels, size_of
+from stylize_cli.config import MOST
 from stylize_cli.methods import blend, figures, painting
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.tiling import Wanted
@@ -15,7 +16,7 @@ from stylize_cli.progress import OnStep, Step, ignore
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
-RANGES: Ranges = {"strength": (0, 1), "size": (2, ANY), "cell": (16, ANY)}
+RANGES: Ranges = {"strength": (0, 1), "size": (2, MOST), "cell": (16, MOST)}
 
 
 def paint(

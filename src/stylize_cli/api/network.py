@@ -10,7 +10,7 @@ from stylize_cli.api import mixtures, textures
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
-from stylize_cli.config import Precision
+from stylize_cli.config import MOST, Precision
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
@@ -23,7 +23,7 @@ from stylize_cli.progress import OnStep, Step, ignore, run
 
 RANGES: Ranges = {
     "strength": (0, 1),
-    "size": (2, ANY),
+    "size": (2, MOST),
     "noise_scale": (0, ANY),
     "stroke_size": (strokes.LEAST, strokes.MOST),
     "seed": SEED,

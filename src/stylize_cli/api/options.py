@@ -27,5 +27,5 @@ def check_ranges(options: Mapping[str, Any], ranges: Ranges) -> None:
     for name, (least, most) in ranges.items():
         value = options.get(name)
         if value is not None and not least <= value <= most:
-            wanted = f"at least {least:g}" if most == ANY else f"from {least:g} to {most:g}"
+            wanted = f"at least {least:g}" if most == ANY else f"from {least:g} to {most:.10g}"
             raise StylizeError(f"{name} {value} will not do: it must be {wanted}")

@@ -26,7 +26,7 @@ from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.checkpoints import Checkpoint, TrainingState
-from stylize_cli.config import override
+from stylize_cli.config import MOST, override
 from stylize_cli.config.train import TRAIN_PRESETS, Method, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
@@ -45,15 +45,15 @@ LEAST_MINUTES = 0.01
 MOST_SAMPLES, MOST_SIZE = 2**14, 2**16  # of a step, and px
 MOST_RATE = 1e6  # of learning: far more is no number of float32
 RANGES: Ranges = {
-    "steps": (1, ANY),
+    "steps": (1, MOST),
     "batch_size": (1, MOST_SAMPLES),
     "width": (1, checkpoints.MOST),
     "levels": (1, checkpoints.MOST_LEVELS),
-    **dict.fromkeys(("save_every", "preview_every"), (1, ANY)),
+    **dict.fromkeys(("save_every", "preview_every"), (1, MOST)),
     **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, MOST_SIZE)),
     **dict.fromkeys(("content_weight", "style_weight", "tv_weight"), (0, ANY)),
     "lr": (0, MOST_RATE),
-    "minutes": (LEAST_MINUTES, ANY),
+    "minutes": (LEAST_MINUTES, MOST),
     "threads": (1, hardware.MOST_THREADS),
     "seed": SEED,
 }

@@ -14,6 +14,7 @@ from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
 from stylize_cli.arrays import Size
 from stylize_cli.clips import Destination
+from stylize_cli.config import MOST
 from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.film_writer import Codec
 from stylize_cli.frames import Clip, Frame, Section
@@ -27,7 +28,7 @@ FRAME = 30  # bytes a pixel of the result: as it is decoded, painted, carried on
 RANGES: Ranges = {
     "strength": (0, 1),
     "smooth": (0, 1),
-    "size": (2, ANY),
+    "size": (2, MOST),
     "start": (0, ANY),
     "end": (0, ANY),
     "crf": (0, 63),

@@ -127,11 +127,21 @@ def plan(
         folder = Path(output)
         if _format(folder):
             raise StylizeError(f"-o {output} is one file for several results: name a folder")
-    tags = labels if output is None or labelled or len(labels) > 1 else [""] * len(labels)
+    tags = labels if output is None else said(labels, labelled=labelled)
     return (
         Item(source, {label: (folder or Path()) / path for label, path in outputs.items()})
         for source, outputs in named(places, dict(zip(labels, tags, strict=True)), depth)
     )
+
+
+def said(labels: Sequence[str], *, labelled: bool) -> Sequence[str]:
+    """What names in a folder say of results: nothing of the only one that there can be.
+
+    Args:
+        labels: of each picture's results.
+        labelled: whether other runs of the same model may have other labels.
+    """
+    return labels if labelled or len(labels) > 1 else [""] * len(labels)
 
 
 def named(

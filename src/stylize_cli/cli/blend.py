@@ -110,7 +110,6 @@ def blend(
     if not overwrite:
         admission.check_new([item])
     outlet = Outlet(item, [label], quality, options.bits(depth))
-    reports.announce(net.engine, console)
     began = time.perf_counter()
     photo = Picture(inputs.opened(outlet.item.source))
     outlet.exif = photo.exif if keep_metadata else b""
@@ -127,6 +126,7 @@ def blend(
             cell=cell,
             on_step=on_step,
         )
+    reports.announce(net.engine, console)
     if result.note:
         console.say(result.note)
     outlet.save(label, result.pixels)

@@ -23,7 +23,7 @@ def evaluate(
         str | None, options.text("--content", "PHOTO", "The photo they were made of.")
     ] = None,
     style: Annotated[
-        str | None, options.text("--style", "IMAGE", "The style they should have.")
+        list[str] | None, options.text("--style", "IMAGE", "The style they should have.")
     ] = None,
     weights: options.WeightsOption = None,
     memory: options.MemoryOption = None,
@@ -35,14 +35,16 @@ def evaluate(
     """Measure style and content error under the original VGG-19; 0 is a perfect match."""
     console = Console(quiet=quiet, json=json)
     batch = inputs.expand(results, console)
-    inputs.check_one_stdin([source for source in (*batch, content, style) if source is not None])
+    painting = options.only(style, "--style", "measure against each by itself")
+    given = [source for source in (*batch, content, painting) if source is not None]
+    inputs.check_one_stdin(given)
     budget = options.parse_bytes(memory)
 
     from stylize_cli.api import evaluate as api
 
     found = api.evaluations(
         [inputs.opened(source) for source in batch],
-        style=style and inputs.opened(style),
+        style=painting and inputs.opened(painting),
         content=content and inputs.opened(content),
         weights=weights,
         device=device,

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize_cli.cli import inputs, orders, streams, styles
+from stylize_cli.cli import batches, inputs, orders, streams, styles
+from stylize_cli.cli.admission import BLOCK
 from stylize_cli.cli.batches import Batch
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
@@ -113,11 +114,12 @@ def run(
 
     net.with_strokes(batch.strokes)  # refuses what cannot be
     left = _left(cluster, chosen, batch, console)
-    if not left:
+    first = list(islice(left, BLOCK))
+    if not first:
         return False
     if chosen.unseen:
         without = "none of the pictures can be read: check them"
-        photos = _readable(left)
+        photos = _readable(first)
         net, look = styles.learnt(net, look, chosen.unseen, photos, console, without=without)
     job = Commission(
         model=files.contents(net.model),
@@ -132,7 +134,8 @@ def run(
         keeps_metadata=batch.keeps_metadata,
         table=cluster.place if cluster.is_table else "",
     )
-    return _run(job, left, cluster.address, console)
+    total = sum(map(_wanted, first)) if len(first) < BLOCK else None
+    return _run(job, chain(first, left), total, cluster.address, console)
 
 
 def _readable(left: "Iterable[Order]") -> Iterator[bytes]:
@@ -142,8 +145,8 @@ def _readable(left: "Iterable[Order]") -> Iterator[bytes]:
             yield order.contents()
 
 
-def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "list[Order]":
-    """The pictures of this share some result of which is to be made.
+def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "Iterator[Order]":
+    """The pictures of this share some result of which is to be made, as they are found.
 
     Raises:
         StylizeError: there is no picture at all, or what was made would be lost.
@@ -152,23 +155,34 @@ def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "
 
     place, is_table = cluster.place, cluster.is_table
     is_there = tables.present(place) if is_table else stores.present(place)
-    tags = [*(chosen.labels if chosen.are_some else [""]), *[SHEET] * batch.has_sheet]
+    labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
+    tags = batches.said(labels, labelled=chosen.are_some)
     found = orders.found(batch.sources, place, tags, console, is_table=is_table, depth=batch.depth)
-    wanted = list(islice(found, batch.share[0], None, batch.share[1]))
-    if batch.overwrites:
-        return wanted
-    kept = [[("" if is_there(one) else one) for one in order.outputs] for order in wanted]
-    old = sum(outputs.count("") for outputs in kept)
-    if old:
-        console.say(f"skipped: {counted(old, 'result')} there already")
-    return [
-        replace(order, outputs=outputs)
-        for order, outputs in zip(wanted, kept, strict=True)
-        if any(outputs)
-    ]
+    skipped = 0
+    for order in islice(found, batch.share[0], None, batch.share[1]):
+        if batch.overwrites:
+            yield order
+            continue
+        kept = replace(order, outputs=["" if is_there(one) else one for one in order.outputs])
+        skipped += len(kept.outputs) - _wanted(kept)
+        if any(kept.outputs):
+            yield kept
+    if skipped:
+        console.say(f"skipped: {counted(skipped, 'result')} there already")
 
 
-def _run(job: "Commission", left: "list[Order]", address: str | None, console: Console) -> bool:
+def _wanted(order: "Order") -> int:
+    """How many of a picture's results are to be made."""
+    return sum(map(bool, order.outputs))
+
+
+def _run(
+    job: "Commission",
+    left: "Iterable[Order]",
+    total: int | None,
+    address: str | None,
+    console: Console,
+) -> bool:
     """Paints pictures on a cluster, and tells of the results as they come; whether any failed.
 
     Raises:
@@ -176,8 +190,7 @@ def _run(job: "Commission", left: "list[Order]", address: str | None, console: C
     """
     from stylize_cli.methods import farm
 
-    total = sum(len(list(filter(None, order.outputs))) for order in left)
-    failures: list[Report] = []
+    failures: list[str] = []
     written = 0
     # Ray's threads print what they hear of other machines.
     with streams.own_stdout(), console.progress("Applying") as on_step:
@@ -185,15 +198,17 @@ def _run(job: "Commission", left: "list[Order]", address: str | None, console: C
             for done, report in enumerate(farm.run(job, left, address), 1):
                 on_step(Step("Applying", done, total))
                 if report.error:
-                    failures.append(report)
+                    failures.append(report.input)
                     console.failure(report.input, report.error, report.output)
                 else:
                     written += 1
                     _tell(report, console)
         except KeyboardInterrupt:
+            known = (
+                f"{written} of {counted(total, 'result')}" if total else counted(written, "result")
+            )
             console.say(
-                f"interrupted: {written} of {counted(total, 'result')} written; the same "
-                "command, without --overwrite, goes on"
+                f"interrupted: {known} written; the same command, without --overwrite, goes on"
             )
             raise
     console.say(f"{counted(written, 'result')} written, {len(failures)} failed")
@@ -201,9 +216,9 @@ def _run(job: "Commission", left: "list[Order]", address: str | None, console: C
     return bool(failures)
 
 
-def _sum_up(failures: "Iterable[Report]", console: Console) -> None:
+def _sum_up(failures: Iterable[str], console: Console) -> None:
     """Names the pictures that failed, each once, where a person finds them: at the end."""
-    names = list(dict.fromkeys(report.input for report in failures))
+    names = list(dict.fromkeys(failures))
     for name in names[:NAMED]:
         console.say(f"failed: {name}")
     if len(names) > NAMED:

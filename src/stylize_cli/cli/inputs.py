@@ -54,13 +54,9 @@ def found(
         StylizeError: a folder or a glob that holds no picture.
     """
     for source in sources:
-        path, files = Path(source), iter([source])
+        path = Path(source)
         listing = paths.Listing(path, suffixes) if source and paths.is_folder(path) else None
-        if listing is not None:
-            files = map(str, listing)
-        elif glob.has_magic(source) and not paths.is_there(path):
-            # Path.glob takes no absolute pattern.
-            files = iter(sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
+        files = iter(matching(source)) if listing is None else map(str, listing)
         is_empty = True
         for file in files:
             is_empty = False
@@ -69,6 +65,14 @@ def found(
             console.say(f"{source}: {listing.note}")
         if is_empty:
             raise StylizeError(f"there are no pictures in {source}: check the path")
+
+
+def matching(source: str) -> list[str]:
+    """The files that a glob is for which the shell left alone; what is none stands for itself."""
+    if not glob.has_magic(source) or paths.is_there(Path(source)):
+        return [source]
+    # Path.glob takes no absolute pattern.
+    return sorted(glob.glob(source, recursive=True))  # noqa: PTH207
 
 
 def stem(source: str) -> str:

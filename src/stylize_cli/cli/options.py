@@ -9,7 +9,7 @@ import typer
 
 from stylize_cli import hardware
 from stylize_cli.cli import completion
-from stylize_cli.config import Precision
+from stylize_cli.config import MOST, Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.vgg import Name
 
@@ -36,9 +36,9 @@ def number(
     *,
     metavar: str = "N",
     least: float | None = 1,
-    most: float | None = None,
+    most: float | None = MOST,
 ) -> object:
-    """What Typer is to know of an option that takes a number; a bound of None is none."""
+    """What Typer is to know of an option that takes a count; a bound of None is none."""
     return typer.Option(name, metavar=metavar, min=least, max=most, help=text)
 
 
@@ -174,6 +174,17 @@ def parse_bytes(text: str | None) -> int | None:
     return int(float(number) * (1024 if binary else 1000) ** PREFIXES.index(prefix.upper()))
 
 
+def only(given: list[str] | None, option: str, fix: str) -> str | None:
+    """The value of an option that others take more than once.
+
+    Raises:
+        StylizeError: there are several, the last of which would win without a word.
+    """
+    if given and len(given) > 1:
+        raise StylizeError(f"{option} is given {len(given)} times, and counts once: {fix}")
+    return given[0] if given else None
+
+
 def bits(depth: str) -> "Depth":
     """What --depth says, as a number."""
     return 16 if depth == "16" else 8
@@ -218,8 +229,8 @@ def parse_scales(text: str | None) -> int | Literal["auto"] | None:
         return None
     if text == "auto":
         return "auto"
-    if not SCALES.fullmatch(text) or int(text) < 1:
-        raise StylizeError(f"--scales '{text}' is neither auto nor a number from 1 up")
+    if not SCALES.fullmatch(text) or not 1 <= int(text) <= MOST:
+        raise StylizeError(f"--scales '{text}' is neither auto nor a number from 1 to {MOST}")
     return int(text)
 
 

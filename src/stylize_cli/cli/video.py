@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stylize_cli import paths
-from stylize_cli.cli import completion, options, reports
+from stylize_cli.cli import completion, inputs, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
@@ -39,7 +39,7 @@ def video(
         ),
     ],
     style: Annotated[
-        str | None,
+        list[str] | None,
         options.text("--style", "NAME", "Which of the model's styles.", completion.of_styles),
     ] = None,
     to: Annotated[
@@ -94,7 +94,9 @@ def video(
     console = Console(quiet=quiet, json=json)
     budget = options.parse_bytes(memory)
     first, last = _seconds(start, "--start"), _seconds(end, "--end")
-    paths = _outputs(clips, output)
+    one = options.only(style, "--style", "--style a --to b goes from one to the other")
+    clips = _found(clips)
+    places = _outputs(clips, output)
 
     from stylize_cli.api import network
     from stylize_cli.api import video as api
@@ -103,11 +105,11 @@ def video(
         model, engine=engine, device=device, precision=precision, threads=threads, memory=budget
     )
     failed = False
-    for index, (clip, path) in enumerate(zip(clips, paths, strict=True)):
+    for index, (clip, path) in enumerate(zip(clips, places, strict=True)):
         try:
             with console.progress("Reading the clip") as on_step:
                 made = api.video(
-                    net, clip, path, style=style, to=to, strength=strength,
+                    net, clip, path, style=one, to=to, strength=strength,
                     preserve_color=preserve_color, size=size, start=first or 0, end=last,
                     smooth=smooth, codec=codec, crf=crf, resume=resume, on_step=on_step,
                 )  # fmt: skip
@@ -119,7 +121,7 @@ def video(
             continue
         if not index:
             reports.announce(net.engine, console)
-        _tell(made, net, style, console)
+        _tell(made, net, one, console)
     if failed:
         raise typer.Exit(PARTLY_FAILED)
 
@@ -134,15 +136,32 @@ def _tell(made: "Video", net: "Network", style: str | None, console: Console) ->
     console.result(record | {"frames": made.frames})
 
 
+def _found(clips: list[str]) -> list[str]:
+    """The clips, and those that globs are for.
+
+    Raises:
+        StylizeError: there are none.
+    """
+    found: list[str] = []
+    for clip in clips:
+        files = inputs.matching(clip) if clip else []
+        if not files:
+            raise StylizeError(f"there are no clips in '{clip}': check the path")
+        found += files
+    return found
+
+
 def _outputs(clips: list[str], output: str) -> list[Path]:
     """Where each clip goes: into a folder under its own name, MP4 where that is not written.
 
     One folder of frames goes into the folder itself.
 
     Raises:
-        StylizeError: stdin or stdout is named, -o is one file for several clips, or two have one
-            name.
+        StylizeError: stdin or stdout is named, or nothing, -o is one file for several clips, or two
+            have one name.
     """
+    if not output:
+        raise StylizeError("-o names nothing: give it a file or a folder")
     if STDIO in (output, *clips):
         raise StylizeError("clips are no streams: name files, not - for stdin or stdout")
     path = Path(output)

@@ -1,9 +1,7 @@
 """What goes between the machines of a cluster: orders, what to do with all, and reports."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from stylize_cli import stores, tables
 from stylize_cli.config import Precision
@@ -106,18 +104,6 @@ class Report:
     device: str = ""
     precision: str = ""
     engine: str = ""
-
-
-def as_table(rows: Sequence[Order] | Sequence[Report], number: int) -> Any:  # noqa: ANN401 - no types
-    """A chunk's orders or reports for the cluster: "chunk" is its number, "row" each as JSON.
-
-    JSON keeps file names that are not UTF-8, which a table's own text cannot.
-    """
-    import pyarrow  # noqa: PLC0415 - an extra
-
-    return pyarrow.Table.from_pylist(
-        [{"chunk": number, "row": json.dumps(asdict(one))} for one in rows]
-    )
 
 
 def failed(order: Order, reason: str) -> Report:

@@ -1,24 +1,25 @@
 """A feed-forward net over many pictures on the machines of a Ray cluster; Ray is an extra.
 
-Ray Data hands out chunks of orders to a pool of workers (`painter`), and hands out again what a
-lost machine had. Between the machines go names and reports, no pictures.
+Chunks of orders go to a pool of Ray's actors (`painter`), one to each at a time; Ray starts those
+that end anew, and gives them again what a lost machine had. Between the machines go names and
+reports, no pictures. Not Ray Data: that wants all chunks listed before the first is handed out.
 """
 
-import json
 import logging
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from importlib.util import find_spec
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any
 
 from stylize_cli import waiting
 from stylize_cli.errors import StylizeError, first_line
-from stylize_cli.methods.commission import Commission, Order, Report, as_table, failed
+from stylize_cli.methods.commission import Commission, Order, Report, failed
 from stylize_cli.methods.painter import Painter, Place
 
 CHUNK = 32  # pictures that are handed out, and handed out again, together
@@ -56,7 +57,7 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
 
     Args:
         job: what to do.
-        orders: the pictures, listed before the first is painted.
+        orders: the pictures, asked for as workers are free for them.
         address: of the cluster; None is RAY_ADDRESS or, without it, this machine.
 
     Yields:
@@ -67,50 +68,94 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
     """
     with _cluster(address) as ray:
         place, most = places(ray.nodes(), job)
-        out = list(chunks(orders))
-        while out:
-            lost = dict(enumerate(out))
-            for row in _painted(ray, out, job, place, most):
-                lost.pop(row["chunk"], None)
-                yield Report(**json.loads(row["row"]))
-            yield from (failed(chunk[0], ENDED) for chunk in lost.values() if len(chunk) == 1)
-            out = [
-                smaller
-                for chunk in lost.values()
-                if len(chunk) > 1
-                for smaller in _cut(chunk, CHUNK if len(chunk) > CHUNK else 1)
-            ]
+        out = chunks(orders)
+        first = list(islice(out, most))
+        # Those that are there share the memory.
+        place = replace(place, beside=min(place.beside, len(first)))
+        crew = _Crew(ray, job, place)
+        for _ in first:
+            crew.hire()
+        yield from _painted(crew, chain(first, out))
 
 
-def _painted(
-    ray: Any,  # noqa: ANN401 - the module
-    out: Sequence[Sequence[Order]],
-    job: Commission,
-    place: Place,
-    most: int,
-) -> Iterator[dict[str, Any]]:
-    """The reports of chunks, all or none of each, with its number as "chunk"."""
-    tables = [as_table(chunk, number) for number, chunk in enumerate(out)]
-    most = min(most, len(tables))
-    place = replace(place, beside=min(place.beside, most))  # those that are there share the memory
-    dataset = ray.data.from_arrow(tables).map_batches(
-        Painter,
-        fn_constructor_args=(job, place),
-        batch_format="pyarrow",
-        batch_size=None,
-        # One at a time: what waits for a worker is lost with it, and would be blamed too.
-        compute=ray.data.ActorPoolStrategy(
-            min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=1
-        ),
-        num_cpus=place.cores,
-        num_gpus=int(place.device == "cuda"),
-        ray_remote_args_fn=lambda: {"max_task_retries": ATTEMPTS},
-    )
-    try:
-        yield from dataset.iter_rows()
-    except ray.exceptions.RayError as error:
-        reason = str(error).strip().rpartition("\n")[2].rpartition("StylizeError: ")[2]
-        raise StylizeError(f"the cluster's workers do not start or end ({reason})") from error
+class _Crew:
+    """The workers of a cluster, each with one chunk at a time.
+
+    What waited for a worker would be lost with it, and be blamed too.
+
+    Args:
+        ray: the module.
+        job: what they do.
+        place: what each has.
+    """
+
+    def __init__(self, ray: Any, job: Commission, place: Place) -> None:  # noqa: ANN401
+        self._ray, self._job, self._place = ray, ray.put(job), place
+        self._actor = ray.remote(
+            num_cpus=place.cores,
+            num_gpus=int(place.device == "cuda"),
+            max_restarts=ATTEMPTS,
+            max_task_retries=ATTEMPTS,
+        )(Painter)
+        # By what is waited for: the worker, and its chunk, none while it starts.
+        self._at_work: dict[Any, tuple[Any, list[Order]]] = {}
+
+    def hire(self) -> None:
+        """Starts another one, as soon as there is a place."""
+        worker = self._actor.remote(self._job, self._place)
+        self._at_work[worker.__ray_ready__.remote()] = worker, []
+
+    def give(self, worker: Any, chunk: list[Order]) -> None:  # noqa: ANN401 - Ray's
+        """Has a worker paint a chunk."""
+        self._at_work[worker.attempt.remote(chunk)] = worker, chunk
+
+    def dismiss(self, worker: Any) -> None:  # noqa: ANN401 - Ray's
+        """Ends a worker for whom nothing is left, and those that have not started.
+
+        Its place is for one whose machine is lost, and who still has a chunk.
+        """
+        self._ray.kill(worker)
+        self._at_work = {ref: one for ref, one in self._at_work.items() if one[1]}
+
+    def ended(self) -> Iterator[tuple[Any, list[Order], list[Report] | None]]:
+        """Who is free, what it had, and its reports; None where it is gone, and another hired.
+
+        Raises:
+            StylizeError: a worker does not start.
+        """
+        while self._at_work:
+            (done, *_), _ = self._ray.wait([*self._at_work])
+            worker, chunk = self._at_work.pop(done)
+            try:
+                found = self._ray.get(done)
+                yield worker, chunk, found if chunk else []
+            except self._ray.exceptions.RayError as error:
+                if not chunk:
+                    raise _not_started(error) from error
+                self._ray.kill(worker)
+                self.hire()
+                yield worker, chunk, None
+
+
+def _painted(crew: _Crew, out: Iterator[list[Order]]) -> Iterator[Report]:
+    """The reports of chunks, of each all at once."""
+    smaller: deque[list[Order]] = deque()
+    for worker, chunk, found in crew.ended():
+        if found is None and len(chunk) == 1:
+            yield failed(chunk[0], ENDED)
+        elif found is None:
+            smaller += _cut(chunk, CHUNK if len(chunk) > CHUNK else 1)
+        else:
+            yield from found
+            if following := smaller.popleft() if smaller else next(out, None):
+                crew.give(worker, following)
+            else:
+                crew.dismiss(worker)
+
+
+def _not_started(error: Exception) -> StylizeError:
+    reason = str(error).strip().rpartition("\n")[2].rpartition("StylizeError: ")[2]
+    return StylizeError(f"the cluster's workers do not start ({reason})")
 
 
 def places(nodes: Sequence[Mapping[str, Any]], job: Commission) -> tuple[Place, int]:
@@ -143,8 +188,8 @@ def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected; left again at the end."""
     check_installed()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to its makers
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what it says is told here
     import ray  # noqa: PLC0415 - an extra
-    import ray.data  # noqa: PLC0415
 
     before = signal.getsignal(signal.SIGTERM)
     try:
@@ -160,10 +205,6 @@ def _cluster(address: str | None) -> Iterator[Any]:
             f"there is no Ray cluster at {place} ({first_line(error)}): start one with ray start "
             "--head"
         ) from error
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # a chunk that ends its workers does not stop the others
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # all that they say is told here
     try:
         signal.signal(signal.SIGTERM, before)  # Ray's own leaves without a word
         yield ray

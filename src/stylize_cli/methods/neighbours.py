@@ -1,6 +1,6 @@
 """Kolkin et al. 2022: a photo painted by what a painting has in place of each of its features."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.descriptors import Describe
 from stylize_cli.errors import StylizeError
 from stylize_cli.hypercolumns import Columns
-from stylize_cli.matching import Matches
+from stylize_cli.matching import Candidates, Matches
 from stylize_cli.methods.optimize import check_finite
 from stylize_cli.methods.pictures import Best, Pictures
 from stylize_cli.methods.scales import scale_sizes, with_details
@@ -69,6 +69,7 @@ def _at_one_scale(
     describe: Describe, image: Tensor, photo: Tensor, pictures: Pictures, config: NeighboursConfig
 ) -> Iterator[tuple[minimizers.Point, int]]:
     """Iterates at the photo's size, and the evaluations made by then, of those there are to be."""
+    paintings = _paintings(describe, images.size_of(photo), pictures, config)
     for match in range(MATCHES):
         first, last = (config.iterations * part // MATCHES for part in (match, match + 1))
         if first == last:
@@ -76,7 +77,7 @@ def _at_one_scale(
         query = torch.lerp(image, photo, config.photo_share)
         objective = resemblance.objective(
             describe,
-            _target(describe, query, pictures, config),  # which is not held beside it
+            _target(describe, query, paintings, config),  # which is not held beside it
             images.size_of(photo),
             config.layers,
             colour_weight=config.colour_weight,
@@ -92,20 +93,31 @@ def _at_one_scale(
         del objective  # and what it wants, before the next is made
 
 
+def _paintings(
+    describe: Describe, size: tuple[int, int], pictures: Pictures, config: NeighboursConfig
+) -> list[tuple[list[Candidates], float]]:
+    """What each painting has for a picture of (height, width), and its share of the area."""
+    pixels = round(size[0] * size[1] * config.style_scale**2)
+    return [
+        ([Candidates(one) for one in _views(describe, style, pixels, config)], share)
+        for style, share in pictures.styles
+        if share > 0
+    ]
+
+
 def _target(
-    describe: Describe, query: Tensor, pictures: Pictures, config: NeighboursConfig
+    describe: Describe,
+    query: Tensor,
+    paintings: Sequence[tuple[Sequence[Candidates], float]],
+    config: NeighboursConfig,
 ) -> Matches:
     """What the paintings have in place of a picture (1, 3, H, W)."""
-    pixels = round(query.shape[2] * query.shape[3] * config.style_scale**2)
-    styles = [(style, share) for style, share in pictures.styles if share > 0]
     wanted = hypercolumns.vectors(describe, query, config.layers)
-    found = [
-        matching.matched(wanted, _views(describe, style, pixels, config)) for style, _ in styles
-    ]
+    found = [matching.matched(wanted, views) for views, _ in paintings]
     target, _ = found[0]
     if len(found) > 1:
         near = torch.stack([nearness for _, nearness in found])
-        chosen = matching.divided(near, [share for _, share in styles])
+        chosen = matching.divided(near, [share for _, share in paintings])
         for number, (matches, _) in enumerate(found[1:], 1):
             target = target.where(chosen != number, matches)
     return target
@@ -113,10 +125,9 @@ def _target(
 
 def _views(
     describe: Describe, style: Tensor, pixels: int, config: NeighboursConfig
-) -> list[Columns]:
+) -> Iterator[Columns]:
     """What a painting of so many pixels shows, upright and turned (Kolkin et al. 2022, sec. 4)."""
     shown = images.at_area(style, pixels, least=LEAST_SIDE)
-    turned = (torch.rot90(shown, turn, (2, 3)) for turn in range(matching.TURNS))
-    return [
-        hypercolumns.columns(describe, one, config.layers, matching.MOST_KEYS) for one in turned
-    ]
+    for turn in range(matching.TURNS):
+        turned = torch.rot90(shown, turn, (2, 3))
+        yield hypercolumns.columns(describe, turned, config.layers, matching.MOST_KEYS)

@@ -1,7 +1,6 @@
 """A worker of a cluster: the model, loaded once, and pictures to read, paint and write."""
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, strokes
 from stylize_cli.methods.apply import Photo, Result
-from stylize_cli.methods.commission import Commission, Order, Report, as_table, failed
+from stylize_cli.methods.commission import Commission, Order, Report, failed
 from stylize_cli.methods.contact import Contact
 from stylize_cli.methods.strokes import Stroked
 
@@ -57,21 +56,14 @@ class Painter:
             upscaler = opened(models.find(strokes.UPSCALER))
             self.engine = Stroked(self.engine, upscaler, job.strokes)
 
-    def __call__(self, table: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
-        """Paints the orders of a table, and gives their reports as another.
-
-        Both are as `as_table` makes them.
-        """
-        rows = table.to_pylist()
-        number = rows[0]["chunk"]
-        chunk = [Order(**json.loads(row["row"])) for row in rows]
+    def attempt(self, chunk: Sequence[Order]) -> list[Report]:
+        """As `paint`; what nobody foresaw is a report where it is one picture's."""
         try:
-            reports = self.paint(chunk)
+            return self.paint(chunk)
         except Exception as error:
             if len(chunk) > 1:  # it is handed out again, picture by picture
                 raise
-            reports = [failed(chunk[0], f"{type(error).__name__}: {error}")]
-        return as_table(reports, number)
+            return [failed(chunk[0], f"{type(error).__name__}: {error}")]
 
     def paint(self, chunk: Sequence[Order]) -> list[Report]:
         """Paints pictures, and says what became of every result."""
