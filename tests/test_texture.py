@@ -150,7 +150,7 @@ def test_memory_grows_by_the_result_alone(pyramid, depth):
         assert 3 * result < whole <= 4 * result + engine.bytes_needed((1024, 1024))
 
 
-@pytest.mark.parametrize("size", [(8192, 4096), (640, 640)])
+@pytest.mark.parametrize("size", [(32768, 16384), (640, 640)])
 def test_memory_refuses_a_size_and_names_one_that_fits(pyramid, size):
     engine = opened(pyramid(), "torch")
 
