@@ -7,7 +7,7 @@ import { drawCurves } from "./curves.js";
 import { $, about, arrows, copies, words, wrapping } from "./dom.js";
 import { startDrops } from "./drops.js";
 import { drawJobs, drawMade, drawPictures, drawStyles, drawTitle, pictureCell, styleCells } from "./lists.js";
-import { drawMixture, startPad } from "./mixing.js";
+import { drawMixture, placeMixture, startPad } from "./mixing.js";
 import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
 import { UNLEARNT, UNTIMED, VERBS } from "./texts.js";
 
@@ -32,6 +32,7 @@ function draw() {
   drawNetworks();
   drawPaintings();
   drawStyleGroup();
+  drawMixing();
   drawSizes();
   for (const output of document.querySelectorAll("output[for]")) output.value = `${Math.round(100 * $(output.htmlFor.value).value)} %`;
   $("go").textContent = VERBS[kind];
@@ -63,15 +64,16 @@ function drawStyleGroup() {
   const painting = choice.kind === "paint" && net;
   $("styles-group").hidden = !painting || net.styles.length < 2;
   $("mix-label").hidden = !net?.mixes;
-  $("to-mixture").hidden = choice.painting !== "" || styles.size < 2;
-  if (painting) {
-    const cells = styleCells(net, choice.photo);
-    const chosen = choice.painting ? new Map() : styles;
-    drawStyles(cells, new Set(chosen.keys()), chooseStyle);
-    drawMixture(chosen, cells, mixed);
-  } else if (choice.kind === "optimize") {
-    drawMixture(paintings, new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
-  } else $("mixture").hidden = true;
+  if (painting) drawStyles(styleCells(net, choice.photo), new Set(choice.painting ? [] : styles.keys()), chooseStyle);
+}
+
+function drawMixing() {
+  const paints = choice.kind === "paint";
+  const mixes = paints ? $("mix").checked && network()?.mixes && !choice.painting : choice.kind === "optimize" && paintings.size > 1;
+  $("mixture").hidden = !mixes;
+  if (!mixes) return;
+  placeMixture(paints);
+  drawMixture(weights(), paints ? styleCells(network(), choice.photo) : new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
 }
 
 function drawSizes() {
@@ -236,7 +238,6 @@ function startControls() {
   $("network").onchange = () => { choice.networks[choice.kind] = $("network").value; changed(); };
   $("size").onchange = () => { choice.sizes[choice.kind] = Number($("size").value) || null; changed({ look: choice.kind === "paint" }); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 2 ** 32); changed({ look: false }); };
-  $("to-mixture").onclick = () => $("weights").querySelector("input").focus();
   $("own").onsubmit = (event) => { event.preventDefault(); openOwn(); };
   $("go").onclick = begin;
   copies($("copy"), $("command"));
