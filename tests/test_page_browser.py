@@ -233,6 +233,10 @@ def test_optimise_and_stop(tab, rooms):
     assert all(line == swatch for line, swatch, _ in seen.values())
     assert float(seen["total"][2]) > max(float(seen[kind][2]) for kind in ("style", "content"))
     assert tab.title().endswith("· stylize")
+    tab.locator("#go").click()  # one that waits, and is taken out again
+    expect(tab.locator("#badge")).to_have_text("Waiting")
+    tab.get_by_role("button", name="Remove").click()
+    expect(tab.locator("#badge")).to_have_text("In the making")
     tab.get_by_role("button", name="Stop").click()
     expect(tab.locator("#made .tile")).to_have_count(1)
     expect(tab.locator("#jobs li")).to_have_count(0)

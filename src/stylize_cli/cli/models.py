@@ -82,7 +82,7 @@ def pull(
 @app.command("path", cls=Command)
 def path(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of the model.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Of the model.", show_default=False)
     ] = None,
 ) -> None:
     """Print the folder of downloaded models, or the file of NAME."""
