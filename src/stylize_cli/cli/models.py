@@ -169,5 +169,8 @@ def _show_more(what: str, text: str) -> None:
         write_line(line)
         return
     width = shutil.get_terminal_size().columns
-    for part in textwrap.wrap(line, width, subsequent_indent=" " * 8, break_on_hyphens=False):
+    whole = textwrap.TextWrapper(
+        width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False
+    )
+    for part in whole.wrap(line):
         write_line(part)
