@@ -9,10 +9,11 @@ ALONE = re.compile(rf"<p>((?:{PICTURE.pattern}\s*)+)</p>(?!\s*<p><em>)")
 
 def on_page_content(content: str, **_: object) -> str:
     """A page's HTML with its pictures as figures."""
+    texts = re.sub("<[^>]+>", "", content).splitlines()
 
     def figure(picture: re.Match[str]) -> str:
-        said = f"<p>{picture[1]}</p>" in content  # above it already
-        caption = "" if said else f"<figcaption>{picture[1]}</figcaption>"
+        above = picture[1] in texts  # it stands there already
+        caption = "" if above else f"<figcaption>{picture[1]}</figcaption>"
         return f"<figure>{picture[0]}{caption}</figure>"
 
     def row(pictures: re.Match[str]) -> str:
