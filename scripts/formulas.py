@@ -13,7 +13,9 @@ BLOCK = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTA
 def on_page_content(content: str, **_: object) -> str:
     """A page's HTML with its formulas as MathML."""
     content = INLINE.sub(lambda found: _drawn(found[1], "inline"), content)
-    return BLOCK.sub(lambda found: _drawn(found[1], "block"), content)
+    return BLOCK.sub(
+        lambda found: f'<div class="formula">{_drawn(found[1], "block")}</div>', content
+    )
 
 
 def _drawn(latex: str, display: str) -> str:

@@ -96,8 +96,8 @@ def optimised(page: Page) -> None:
 
 def stopped(page: Page) -> None:
     """What is left of it."""
-    page.get_by_role("button", name="Remove").click()
-    page.get_by_role("button", name="Stop").click()
+    page.locator("#jobs").get_by_role("button", name="Remove").click()
+    page.locator("#jobs").get_by_role("button", name="Stop").click()
     expect(page.locator("#jobs li")).to_have_count(0)
 
 

@@ -1,6 +1,5 @@
 """Writes docs/stylize.1, the manual page of every command. With --check, compares instead."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from generated import write_or_check
 
 from stylize_cli import __version__
 from stylize_cli.cli.app import table
+from stylize_cli.cli.command import TYPE
 
 PAGE = Path(__file__).parents[1] / "docs" / "stylize.1"
 DESCRIPTION = (
@@ -27,7 +27,6 @@ ENVIRONMENT = {
     "STYLIZE_WEIGHTS_URL": "Folder of a mirror of the downloadable VGG weights.",
     "STYLIZE_MODELS_URL": "Address of an index of further models; none is asked without it.",
 }
-KINDS = re.compile(r" <(str|list\[str\])>")  # what Typer says of arguments
 STATUS = {
     "0": "All went well.",
     "1": "Some of several pictures failed.",
@@ -79,7 +78,7 @@ def _section(command: "typer.core.TyperCommand", context: typer.Context) -> Iter
     yield _text(command.help or "")
     for parameter in command.params:
         if record := parameter.get_help_record(context):
-            yield from _entry(KINDS.sub("", record[0]), record[1])
+            yield from _entry(TYPE.sub("", record[0]), record[1])
 
 
 def _entry(term: str, text: str) -> Iterator[str]:

@@ -95,6 +95,21 @@ def test_options_that_scripts_rely_on_are_there(stylize, command):
     assert set(OPTIONS[command].split()) <= set(re.findall(r"--[a-z-]+", ran.out.decode()))
 
 
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("apply", "MODEL INPUT..."),
+        ("evaluate", "IMAGE..."),
+        ("models show", "MODEL"),
+        ("info", "[MODEL]"),
+    ],
+)
+def test_arguments_are_called_what_the_docs_call_them(stylize, command, usage):
+    said = stylize(*command.split(), "--help").out.decode()
+    assert said.startswith(f"Usage: stylize {command} [OPTIONS] {usage}\n")
+    assert not re.search(r"<(list\[)?str", said)  # a type of Python's
+
+
 @pytest.mark.parametrize("interrupted", ["reading", "loading"])
 def test_ctrl_c_before_anything_is_made_leaves_nothing(
     stylize, photo, style, tmp_path, monkeypatch, interrupted

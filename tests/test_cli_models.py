@@ -10,6 +10,7 @@ import pytest
 
 import stylize_cli
 from stylize_cli import models
+from stylize_cli.cli import models as command
 
 pytest_plugins = ["commandline", "releases"]
 
@@ -67,6 +68,17 @@ def test_text_says_what_json_says(stylize, listed):
         if record["provenance"]:
             assert next(lines).split(": ") == ["    provenance", record["provenance"]]
     assert list(lines) == []
+
+
+def test_at_a_terminal_s_width_no_name_is_torn(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    command.list_()
+    said = capsys.readouterr().out
+    wide = [line for line in said.splitlines() if line.startswith(" ") and len(line) > 50]
+    assert all(" " not in line.strip() for line in wide)
+    for model in models.catalogue().values():
+        assert set(model.styles) <= set(said.replace(",", " ").split())
 
 
 def test_the_list_asks_the_network_only_when_told_to(stylize, refused, listed, bundled, release):

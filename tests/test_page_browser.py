@@ -178,15 +178,18 @@ def test_drop_choose_paint_download(tab, photo, rooms):
 def test_a_blend_by_sliders_and_in_the_square(tab, photo):
     drop(tab, photo)
     tab.get_by_label("Mix up to four").check()
+    expect(tab.locator("#mix-hint")).to_contain_text("the square")
     for name in STYLES[1:]:
         tab.get_by_role("button", name=name, exact=True).click()
     expect(tab.locator("#weights .weight")).to_have_count(4)
+    expect(tab.locator("#mix-hint")).to_be_empty()
+    expect(tab.locator("#pad")).to_be_in_viewport(ratio=1)  # without scrolling
     slider = tab.get_by_role("slider", name="hokusai")
     slider.focus()
     slider.press("Home")
     expect(tab.locator("#command")).to_contain_text("hokusai:0 ")
     with tab.expect_response(lambda answer: "glimpse" in answer.url) as seen:
-        tab.locator("#pad").click(position={"x": 8, "y": 8})
+        tab.locator("#pad").click(position={"x": 4, "y": 4})
     assert seen.value.ok
     weights = dict(
         word.split(":") for word in tab.locator("#command").inner_text().split() if ":" in word
@@ -230,6 +233,10 @@ def test_optimise_and_stop(tab, rooms):
     assert all(line == swatch for line, swatch, _ in seen.values())
     assert float(seen["total"][2]) > max(float(seen[kind][2]) for kind in ("style", "content"))
     assert tab.title().endswith("· stylize")
+    tab.locator("#go").click()  # one that waits, and is taken out again
+    expect(tab.locator("#badge")).to_have_text("Waiting")
+    tab.get_by_role("button", name="Remove").click()
+    expect(tab.locator("#badge")).to_have_text("In the making")
     tab.get_by_role("button", name="Stop").click()
     expect(tab.locator("#made .tile")).to_have_count(1)
     expect(tab.locator("#jobs li")).to_have_count(0)

@@ -76,12 +76,18 @@ def test_pictures_are_scaled_to_one_height(picture):
 def test_a_label_longer_than_its_picture_is_whole():
     """It has as many inked columns as on a sheet wide enough for it."""
     inked = []
-    for width in (10, 300):
-        sheet = sheets.contact_sheet(
-            [[("relu1_1", torch.ones(1, 3, HEIGHT, width))]], height=HEIGHT
-        )
+    for width in (10, 100):
+        sheet = sheets.contact_sheet([[("relu1_1", torch.ones(1, 3, 40, width))]], height=40)
         inked.append((sheet < 1).any(dim=1)[0].any(dim=0).sum())
     assert inked[0] == inked[1]
+
+
+def test_a_label_a_little_too_long_does_not_widen_its_column():
+    picture = torch.ones(1, 3, 200, 320)
+    names = ("a", "aic-seurat-oil-sketch-for-a-sunday-on-la-grande-jat")
+    short, long = (sheets.contact_sheet([[(name, picture)]], height=200) for name in names)
+    assert short.shape == long.shape
+    assert (long < 1).any()
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,16 @@ def test_formulas_are_drawn_without_a_script(site):
     assert not any("\\" in formula for formula in drawn)  # a command that was not understood
 
 
+def test_a_picture_that_stands_alone_says_what_it_shows_once(site):
+    for page in (ROOT / "docs").glob("*.md"):
+        name = "" if page.stem == "index" else page.stem
+        drawn = (site / name / "index.html").read_text(encoding="utf-8")
+        drawn = re.sub("</?code>", "", drawn)
+        for said in re.findall(r"^!\[(.*?)\]", page.read_text(encoding="utf-8"), re.MULTILINE):
+            text = re.escape(said.replace("`", ""))
+            assert len(re.findall(rf">{text}</|<em>{text}", drawn)) == 1, said
+
+
 def test_what_readme_and_security_link_to_is_there():
     for page in ("README.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"):
         text = (ROOT / page).read_text(encoding="utf-8")

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 MARGIN = 8  # px around every picture
 WIDEST = 4  # times the height of a picture, its width at most
 TEXT = 16  # px, height of the labels
+LEAST_TEXT = 11  # px, of one that would be wider than its picture
 BAND = TEXT + MARGIN // 2  # px, of a line of them
 
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Cell: TypeAlias = "tuple[str, Tensor]"  # label, (1, 3, H, W) RGB in [0, 1]
 
 
@@ -94,13 +96,20 @@ def stacked(above: "Tensor", below: "Tensor") -> "Tensor":
 
 def _cell(label: str, picture: "Tensor | Pixels", height: int) -> Image.Image:
     """One picture under its label on white, as wide as the wider of them."""
-    font, label = ImageFont.load_default(TEXT), _plain(label)
-    image = _scaled(picture, height)
+    image, label = _scaled(picture, height), _plain(label)
+    font = _fitting(label, image.width)
     width = max(image.width, math.ceil(font.getlength(label)))
     cell = Image.new("RGB", (width, BAND + height), "white")
     ImageDraw.Draw(cell).text((0, 0), label, fill="black", font=font)
     cell.paste(image, (0, BAND))
     return cell
+
+
+def _fitting(label: str, width: int) -> Font:
+    """A label's font: smaller where that makes it as narrow as its picture."""
+    font = ImageFont.load_default(TEXT)
+    size = math.floor(TEXT * width / max(width, font.getlength(label)))
+    return ImageFont.load_default(size) if LEAST_TEXT <= size < TEXT else font
 
 
 def _plain(label: str) -> str:

@@ -11,18 +11,19 @@ import typer
 
 from stylize_cli import __version__
 from stylize_cli.cli import console, mistakes, streams
+from stylize_cli.cli.command import Command
 from stylize_cli.cli.console import INTERRUPTED, USER_ERROR
 from stylize_cli.errors import StylizeError, is_exhausted
 
-COMMANDS = {  # each a module of this package, and in it a function of that name
-    "optimize": "Paint a photo in a style by optimising the picture (Gatys).",
-    "reconstruct": "Show what a layer keeps of a picture's content or style.",
-    "train": "Teach a network styles or super-resolution.",
+COMMANDS = {  # each a module of this package, and in it a function of that name; by use
     "apply": "Run a trained model over pictures, in one pass each.",
+    "optimize": "Paint a photo in a style by optimising the picture (Gatys).",
+    "train": "Teach a network styles or super-resolution.",
     "texture": "Make textures of any size from noise.",
     "blend": "Mix the styles of one model: a picture, a strip or a grid.",
     "video": "Run a trained model over clips, without flicker.",
     "page": "Play with styles in the browser, on this machine only.",
+    "reconstruct": "Show what a layer keeps of a picture's content or style.",
     "evaluate": "Measure how close results are to a style and a photo.",
     "info": "Show versions, machine and folders, or a model's facts.",
 }
@@ -34,7 +35,7 @@ def table(names: Collection[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
     app = typer.Typer(
         name="stylize",
         help="Neural style transfer: Gatys et al. 2016, and what grew out of it.",
-        epilog="First: stylize apply classics PHOTO --style starry-night. All options: man stylize",
+        epilog="First: stylize apply classics PHOTO --style starry-night. More: man stylize",
         # Plain help and plain tracebacks: rich takes longer to import than all else here together.
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -46,7 +47,7 @@ def table(names: Collection[str] = (*COMMANDS, *GROUPS)) -> typer.Typer:
         if name in GROUPS:
             app.add_typer(module.app, name=name, short_help=GROUPS[name])
         else:
-            app.command(name, short_help=COMMANDS[name])(getattr(module, name))
+            app.command(name, cls=Command, short_help=COMMANDS[name])(getattr(module, name))
     return app
 
 

@@ -137,15 +137,16 @@ def apply(
     from stylize_cli.methods.apply import Look
     from stylize_cli.methods.feedforward import Noise
 
-    net = network.load(
-        model,
-        engine="auto" if engine == "ray" else engine,
-        device="auto" if engine == "ray" else device,  # what the workers have is theirs
-        precision=precision,
-        threads=options.of_free_cores(threads),
-        memory=budget,
-        depth=bits,
-    )
+    with console.progress(f"Loading {model}"):
+        net = network.load(
+            model,
+            engine="auto" if engine == "ray" else engine,
+            device="auto" if engine == "ray" else device,  # what the workers have is theirs
+            precision=precision,
+            threads=options.of_free_cores(threads),
+            memory=budget,
+            depth=bits,
+        )
     net.check_takes_photos()
     mistakes.check_pictures([name for name in sources if name != inputs.STDIO])
     if tileable:

@@ -94,15 +94,16 @@ def blend(
     from stylize_cli.api import mixtures, network
     from stylize_cli.api.picture import Picture
 
-    net = network.load(
-        model,
-        engine=engine,
-        device=device,
-        precision=precision,
-        threads=threads,
-        memory=budget,
-        depth=options.bits(depth),
-    )
+    with console.progress(f"Loading {model}"):
+        net = network.load(
+            model,
+            engine=engine,
+            device=device,
+            precision=precision,
+            threads=threads,
+            memory=budget,
+            depth=options.bits(depth),
+        )
     net.check_takes_mixtures()
     mixture = _mixture(net.engine.about, style or [], grid, steps)
     label = _label(mixture)

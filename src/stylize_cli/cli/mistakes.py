@@ -120,7 +120,7 @@ def _missing(name: str, path: str, context: Context) -> str:
         except StylizeError as error:  # what stands first is none: that says more
             return str(error)
     pieces = context.command.collect_usage_pieces(context)
-    usage = [re.sub("[{}]", "", piece) for piece in pieces if piece[:1] != "["]
+    usage = [piece for piece in pieces if piece[:1] != "["]
     needed = [one for one in context.command.params if one.required and one.opts[0][:1] == "-"]
     options = [f"{one.opts[-1]} {one.metavar}" for one in needed]
     return f"{name} is missing: {' '.join([path, *usage, *options])}"

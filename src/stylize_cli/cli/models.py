@@ -1,5 +1,8 @@
 """`stylize models`: which trained models there are; brings further ones, and removes them."""
 
+import shutil
+import sys
+import textwrap
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +12,7 @@ import typer
 
 from stylize_cli import models
 from stylize_cli.cli import completion, options, outputs, reports
+from stylize_cli.cli.command import Command
 from stylize_cli.cli.console import Console, write_line
 from stylize_cli.errors import StylizeError
 from stylize_cli.models import Model
@@ -38,7 +42,7 @@ def _models(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command("list", short_help="Show every model, its styles, licence and place.")
+@app.command("list", cls=Command, short_help="Show every model, its styles, licence and place.")
 def list_(
     *,
     refresh: Annotated[
@@ -62,7 +66,7 @@ def list_(
         console.say("more may be had: stylize models list --refresh asks the network")
 
 
-@app.command("pull")
+@app.command("pull", cls=Command)
 def pull(
     name: NameArgument, *, quiet: options.QuietOption = False, json: options.JsonOption = False
 ) -> None:
@@ -75,17 +79,17 @@ def pull(
     console.result({"output": str(path), "name": name, "bytes": path.stat().st_size})
 
 
-@app.command("path")
+@app.command("path", cls=Command)
 def path(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Of the model.", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="Of the model.", show_default=False)
     ] = None,
 ) -> None:
     """Print the folder of downloaded models, or the file of NAME."""
     write_line(str(models.models_dir() if name is None else models.find(name)))
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show(
     model: options.ModelArgument,
     *,
@@ -107,7 +111,8 @@ def show(
     from stylize_cli.api import network
     from stylize_cli.arrays import size_of
 
-    net, began = network.load(file), time.perf_counter()
+    with console.progress(f"Loading {model}"):
+        net, began = network.load(file), time.perf_counter()
     if not net.styles:
         raise StylizeError(f"{model} has no styles to show: it enlarges photos, by stylize apply")
     cells = []
@@ -128,7 +133,7 @@ def _shown(net: "Network", style: str, photo: "str | Path") -> "Pixels":
     return net.texture(SHOWN_AT).floats
 
 
-@app.command("remove")
+@app.command("remove", cls=Command)
 def remove(name: NameArgument, *, quiet: options.QuietOption = False) -> None:
     """Delete a downloaded model."""
     Console(quiet=quiet).say(f"removed {models.remove(name)}")
@@ -152,6 +157,20 @@ def _show(known: list[Model]) -> None:
             f"{model.name:{width}}  {model.where:10}  {model.method:16}  {size:>8}  {model.licence}"
         )
         if model.styles:
-            write_line(f"    styles: {', '.join(model.styles)}")
+            _show_more("styles", ", ".join(model.styles))
         if model.provenance:
-            write_line(f"    provenance: {model.provenance}")
+            _show_more("provenance", model.provenance)
+
+
+def _show_more(what: str, text: str) -> None:
+    """A line about a model; on a terminal as many as it takes, so that no name is torn."""
+    line = f"    {what}: {text}"
+    if not sys.stdout.isatty():
+        write_line(line)
+        return
+    width = shutil.get_terminal_size().columns
+    whole = textwrap.TextWrapper(
+        width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False
+    )
+    for part in whole.wrap(line):
+        write_line(part)

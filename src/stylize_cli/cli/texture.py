@@ -66,15 +66,16 @@ def texture(
         quality=quality,
         depth=bits,
     )
-    net = network.load(
-        file,
-        engine=engine,
-        device=device,
-        precision=precision,
-        threads=threads,
-        memory=budget,
-        depth=bits,
-    )
+    with console.progress(f"Loading {model}"):
+        net = network.load(
+            file,
+            engine=engine,
+            device=device,
+            precision=precision,
+            threads=threads,
+            memory=budget,
+            depth=bits,
+        )
     with console.progress("Making a texture") as on_step:
         made = textures.make(
             net,

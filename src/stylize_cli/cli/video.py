@@ -101,9 +101,10 @@ def video(
     from stylize_cli.api import network
     from stylize_cli.api import video as api
 
-    net = network.load(
-        model, engine=engine, device=device, precision=precision, threads=threads, memory=budget
-    )
+    with console.progress(f"Loading {model}"):
+        net = network.load(
+            model, engine=engine, device=device, precision=precision, threads=threads, memory=budget
+        )
     failed = False
     for index, (clip, path) in enumerate(zip(clips, places, strict=True)):
         try:

@@ -2,17 +2,18 @@
 // reload is the program's, but for the choice, which is this tab's.
 
 import { call, give, post, urls, watch } from "./api.js";
-import { choice, network, offers, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
+import { choice, network, paintings, photos, remember, server, settle, styles, toggle, weights, wish } from "./choice.js";
 import { drawCurves } from "./curves.js";
 import { $, about, arrows, copies, words, wrapping } from "./dom.js";
 import { startDrops } from "./drops.js";
 import { drawJobs, drawMade, drawPictures, drawStyles, drawTitle, pictureCell, styleCells } from "./lists.js";
-import { drawMixture, startPad } from "./mixing.js";
+import { drawMixture, placeMixture, startPad } from "./mixing.js";
+import { drawNetworks, drawSizes } from "./selects.js";
 import { showGlimpse, showJob, showMade, showNothing, showPhoto, startStage } from "./stage.js";
 import { UNLEARNT, UNTIMED, VERBS } from "./texts.js";
 
-const SIZES = { paint: [null, 512, 768, 1024, 1536, 2048], optimize: [256, 384, 512, 768, 1024, 1536] };
 let received = 0; // when the last snapshot was
+let begun = null; // the optimisation that this tab has asked for, until it is among the jobs
 let shown = { what: "glimpse" }; // or photo, job or made, with its id
 
 // ---- what is drawn ----
@@ -32,21 +33,13 @@ function draw() {
   drawNetworks();
   drawPaintings();
   drawStyleGroup();
+  drawMixing();
   drawSizes();
   for (const output of document.querySelectorAll("output[for]")) output.value = `${Math.round(100 * $(output.htmlFor.value).value)} %`;
   $("go").textContent = VERBS[kind];
   drawMade(server.made, (id) => show({ what: "made", id }));
   drawWork();
   drawStage();
-}
-
-function drawNetworks() {
-  const names = offers().map((one) => one.name);
-  if ($("network").dataset.names !== names.join("\n")) {
-    $("network").dataset.names = names.join("\n");
-    $("network").replaceChildren(...names.map((name) => new Option(name.split(/[\\/]/).pop(), name)));
-  }
-  $("network").value = network()?.name ?? "";
 }
 
 function drawPaintings() {
@@ -63,31 +56,26 @@ function drawStyleGroup() {
   const painting = choice.kind === "paint" && net;
   $("styles-group").hidden = !painting || net.styles.length < 2;
   $("mix-label").hidden = !net?.mixes;
-  $("to-mixture").hidden = choice.painting !== "" || styles.size < 2;
-  if (painting) {
-    const cells = styleCells(net, choice.photo);
-    const chosen = choice.painting ? new Map() : styles;
-    drawStyles(cells, new Set(chosen.keys()), chooseStyle);
-    drawMixture(chosen, cells, mixed);
-  } else if (choice.kind === "optimize") {
-    drawMixture(paintings, new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
-  } else $("mixture").hidden = true;
+  if (painting) drawStyles(styleCells(net, choice.photo), new Set(choice.painting ? [] : styles.keys()), chooseStyle);
 }
 
-function drawSizes() {
-  const sizes = SIZES[choice.kind];
-  if (!sizes) return;
-  if ($("size").dataset.kind !== choice.kind) {
-    $("size").dataset.kind = choice.kind;
-    $("size").replaceChildren(...sizes.map((px) => new Option(px ? `${px} px` : "The photo’s own", px ?? "")));
-  }
-  $("size").value = choice.sizes[choice.kind] ?? "";
+function drawMixing() {
+  const paints = choice.kind === "paint";
+  const mixes = paints ? $("mix").checked && network()?.mixes && !choice.painting : choice.kind === "optimize" && paintings.size > 1;
+  $("mixture").hidden = !mixes;
+  if (!mixes) return;
+  placeMixture(paints);
+  drawMixture(weights(), paints ? styleCells(network(), choice.photo) : new Map(server.pictures.map((one) => [one.id, pictureCell(one)])), mixed);
 }
 
 function drawWork() {
   drawJobs(server.jobs, (performance.now() - received) / 1000, stop, (id) => show({ what: "job", id }));
   const running = server.jobs.find((job) => job.state === "running");
   drawCurves(running);
+  if (server.jobs.some((job) => job.id === begun)) {
+    $("jobs").scrollIntoView({ block: "nearest" }); // on a phone the button is far below it
+    begun = null;
+  }
   drawTitle(running);
 }
 
@@ -199,7 +187,9 @@ async function attempt(work) {
 
 async function begin() {
   const job = await attempt(async () => (await post("/api/jobs", wish())).json());
-  if (job) show({ what: "job", id: job.id });
+  if (!job) return;
+  if (choice.kind === "optimize") begun = job.id;
+  show({ what: "job", id: job.id });
 }
 
 const stop = (id) => attempt(() => call("DELETE", `/api/jobs/${id}`));
@@ -236,7 +226,6 @@ function startControls() {
   $("network").onchange = () => { choice.networks[choice.kind] = $("network").value; changed(); };
   $("size").onchange = () => { choice.sizes[choice.kind] = Number($("size").value) || null; changed({ look: choice.kind === "paint" }); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 2 ** 32); changed({ look: false }); };
-  $("to-mixture").onclick = () => $("weights").querySelector("input").focus();
   $("own").onsubmit = (event) => { event.preventDefault(); openOwn(); };
   $("go").onclick = begin;
   copies($("copy"), $("command"));
@@ -274,11 +263,16 @@ function onSnapshot(snapshot) {
   Object.assign(server, snapshot);
   received = performance.now();
   if (first && server.jobs.length) shown = { what: "job", id: server.jobs[0].id };
+  else if (wasRemoved(shown.id, before) && server.jobs.length) shown = { what: "job", id: server.jobs[0].id };
   else if (first && choice.kind !== "paint" && server.made.length) shown = { what: "made", id: server.made[0].id };
   announce(before, first);
   draw();
   if (first) { say(""); plan(); if (!shown.id) glimpse(true); }
 }
+
+// Whether a job was taken out of the queue since the snapshot before, and made nothing.
+const wasRemoved = (id, before) =>
+  before.jobs.some((one) => one.id === id) && ![...server.jobs, ...server.made].some((one) => one.id === id);
 
 function announce(before, first) {
   const fresh = server.made.find((one) => !before.made.some((old) => old.id === one.id));

@@ -1,0 +1,22 @@
+"""A hook of mkdocs: a picture that stands alone gets its description as its caption."""
+
+import re
+
+PICTURE = re.compile(r'<img alt="([^"]*)"[^>]*>')
+# A paragraph of pictures alone; where the next is in italics, it is the caption.
+ALONE = re.compile(rf"<p>((?:{PICTURE.pattern}\s*)+)</p>(?!\s*<p><em>)")
+
+
+def on_page_content(content: str, **_: object) -> str:
+    """A page's HTML with its pictures as figures."""
+    texts = re.sub("<[^>]+>", "", content).splitlines()
+
+    def figure(picture: re.Match[str]) -> str:
+        above = picture[1] in texts  # it stands there already
+        caption = "" if above else f"<figcaption>{picture[1]}</figcaption>"
+        return f"<figure>{picture[0]}{caption}</figure>"
+
+    def row(pictures: re.Match[str]) -> str:
+        return f'<div class="figures">{PICTURE.sub(figure, pictures[1])}</div>'
+
+    return ALONE.sub(row, content)

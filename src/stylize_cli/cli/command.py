@@ -1,0 +1,28 @@
+"""A command whose help names its arguments as the documentation does."""
+
+import re
+from typing import TYPE_CHECKING
+
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter
+
+TYPE = re.compile(r" <(str|list\[str\])>$")  # Python's, which a user need not know
+
+
+class Command(TyperCommand):
+    """`MODEL INPUT...` in the usage, not `{MODEL} {INPUT}...`; `INPUT`, not `INPUT <list[str]>`."""
+
+    def collect_usage_pieces(self, ctx: "Context") -> list[str]:
+        """What follows the command's name."""
+        return [re.sub("[{}]", "", piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+        """Writes the arguments, and then the options, each with what it means."""
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            mine = [one for one in self.get_params(ctx) if one.param_type_name == kind]
+            rows = [row for one in mine if (row := one.get_help_record(ctx)) is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl([(TYPE.sub("", name), text) for name, text in rows])
