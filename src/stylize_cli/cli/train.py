@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 SAVE_EVERY = 100  # steps; this and the next as in the API, which the help must not import
 LEAST_SIZE = 32  # px
-STEPS = "[default: {} for a style, {} for several, {} to enlarge]".format(
+STEPS = "[default: {} for a style, {} for several, {} to enlarge, {} for a texture]".format(
     TRAIN_PRESETS["perceptual", "default"].steps,
     TRAIN_PRESETS["conditional", "default"].steps,
     TRAIN_PRESETS["super-resolution", "default"].steps,
+    TRAIN_PRESETS["texture", "default"].steps,
 )
 
 
