@@ -19,6 +19,7 @@ from skimage.color import rgb2yiq
 
 import stylize_cli
 from stylize_cli import devices, images, limits
+from stylize_cli.config import MOST
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS, TEXTURE
 from stylize_cli.images import Planes
@@ -412,9 +413,12 @@ def test_a_picture_in_the_making_that_cannot_be_saved_ends_nothing(stylize, tmp_
     assert "out-0001.png" in ran.err
 
 
-@pytest.mark.parametrize("size", [10_000_000, 99999999999999999999])
-def test_a_size_beyond_all_memory_is_refused_before_anything_is_resized(refused, size):
-    assert "GB is free; " in refused(*PAIR, "--size", size, "--memory", "8GB")
+def test_a_size_beyond_all_memory_is_refused_before_anything_is_resized(refused):
+    assert "GB is free; " in refused(*PAIR, "--size", MOST, "--memory", "8GB")
+
+
+def test_a_size_beyond_all_bounds_is_refused(refused):
+    assert f"--size takes {MOST} or less" in refused(*PAIR, "--size", 99999999999999999999)
 
 
 @pytest.mark.parametrize(
@@ -515,7 +519,7 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
             "photo.png style.png --size 16",
             r"16x12 px is too small for .* need 16 px a side; use a larger --size or lower layers",
         ),
-        ("photo.png style.png --scales 0", r"--scales '0' is neither auto nor a number from 1 to"),
+        ("photo.png style.png --scales 0", rf"--scales '0' is neither auto nor a number from 1 to {MOST}"),
         ("photo.png style.png --style-layers ,", r"',' names no layer; write layers like relu.*"),
         (
             "photo.png style.png --plot a.gif",
