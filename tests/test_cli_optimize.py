@@ -519,7 +519,10 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
             "photo.png style.png --size 16",
             r"16x12 px is too small for .* need 16 px a side; use a larger --size or lower layers",
         ),
-        ("photo.png style.png --scales 0", rf"--scales '0' is neither auto nor a number from 1 to {MOST}"),
+        (
+            "photo.png style.png --scales 0",
+            rf"--scales '0' is neither auto nor a number from 1 to {MOST}",
+        ),
         ("photo.png style.png --style-layers ,", r"',' names no layer; write layers like relu.*"),
         (
             "photo.png style.png --plot a.gif",
