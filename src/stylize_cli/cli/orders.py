@@ -1,6 +1,7 @@
 """The pictures that a cluster is to paint, wherever they lie, and where the results of each go."""
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -44,23 +45,32 @@ def found(
     if "" in sources:
         raise StylizeError("there is no '': check the path")
     roots = [stores.absolute(source).rstrip("/") or "/" for source in sources]
-    folders = [f"{root.rstrip('/')}/" for root in roots]
-    apart = tuple(folder for folder in folders if not place.startswith(folder))
-    own = f"{place}/" if len(apart) < len(folders) else None  # in an input folder: no input
+    folders = [f"{_itself(root).rstrip('/')}/" for root in roots]
+    target = _itself(place)
+    apart = tuple(folder for folder in folders if not target.startswith(folder))
+    own = f"{target}/" if len(apart) < len(folders) else None  # in an input folder: no input
     pictures = (
         (one, name)
         for one, name in _pictures(roots, console)
-        if not (own and one.file.startswith(own))
+        if not (own and _itself(one.file).startswith(own))
     )
     for one, results in batches.named(pictures, labelled, depth):
         outputs = [path.as_posix() for path in results.values()]
         if not is_table:
+            files = [f"{target}/{output}" for output in outputs]
             outputs = [f"{place}/{output}" for output in outputs]
-            if one.file in outputs or any(output.startswith(apart) for output in outputs):
+            if _itself(one.file) in files or any(file.startswith(apart) for file in files):
                 raise StylizeError(
                     f"inputs lie in {place} and would be overwritten: name another folder with -o"
                 )
         yield replace(one, outputs=outputs)
+
+
+def _itself(place: str) -> str:
+    """What a path leads to, so that two paths of one file are alike; an address as it is."""
+    from stylize_cli import stores
+
+    return place if stores.is_address(place) else os.path.realpath(place)
 
 
 def _pictures(roots: Sequence[str], console: Console) -> "Iterator[tuple[Order, Path]]":

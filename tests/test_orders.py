@@ -1,0 +1,45 @@
+"""A cluster's pictures: results are no inputs, no input is overwritten, through links too."""
+
+import pytest
+
+from stylize_cli.cli import orders
+from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
+
+
+@pytest.fixture
+def album(tmp_path):
+    """A folder with a picture and a result of an earlier run, and a link to it beside it."""
+    folder = tmp_path / "album"
+    (folder / "out").mkdir(parents=True)
+    (folder / "a.png").touch()
+    (folder / "out" / "a-munch.png").touch()
+    (tmp_path / "link").symlink_to("album", target_is_directory=True)
+    return tmp_path
+
+
+def found(source, place):
+    told = Console(quiet=True, json=False)
+    return list(orders.found([str(source)], str(place), ["munch"], told, is_table=False, depth=8))
+
+
+@pytest.mark.parametrize("source", ["album", "link"])
+@pytest.mark.parametrize("place", ["album/out", "link/out"])
+def test_results_within_the_input_folder_are_no_inputs(album, source, place):
+    (one,) = found(album / source, album / place)
+    assert one.file == str(album / source / "a.png")
+    assert one.outputs == [str(album / place / "a-munch.png")]
+
+
+@pytest.mark.parametrize("source", ["album", "link"])
+@pytest.mark.parametrize("place", ["album", "link"])
+def test_results_among_the_inputs_are_refused(album, source, place):
+    with pytest.raises(StylizeError, match="would be overwritten: name another folder with -o"):
+        found(album / source, album / place)
+
+
+def test_what_a_link_leads_to_is_not_overwritten(album):
+    (album / "b.png").symlink_to("album/b-munch.png")
+    (album / "album" / "b-munch.png").touch()
+    with pytest.raises(StylizeError, match="would be overwritten"):
+        found(album / "b.png", album / "link")
