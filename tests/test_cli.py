@@ -69,6 +69,18 @@ def test_only_the_command_asked_for_is_imported(arguments):
     assert {*found} == ({own} if own in modules else modules)
 
 
+def test_what_is_imported_is_never_rubbish_and_what_follows_may_be():
+    ask = """
+import gc
+from stylize_cli import __main__
+from stylize_cli.cli import app
+usual = gc.get_threshold()
+app.run = lambda: print(gc.isenabled(), gc.get_threshold() == usual, gc.get_freeze_count() > 9999)
+__main__.run()
+"""
+    assert python("-c", ask).stdout.split() == ["True"] * 3
+
+
 def test_a_process_ends_with_all_that_was_written_and_the_code():
     version, mistake = python("-m", "stylize_cli", "--version"), python("-m", "stylize_cli", "--no")
     assert (version.returncode, version.stderr) == (0, "")
