@@ -216,6 +216,9 @@ def test_a_net_is_the_command(stylize, net, photo, pixels):
     options = ["--strength", 0.8, "--preserve-color", "--size", 24, "-o", "a.png"]
     assert stylize("apply", model, photo, "--style", "munch", *options, *shared).code == 0
     np.testing.assert_array_equal(loaded(photo, "munch", **one).samples(), pixels("a.png"))
+    whole = loaded(photo, "munch").pixels  # in the order of its pixels, and holds no batch
+    assert whole.flags.c_contiguous
+    assert (whole if whole.base is None else whole.base).nbytes == whole.nbytes
     mixed = ["--style", "munch:3", "--style", "monet:1", "-o", "b.png"]
     assert stylize("blend", model, photo, *mixed, *shared).code == 0
     blended = loaded.blend(photo, {"munch": 3, "monet": 1})

@@ -143,6 +143,14 @@ def test_a_model_s_facts_as_text(stylize):
     ]
 
 
+def test_numbers_from_a_thousand_up_have_no_exponent(stylize, make_model, tmp_path):
+    made = checkpoints.load(make_model())
+    numbers = [36000.0, -1234567.8, 1e6, 1.0, 0.12345, 0.00002]
+    checkpoints.save(tmp_path / "long.pt", replace(made, provenance={"seconds": numbers}))
+    text = stylize("info", "long.pt").out.decode().splitlines()[-1]
+    assert text.split(maxsplit=1) == ["seconds", "36000, -1234568, 1000000, 1, 0.1235, 2e-05"]
+
+
 @pytest.mark.usefixtures("bundled")
 def test_a_model_that_is_not_there_is_refused(refused, photo):
     assert "did you mean classics?" in refused("info", "clasics")

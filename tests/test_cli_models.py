@@ -81,6 +81,20 @@ def test_at_a_terminal_s_width_no_name_is_torn(capsys, monkeypatch):
         assert set(model.styles) <= set(said.replace(",", " ").split())
 
 
+def test_a_name_with_spaces_is_whole_too(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    names = tuple(f"the starry night {number}" for number in range(7))
+    known = models.Model("x", "test", names, 1, "", "CC0-1.0")
+    monkeypatch.setattr(models, "catalogue", lambda: {"x": known})
+    for is_terminal, count in ((True, 4), (False, 1)):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda answer=is_terminal: answer)
+        command.list_()
+        _, *lines = capsys.readouterr().out.splitlines()
+        said = [line.strip().removeprefix("styles: ").rstrip(",").split(", ") for line in lines]
+        assert [name for line in said for name in line] == list(names)
+        assert len(lines) == count
+
+
 def test_the_list_asks_the_network_only_when_told_to(stylize, refused, listed, bundled, release):
     assert "stylize models list --refresh" in stylize("models", "list").err
     assert stylize("models", "list", "--quiet").err == ""

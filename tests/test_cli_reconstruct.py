@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from stylize_cli import images, sheets
-from stylize_cli.config import STYLE_LAYERS
+from stylize_cli.api import reconstruct
+from stylize_cli.config import MOST, STYLE_LAYERS
 from stylize_cli.config.optimize import FIGURE_CONTENT, RECONSTRUCT_CONTENT, RECONSTRUCT_STYLE
+from stylize_cli.errors import StylizeError
 from stylize_cli.images import Planes
 from stylize_cli.methods import optimize as method
 
@@ -168,3 +170,10 @@ def test_ctrl_c_in_a_figure_keeps_the_cells_that_are_done(stylize, interrupt, sh
 )
 def test_what_cannot_be_reconstructed_is_refused(refused, options, said):
     assert re.fullmatch(said, refused("reconstruct", "photo.png", *options.split()))
+
+
+@pytest.mark.parametrize("name", ["size", "iterations", "seed"])
+def test_counts_have_bounds_from_python_too(photo, name):
+    for count in (-1, MOST * 1000):
+        with pytest.raises(StylizeError, match=f"^{name} {count} will not do: it must be from "):
+            reconstruct.prepare(photo, content=["relu1_1"], **{name: count})

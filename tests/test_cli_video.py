@@ -426,7 +426,7 @@ def test_a_list_of_files_is_no_clip(stylize, film, model, tmp_path):
         (tmp_path / "list.mp4").write_text("\n".join(lines))
         ran = stylize("video", model, "list.mp4", "--style", "monet", "-o", "out.mp4")
         assert ran.code == 2
-        assert "list.mp4 is one picture, or may name other files" in ran.err
+        assert "list.mp4 is sound alone, a text, one picture or a list of other files" in ran.err
         assert not (tmp_path / "out.mp4").exists()
 
 

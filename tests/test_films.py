@@ -1,5 +1,6 @@
 """Films: which containers are read, which are not, and which of a file's streams is shown."""
 
+import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,8 +91,16 @@ def test_no_container_that_is_read_opens_other_files():
 def test_lists_of_files_are_refused(film, tmp_path, name, lines):
     film("real.mp4", frames=3)
     (tmp_path / name).write_text("\n".join(lines))
-    with pytest.raises(StylizeError, match="may name other files, which are not opened"):
+    with pytest.raises(StylizeError, match="is sound alone, a text, one picture or a list"):
         _ = Film(tmp_path / name).size
+
+
+def test_sound_alone_is_refused(tmp_path):
+    with wave.open(str(tmp_path / "song.wav"), "wb") as song:
+        song.setparams((1, 2, 8000, 0, "NONE", ""))
+        song.writeframes(bytes(1600))
+    with pytest.raises(StylizeError, match=r"song\.wav is sound alone, .*: give a clip"):
+        _ = Film(tmp_path / "song.wav").size
 
 
 def test_a_name_with_a_colon(film, tmp_path, monkeypatch):

@@ -333,6 +333,18 @@ def test_details_are_added_to_no_start_that_is_larger_than_its_scale(narrow, pic
         assert one.image.equal(other.image)
 
 
+def test_details_are_added_to_a_smaller_start_of_any_aspect(narrow, pictures, picture):
+    config = replace(SHALLOW, scales=1, iterations=1, details=True)
+    for size in ((SIZE[0] + 8, 16), (16, SIZE[1] + 8)):
+        small = picture(*size, seed=5)
+        detailed = with_details(small, pictures.content)
+        (one,), (other,) = (
+            run(narrow, replace(pictures, start=start), replace(config, details=start is small))
+            for start in (small, detailed)
+        )
+        torch.testing.assert_close(one.image, other.image)
+
+
 def test_a_photo_goes_a_share_of_the_way_to_the_styles_colours(pictures):
     photo, style = pictures.content, pictures.styles[0][0]
     assert pictures.recoloured(0.0) is pictures

@@ -144,7 +144,7 @@ class Film:
             container = av.open(address(self.path), options=OPENING)
         except av.error.ArgumentError as error:
             raise StylizeError(
-                f"{self.path} is one picture, or may name other files, which are not opened: "
+                f"{self.path} is sound alone, a text, one picture or a list of other files: "
                 "give a clip that is one file, such as an MP4"
             ) from error
         except av.error.FFmpegError as error:
@@ -244,7 +244,7 @@ def pictures_of(container: Any) -> Any:  # noqa: ANN401 - PyAV's
 
 
 def _name(container: Any) -> str:  # noqa: ANN401 - PyAV's
-    """Its path."""
+    """The path of an open file, without the protocol."""
     return str(container.name).removeprefix(PROTOCOL)
 
 

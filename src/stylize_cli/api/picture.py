@@ -176,8 +176,12 @@ class Picture:
 
 
 def of_pixels(pixels: Pixels | Samples, *, name: str | None = None) -> Picture:
-    """A picture of what a method computed: floats, which rounding may leave beyond [0, 1]."""
-    return Picture(pixels if pixels.dtype.kind == "u" else pixels.clip(0, 1), name=name)
+    """A picture of what a method computed: floats, which rounding may leave beyond [0, 1].
+
+    Floats are copied, row by row: they may be a view of a network's planes, and of a whole batch.
+    """
+    clipped = pixels if pixels.dtype.kind == "u" else pixels.clip(0, 1, order="C")
+    return Picture(clipped, name=name)
 
 
 def of_tensors(rgb: "Tensor", alpha: "Tensor | None" = None, *, name: str | None = None) -> Picture:

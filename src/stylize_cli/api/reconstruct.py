@@ -9,7 +9,8 @@ from torch import Tensor
 
 from stylize_cli import devices, images, sheets, transparency, vgg
 from stylize_cli.api import describing
-from stylize_cli.api.optimize import check_fits
+from stylize_cli.api.optimize import RANGES, check_fits
+from stylize_cli.api.options import check_ranges
 from stylize_cli.api.picture import Picture, Source, of_tensors
 from stylize_cli.config import STYLE_LAYERS, Precision
 from stylize_cli.config.optimize import (
@@ -141,6 +142,8 @@ def prepare(
     """
     if content and style:
         raise StylizeError("give one of --content LAYER, --style LAYER,... and --figure")
+    counts = {"size": size, "iterations": iterations, "seed": seed, "threads": threads}
+    check_ranges(counts, RANGES)
     series = _figure()
     if content or style:
         series = {"-".join(content or style): _content(*content) if content else _style(*style)}

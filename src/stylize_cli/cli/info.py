@@ -46,9 +46,9 @@ def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
 
 
 def _said(value: object) -> str:
-    """A value for a person, with four digits of a number that is not whole."""
+    """A value for a person, with four digits of a number, or all of those before its point."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_said, value))}]"
     return str(value)

@@ -28,6 +28,7 @@ app = typer.Typer(
     help="List the trained models, and download or remove further ones.", rich_markup_mode=None
 )
 PHOTO = models.PRETRAINED / "photo.jpg"  # by Mathias Appel, CC0: what styles are shown on
+KEPT = "\N{NO-BREAK SPACE}"  # a space at which no line ends
 SHOWN_AT = 320  # px, long side of a picture on a sheet
 
 NameArgument = Annotated[
@@ -157,7 +158,7 @@ def _show(known: list[Model]) -> None:
             f"{model.name:{width}}  {model.where:10}  {model.method:16}  {size:>8}  {model.licence}"
         )
         if model.styles:
-            _show_more("styles", ", ".join(model.styles))
+            _show_more("styles", ", ".join(name.replace(" ", KEPT) for name in model.styles))
         if model.provenance:
             _show_more("provenance", model.provenance)
 
@@ -166,11 +167,11 @@ def _show_more(what: str, text: str) -> None:
     """A line about a model; on a terminal as many as it takes, so that no name is torn."""
     line = f"    {what}: {text}"
     if not sys.stdout.isatty():
-        write_line(line)
+        write_line(line.replace(KEPT, " "))
         return
     width = shutil.get_terminal_size().columns
     whole = textwrap.TextWrapper(
         width, subsequent_indent=" " * 8, break_on_hyphens=False, break_long_words=False
     )
     for part in whole.wrap(line):
-        write_line(part)
+        write_line(part.replace(KEPT, " "))

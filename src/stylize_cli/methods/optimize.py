@@ -69,7 +69,8 @@ def _at_scale(
     image: Tensor, photo: Tensor | None, size: tuple[int, int], config: OptimizeConfig
 ) -> Tensor:
     """What a scale starts from: the result so far, enlarged with the details of the photo."""
-    if photo is None or not config.details or images.size_of(image) >= size:
+    is_enlarged = math.prod(images.size_of(image)) < math.prod(size)
+    if photo is None or not config.details or not is_enlarged:
         return images.resize(image, size)
     return with_details(image, images.resize(photo, size), share=balance.details(config))
 
