@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from stylize_cli.api.optimize import even_out
 from stylize_cli.cli import app, options
-from stylize_cli.config import override
+from stylize_cli.config import MOST, override
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.errors import StylizeError
 
@@ -87,9 +87,10 @@ def test_scales(text, scales):
     assert options.parse_scales(text) == scales
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "", "²", "AUTO"])
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "two", "", "²", "AUTO", str(MOST + 1)])
 def test_what_is_no_number_of_scales_is_refused(text):
-    with pytest.raises(StylizeError, match=rf"^--scales '{text}' is neither auto nor a number"):
+    said = rf"^--scales '{text}' is neither auto nor a number from 1 to {MOST}$"
+    with pytest.raises(StylizeError, match=said):
         options.parse_scales(text)
 
 

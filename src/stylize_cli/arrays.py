@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.float32]  # in [0, 1] where they are colours or alpha
 Samples = NDArray[np.uint8] | NDArray[np.uint16]  # as a file has them, up to 255 or 65535
-Bytes = NDArray[np.uint8]  # samples of a clip's frame
+Bytes = NDArray[np.uint8]  # samples of 8 bits, as of a clip's frame, or a file's bytes
 Values = NDArray[np.float64]  # of which sums are made
 
 Size = tuple[int, int]  # (height, width), px

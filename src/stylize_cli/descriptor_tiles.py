@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, stages, transparency, vgg
+from stylize_cli import descriptors, images, stages, transparency, vgg
 from stylize_cli.descriptors import Descriptor, Place, itself
-from stylize_cli.images import size_of
 from stylize_cli.tiles import Tile
 
 
@@ -84,7 +83,7 @@ class Tiled:
             layers: to return.
             use: what to make of a layer's maps: a mean over positions, or the maps themselves.
         """
-        if not self.is_cut(size_of(image)):
+        if not self.is_cut(images.size_of(image)):
             return dict(self.describe(image, layers, use))
         found: dict[str, Any] = {}
         image, alpha = image[:, :3], image[:, 3:]
@@ -220,7 +219,7 @@ class Tiled:
 
     def _inside(self, image: Tensor, layer: str) -> Place:
         """Rows and columns of a layer's whole maps that lie inside the picture."""
-        size = size_of(image)
+        size = images.size_of(image)
         rows, columns = self._sizes(image)[layer]
         inside = self.describe.inside(layer, size)
         (top, bottom, _), (left, right, _) = inside[0].indices(rows), inside[1].indices(columns)
@@ -244,11 +243,11 @@ class Tiled:
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
         own = self.describe
-        return stages.grid(stage, size_of(source), self.room, own.pool, own.dtype)
+        return stages.grid(stage, images.size_of(source), self.room, own.pool, own.dtype)
 
     def _sizes(self, image: Tensor) -> dict[str, tuple[int, int]]:
         """(height, width) of every layer's maps."""
-        height, width = self.describe.framed_size(size_of(image))
+        height, width = self.describe.framed_size(images.size_of(image))
         sizes = {}
         for layer in vgg.layer_names(self.describe.source):
             if layer.startswith("pool"):

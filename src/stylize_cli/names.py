@@ -27,6 +27,11 @@ def style_names(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def style_name(text: str, known: Iterable[str]) -> str:
+    """The name of one style more, told apart from those that are known; see `style_names`."""
+    return style_names((*known, text))[-1]
+
+
 def meant(name: str, known: Iterable[str]) -> str | None:
     """The one that a name means, or None where there is none, or more than one.
 

@@ -67,7 +67,8 @@ def draw(seed: Sequence[int], levels: int, size: Size, tile: Tile) -> list[Pixel
         tile: the part that is computed.
 
     Returns:
-        K arrays from coarse to fine, (1, 3, h / 2^(K-1-k), w / 2^(K-1-k)) for a part of h×w px.
+        K arrays from coarse to fine, (1, 3, h / 2^(K-1-k), w / 2^(K-1-k)) for a tile
+        whose computed positions are h×w px.
     """
     arrays = []
     for level in range(levels):

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from stylize_cli import losses
+from stylize_cli import images, losses
 from stylize_cli.config import BlockWeights, StatisticName
 from stylize_cli.config.optimize import Weighting
 from stylize_cli.descriptor_tiles import Part, Tiled
 from stylize_cli.descriptors import Describe
-from stylize_cli.images import size_of
 from stylize_cli.minimizers import Evaluation
 from stylize_cli.statistics import STATISTICS
 from stylize_cli.vgg import block_of
@@ -181,7 +180,7 @@ def style_targets(
 
 def evaluate(describe: Describe, image: Tensor, targets: Targets) -> Evaluation:
     """Loss of an image (1, 3, H, W), its gradient, and its terms ("style relu1_1": 0.2, …)."""
-    if isinstance(describe, Tiled) and describe.is_cut(size_of(image)):
+    if isinstance(describe, Tiled) and describe.is_cut(images.size_of(image)):
         return _by_tiles(describe, image, targets)
     image = image.detach().requires_grad_()
     found = describe(image, targets.layers, targets.terms)

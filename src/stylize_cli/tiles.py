@@ -13,8 +13,8 @@ class Stretch:
     Attributes:
         start: first position that is wanted.
         stop: the one after the last.
-        first: first position that is computed.
-        last: the one after the last.
+        first: first position that is computed; of an axis that wraps around it may be below 0.
+        last: the one after the last, which may be beyond such an axis' end.
         is_end: whether it is the axis' last stretch, to which on a coarser axis all belongs that is
             left, whichever way the pooling rounds.
     """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stylize_cli import images
-from stylize_cli.api.options import Ranges, check_ranges
+from stylize_cli.api.options import PAINTED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.arrays import Pixels, size_of
 from stylize_cli.config import MOST
@@ -16,7 +16,7 @@ from stylize_cli.progress import OnStep, Step, ignore
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
-RANGES: Ranges = {"strength": (0, 1), "size": (2, MOST), "cell": (16, MOST)}
+RANGES: Ranges = {**PAINTED, "cell": (16, MOST)}
 
 
 def paint(

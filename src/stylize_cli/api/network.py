@@ -8,9 +8,9 @@ from pathlib import Path
 from stylize_cli import engines, models, paths
 from stylize_cli.api import mixtures, textures
 from stylize_cli.api.opening import Opening
-from stylize_cli.api.options import ANY, SEED, Ranges, check_ranges
+from stylize_cli.api.options import ANY, PAINTED, SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
-from stylize_cli.config import MOST, Precision
+from stylize_cli.config import Precision
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
@@ -22,8 +22,7 @@ from stylize_cli.methods.tiling import Wanted
 from stylize_cli.progress import OnStep, Step, ignore, run
 
 RANGES: Ranges = {
-    "strength": (0, 1),
-    "size": (2, MOST),
+    **PAINTED,
     "noise_scale": (0, ANY),
     "stroke_size": (strokes.LEAST, strokes.MOST),
     "seed": SEED,

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stylize_cli.config import MOST
 from stylize_cli.errors import StylizeError
 
 Ranges = Mapping[str, tuple[float, float]]  # least and most, both allowed, by option
 
 ANY = float("inf")
 SEED = (0, 2**32 - 1)
+PAINTED: Ranges = {"strength": (0, 1), "size": (2, MOST)}  # of whatever a network paints
 
 
 def check(function: str, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:

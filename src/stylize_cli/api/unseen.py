@@ -10,7 +10,7 @@ from stylize_cli.api.picture import Picture, Source
 from stylize_cli.config.train import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
-from stylize_cli.names import style_names
+from stylize_cli.names import style_name
 from stylize_cli.progress import Step, ignore
 
 MOST_PHOTOS = 8  # that a style is learnt on
@@ -65,7 +65,7 @@ def learn(
     if not photos:
         raise StylizeError("a style is learnt on photos: give one at least")
     base, machine = checkpoints.load(model), devices.machine(device)
-    name = style_names((*base.styles, painting.name))[-1]
+    name = style_name(painting.name, base.styles)
     config = quick_style.settings(base)
     describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=ignore)
     shown = transparency.style_of(painting.planes())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
-from stylize_cli.names import style_names
+from stylize_cli.names import style_name
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
@@ -57,7 +57,7 @@ def _called(net: "Network", painting: str) -> str:
     """What the style of a painting is called that is learnt: after its file."""
     from stylize_cli.api.picture import Picture
 
-    return style_names((*net.styles, Picture(painting).name))[-1]
+    return style_name(Picture(painting).name, net.styles)
 
 
 def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str | None]:
