@@ -121,6 +121,8 @@ def test_a_picture_that_ends_its_worker_fails_alone(environment, painting, pictu
     _pictures(album, picture, CHUNK + 3)
     (album / "3" / "003a.png").write_bytes(b"deadly")
     (album / "4" / "004a.png").write_bytes(b"broken")
+    foreign = os.fsdecode(b"caf\xe9")  # not UTF-8
+    (album / "5" / "005.png").rename(album / f"{foreign}.png")
     process = painting(Path(__file__).with_name("deadly.py"))
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
@@ -131,7 +133,8 @@ def test_a_picture_that_ends_its_worker_fails_alone(environment, painting, pictu
         "004a.png": "ZeroDivisionError: a pixel too few",
     }
     assert len(told) == CHUNK + 5
-    assert _made(tmp_path / "out").keys() == {f"{k % 7}/{k:03}-munch.png" for k in range(CHUNK + 3)}
+    named = {f"{k % 7}/{k:03}-munch.png" for k in range(CHUNK + 3)} - {"5/005-munch.png"}
+    assert _made(tmp_path / "out").keys() == named | {f"{foreign}-munch.png"}
     lines = err.splitlines()
     assert f"{CHUNK + 3} results written, 2 failed" in lines
     assert set(lines[-2:]) == {f"failed: {album}/{name}" for name in ("4/004a.png", "3/003a.png")}

@@ -18,6 +18,7 @@ from PIL import Image
 from stylize_cli import files, hardware, stores
 from stylize_cli.api import unseen
 from stylize_cli.cli import farming, showing, streams
+from stylize_cli.cli.admission import BLOCK
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
 from stylize_cli.methods.apply import Look
@@ -360,6 +361,10 @@ def test_what_threads_of_a_library_print_is_no_data(capfd):
     assert capfd.readouterr() == ("ours\nafter\n", "theirs\ntheirs too\n")
 
 
+def fail():
+    raise OSError("traceback\nStylizeError: no weights")
+
+
 class Refs:
     """What of Ray a crew needs: work is done when it is waited for, first come, first served."""
 
@@ -367,14 +372,16 @@ class Refs:
 
     def __init__(self):
         self.hired, self.killed = 0, 0
+        self.unready = ()  # numbers of workers, as they are hired, that do not start
 
     def remote(self, **_):
         def hired(kind):
             def start(*given):
-                self.hired += 1
                 worker = kind(*given)
+                ready = fail if self.hired in self.unready else partial(bool, worker)
+                self.hired += 1
                 worker.attempt = SimpleNamespace(remote=partial(partial, worker.attempt))
-                worker.__ray_ready__ = SimpleNamespace(remote=lambda: partial(bool, worker))
+                worker.__ray_ready__ = SimpleNamespace(remote=lambda: ready)
                 return worker
 
             return SimpleNamespace(remote=start)
@@ -396,18 +403,26 @@ class Refs:
 
 @pytest.fixture
 def crew(monkeypatch):
-    """Ray in this process, of two places, whose workers end at a picture called deadly."""
+    """Ray in this process, of two places, whose workers end at a picture called deadly.
+
+    At one called broken they fail, and live on; at one called unlucky only the first few end.
+    """
+    there = Refs()
+    there.met = 0
 
     class Worker:
         def __init__(self, *_given):
             pass
 
         def attempt(self, chunk):
-            if any(order.input == "deadly" for order in chunk):
+            names = [order.input for order in chunk]
+            there.met += bool({"deadly", "unlucky"} & {*names})
+            if "deadly" in names or ("unlucky" in names and there.met <= farm.ATTEMPTS):
                 raise OSError
-            return [Report(order.input, order.outputs[0]) for order in chunk]
+            if "broken" in names and len(names) > 1:
+                return None
+            return [Report(name, "x") for name in names]
 
-    there = Refs()
     there.nodes = lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}]
     monkeypatch.setattr(farm, "_cluster", lambda _: nullcontext(there))
     monkeypatch.setattr(farm, "Painter", Worker)
@@ -436,8 +451,77 @@ def test_what_ends_a_worker_fails_alone_and_every_picture_has_a_report(crew, job
     reports = list(farm.run(replace(job, cores=1), orders, None))
     assert sorted(one.input for one in reports) == sorted(names)
     assert [one.input for one in reports if one.error] == ["deadly"]
-    assert crew.hired == 2 + 2  # for its chunk's, and for its own
-    assert crew.killed == crew.hired
+    assert crew.met == 2 * (1 + farm.ATTEMPTS)  # by its chunk, and by itself
+    assert crew.killed >= crew.met
+
+
+def painted(job, *names):
+    """What a cluster reports of the pictures."""
+    return list(farm.run(replace(job, cores=1), (Order(one, "", ["x"]) for one in names), None))
+
+
+def test_nobody_is_hired_where_nothing_is_left(crew, job):
+    (report,) = painted(job, "deadly")
+    assert report.error == farm.ENDED
+    assert crew.hired == crew.met == 1 + farm.ATTEMPTS
+
+
+def test_a_picture_whose_workers_ended_by_chance_is_painted(crew, job):
+    for _ in range(2):
+        crew.met = 0
+        assert [one.error for one in painted(job, "unlucky")] == [""]
+    assert crew.hired == 2 * (1 + farm.ATTEMPTS)
+
+
+def test_what_a_library_raises_ends_no_worker(crew, job):
+    names = [*map(str, range(farm.CHUNK)), "broken"]
+    names[3], names[-1] = names[-1], names[3]
+    assert sorted(one.input for one in painted(job, *names)) == sorted(names)
+    assert crew.hired == crew.killed == 2
+
+
+def test_workers_that_do_not_start_end_the_run_only_where_no_other_is_left(crew, job):
+    names = [str(number) for number in range(3 * farm.CHUNK)]
+    crew.unready = {1}
+    assert [one.input for one in painted(job, *names)] == names
+    crew.hired, crew.unready = 0, {0, 1}
+    with pytest.raises(StylizeError, match=r"the cluster's workers do not start \(no weights\)"):
+        painted(job, *names)
+
+
+def test_a_cluster_that_fails_is_an_error_that_says_what_to_do(crew, job, monkeypatch):
+    def wait(_refs):
+        raise OSError("no head\nand more")
+
+    monkeypatch.setattr(crew, "wait", wait)
+    with pytest.raises(StylizeError, match=r"fails \(no head\): see ray .* --overwrite, goes on"):
+        painted(job, "1")
+
+
+@pytest.mark.usefixtures("crew")
+def test_a_worker_has_its_next_chunk_before_lines_are_written(job, monkeypatch):
+    given, give = [], farm._Crew.give
+    monkeypatch.setattr(farm._Crew, "give", lambda *one: (given.append(one), give(*one)))
+    orders = (Order(str(number), "", ["x"]) for number in range(5 * farm.CHUNK))
+    next(farm.run(replace(job, cores=1), orders, None))
+    assert len(given) == 3  # one to each of two, and the next to who was the first to be done
+
+
+@pytest.mark.usefixtures("crew", "job")
+def test_what_is_done_is_told_where_a_listing_fails(stylize, picture_file, monkeypatch):
+    picture_file(9, 8, name="album/a.png")
+
+    def found(*_given, **_named):
+        yield from [Order("a.png", "", ["x"])] * (BLOCK + 1)
+        raise StylizeError("the table is damaged: make it anew")
+
+    monkeypatch.setattr(farming.orders, "found", found)
+    ran = stylize("apply", "net.pt", "album", "--style", "munch", "--engine", "ray", "-o", "out")
+    assert ran.code == 2
+    *_, summary, error = ran.err.splitlines()
+    assert error == "error: the table is damaged: make it anew"
+    written = int(re.fullmatch(r"(\d+) results written, 0 failed", summary)[1])
+    assert written == len(ran.out.splitlines()) > BLOCK - 3 * farm.CHUNK
 
 
 def test_a_painting_is_learnt_on_the_photos_that_can_be_read(tmp_path):

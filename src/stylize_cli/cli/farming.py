@@ -1,6 +1,6 @@
 """Many pictures on a Ray cluster: what it may do, and what is told of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -186,7 +186,7 @@ def _run(
     """Paints pictures on a cluster, and tells of the results as they come; whether any failed.
 
     Raises:
-        StylizeError: there is no cluster.
+        StylizeError: there is no cluster, it fails, or an input would be overwritten.
     """
     from stylize_cli.methods import farm
 
@@ -211,13 +211,17 @@ def _run(
                 f"interrupted: {known} written; the same command, without --overwrite, goes on"
             )
             raise
-    console.say(f"{counted(written, 'result')} written, {len(failures)} failed")
-    _sum_up(failures, console)
+        except StylizeError:
+            if written or failures:
+                _sum_up(written, failures, console)
+            raise
+    _sum_up(written, failures, console)
     return bool(failures)
 
 
-def _sum_up(failures: Iterable[str], console: Console) -> None:
-    """Names the pictures that failed, each once, where a person finds them: at the end."""
+def _sum_up(written: int, failures: Sequence[str], console: Console) -> None:
+    """Counts results, and names the pictures that failed, each once: a person looks at the end."""
+    console.say(f"{counted(written, 'result')} written, {len(failures)} failed")
     names = list(dict.fromkeys(failures))
     for name in names[:NAMED]:
         console.say(f"failed: {name}")

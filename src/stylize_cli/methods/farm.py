@@ -1,8 +1,8 @@
 """A feed-forward net over many pictures on the machines of a Ray cluster; Ray is an extra.
 
-Chunks of orders go to a pool of Ray's actors (`painter`), one to each at a time; Ray starts those
-that end anew, and gives them again what a lost machine had. Between the machines go names and
-reports, no pictures. Not Ray Data: that wants all chunks listed before the first is handed out.
+Chunks of orders go to a pool of Ray's actors (`painter`), one to each at a time; for one that ends
+another is hired, and what it had is handed out again. Between the machines go names and reports, no
+pictures. Not Ray Data: that wants all chunks listed before the first is handed out.
 """
 
 import logging
@@ -15,7 +15,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import chain, groupby, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from stylize_cli import waiting
 from stylize_cli.errors import StylizeError, first_line
@@ -64,7 +64,7 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
         What became of each result, in the order in which they are done, each once.
 
     Raises:
-        StylizeError: there is no cluster, or it has not what is asked for.
+        StylizeError: there is no cluster, it has not what is asked for, or it fails.
     """
     with _cluster(address) as ray:
         place, most = places(ray.nodes(), job)
@@ -72,14 +72,35 @@ def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterat
         first = list(islice(out, most))
         # Those that are there share the memory.
         place = replace(place, beside=min(place.beside, len(first)))
-        crew = _Crew(ray, job, place)
-        for _ in first:
-            crew.hire()
-        yield from _painted(crew, chain(first, out))
+        try:
+            crew = _Crew(ray, job, place)
+            for _ in first:
+                crew.hire()
+            yield from _painted(crew, chain(first, out))
+        except ray.exceptions.RayError as error:
+            raise StylizeError(
+                f"the cluster fails ({first_line(error)}): see ray status, or start it anew; the "
+                "same command, without --overwrite, goes on"
+            ) from error
+
+
+class _Task(NamedTuple):
+    """Orders that are handed out together, and how many workers have ended at them."""
+
+    orders: list[Order]
+    ends: int = 0
+
+    def again(self, *, ended: bool) -> list["_Task"]:
+        """How they go out again: as they are, then in parts; a lone picture not at all."""
+        if ended and self.ends < ATTEMPTS:
+            return [self._replace(ends=self.ends + 1)]
+        if len(self.orders) == 1:
+            return []
+        return [_Task(part) for part in _cut(self.orders, CHUNK if len(self.orders) > CHUNK else 1)]
 
 
 class _Crew:
-    """The workers of a cluster, each with one chunk at a time.
+    """The workers of a cluster, each with one task at a time.
 
     What waited for a worker would be lost with it, and be blamed too.
 
@@ -94,63 +115,71 @@ class _Crew:
         self._actor = ray.remote(
             num_cpus=place.cores,
             num_gpus=int(place.device == "cuda"),
-            max_restarts=ATTEMPTS,
-            max_task_retries=ATTEMPTS,
+            max_restarts=ATTEMPTS,  # while it starts; at a task `free` ends it for good
         )(Painter)
-        # By what is waited for: the worker, and its chunk, none while it starts.
-        self._at_work: dict[Any, tuple[Any, list[Order]]] = {}
+        # By what is waited for: the worker, and its task, none while it starts.
+        self._at_work: dict[Any, tuple[Any, _Task | None]] = {}
 
     def hire(self) -> None:
         """Starts another one, as soon as there is a place."""
         worker = self._actor.remote(self._job, self._place)
-        self._at_work[worker.__ray_ready__.remote()] = worker, []
+        self._at_work[worker.__ray_ready__.remote()] = worker, None
 
-    def give(self, worker: Any, chunk: list[Order]) -> None:  # noqa: ANN401 - Ray's
-        """Has a worker paint a chunk."""
-        self._at_work[worker.attempt.remote(chunk)] = worker, chunk
+    def give(self, worker: Any, task: _Task) -> None:  # noqa: ANN401 - Ray's
+        """Has a worker paint."""
+        self._at_work[worker.attempt.remote(task.orders)] = worker, task
 
     def dismiss(self, worker: Any) -> None:  # noqa: ANN401 - Ray's
         """Ends a worker for whom nothing is left, and those that have not started.
 
-        Its place is for one whose machine is lost, and who still has a chunk.
+        Its place is for one that is hired where a worker ends that still has a task.
         """
         self._ray.kill(worker)
         self._at_work = {ref: one for ref, one in self._at_work.items() if one[1]}
 
-    def ended(self) -> Iterator[tuple[Any, list[Order], list[Report] | None]]:
-        """Who is free, what it had, and its reports; None where it is gone, and another hired.
+    def free(self) -> Iterator[tuple[Any, _Task | None, list[Report] | None]]:
+        """Who is free, with its last task, if any, and its reports; None where the task failed.
+
+        The worker is None where it has ended.
 
         Raises:
-            StylizeError: a worker does not start.
+            StylizeError: a worker does not start, and no other is left.
         """
         while self._at_work:
             (done, *_), _ = self._ray.wait([*self._at_work])
-            worker, chunk = self._at_work.pop(done)
+            worker, task = self._at_work.pop(done)
             try:
                 found = self._ray.get(done)
-                yield worker, chunk, found if chunk else []
             except self._ray.exceptions.RayError as error:
-                if not chunk:
+                if task:
+                    self._ray.kill(worker)
+                    yield None, task, None
+                elif not self._at_work:
                     raise _not_started(error) from error
-                self._ray.kill(worker)
-                self.hire()
-                yield worker, chunk, None
+            else:
+                yield worker, task, found if task else []
 
 
 def _painted(crew: _Crew, out: Iterator[list[Order]]) -> Iterator[Report]:
     """The reports of chunks, of each all at once."""
-    smaller: deque[list[Order]] = deque()
-    for worker, chunk, found in crew.ended():
-        if found is None and len(chunk) == 1:
-            yield failed(chunk[0], ENDED)
-        elif found is None:
-            smaller += _cut(chunk, CHUNK if len(chunk) > CHUNK else 1)
-        else:
-            yield from found
-            if following := smaller.popleft() if smaller else next(out, None):
-                crew.give(worker, following)
-            else:
+    left: deque[_Task] = deque()
+    for worker, task, found in crew.free():
+        reports = found or []
+        if task and found is None:
+            again = task.again(ended=worker is None)
+            left += again
+            reports = [] if again else [failed(task.orders[0], ENDED)]
+        try:
+            if not left:
+                left += map(_Task, islice(out, 1))
+            if left and worker:
+                crew.give(worker, left.popleft())
+            elif left:
+                crew.hire()
+            elif worker:
                 crew.dismiss(worker)
+        finally:  # told while the worker is at its next task, and where no more can be listed
+            yield from reports
 
 
 def _not_started(error: Exception) -> StylizeError:

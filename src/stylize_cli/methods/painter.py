@@ -56,13 +56,13 @@ class Painter:
             upscaler = opened(models.find(strokes.UPSCALER))
             self.engine = Stroked(self.engine, upscaler, job.strokes)
 
-    def attempt(self, chunk: Sequence[Order]) -> list[Report]:
-        """As `paint`; what nobody foresaw is a report where it is one picture's."""
+    def attempt(self, chunk: Sequence[Order]) -> list[Report] | None:
+        """As `paint`; what nobody foresaw is a report where it is one picture's, and else None."""
         try:
             return self.paint(chunk)
         except Exception as error:
             if len(chunk) > 1:  # it is handed out again, picture by picture
-                raise
+                return None
             return [failed(chunk[0], f"{type(error).__name__}: {error}")]
 
     def paint(self, chunk: Sequence[Order]) -> list[Report]:
