@@ -123,11 +123,12 @@ def smaller(words):
     sizes = dict(SMALL.get(words[0], {}))
     if words[0] == "blend" and not {"--grid", "--steps"} & set(words):
         del sizes["--cell"]
+    replaced = {*sizes, "--minutes"}  # steps stand for a time
     kept, at = [], 0
     while at < len(words):
-        at += 2 if words[at] in sizes else 0
-        kept += words[at : at + 1] if at < len(words) and words[at] not in sizes else []
-        at += at < len(words) and words[at] not in sizes
+        at += 2 if words[at] in replaced else 0
+        kept += words[at : at + 1] if at < len(words) and words[at] not in replaced else []
+        at += at < len(words) and words[at] not in replaced
     return [*kept, *(word for option in sizes.items() for word in option)]
 
 
@@ -169,6 +170,7 @@ def provide(tmp_path, makers):
     def provide(words):
         for before, word in zip(["", *words], words, strict=False):
             name = word.replace("*", "any")
+            name = f"{name.rstrip('/')}/" if before == "--dataset" else name
             kind = "/" if name.endswith("/") else Path(name).suffix
             if before not in OUTPUTS and kind in makers and not (tmp_path / name).exists():
                 makers[kind](name, words)
