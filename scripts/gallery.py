@@ -39,18 +39,6 @@ def closely(name: str, caption: str, commands: tuple[str, ...], labels: tuple[st
     return Picture(name, caption, commands, cells, height=384)
 
 
-TRAINED = learnt(
-    "trained",
-    "A network of one style, trained for ten minutes on a folder of photos.",
-    f"stylize train --style {STYLE} --dataset photos --minutes 10 -o auvers.pt",
-)
-TEXTURE_STYLE = learnt(
-    "texture-style",
-    "Ulyanov's network, which is given the photo beside noise, likewise.",
-    f"stylize train --style {STYLE} --dataset photos --method texture-style --minutes 10 "
-    "-o auvers-texture-style.pt",
-)
-
 PICTURES = (
     beside(
         "hero",
@@ -145,14 +133,23 @@ PICTURES = (
         ),
         height=384,
     ),
-    TRAINED,
+    learnt(
+        "trained",
+        "A network of one style, trained for ten minutes on a folder of photos.",
+        f"stylize train --style {STYLE} --dataset photos --minutes 10 -o auvers.pt",
+    ),
     learnt(
         "trained-paper",
         "The same by Johnson's network and losses; a part of their 40,000 steps.",
         f"stylize train --style {STYLE} --dataset photos --preset paper --steps 8000 "
         "-o auvers-paper.pt",
     ),
-    TEXTURE_STYLE,
+    learnt(
+        "texture-style",
+        "Ulyanov's network, which is given the photo beside noise, likewise.",
+        f"stylize train --style {STYLE} --dataset photos --method texture-style --minutes 10 "
+        "-o auvers-texture-style.pt",
+    ),
     closely(
         "large",
         "Large results, whole and pixel by pixel.",

@@ -6,8 +6,10 @@ Without a name: all. `--list` says what they are. In the end docs/figures.md is 
 docs/methods.md shows each figure that is there behind its mark.
 """
 
+from dataclasses import replace
+
 import gallery
-from gallery import EYES, GIVEN, PAIR, PHOTO, SCENE, STYLE, TEXTURE_STYLE, TRAINED
+from gallery import EYES, GIVEN, PAIR, PHOTO, SCENE, STYLE
 from pictures import ROOT, SUFFIX, Cell, Page, Picture, main, output_of
 
 from stylize_cli.config import STYLE_LAYERS
@@ -24,10 +26,16 @@ def row(first: Cell, commands: dict[str, str]) -> tuple[Cell, ...]:
     return (first, *(Cell(label, output_of(command)) for label, command in commands.items()))
 
 
+def in_gallery(name: str) -> Picture:
+    """A picture of the gallery."""
+    (found,) = (one for one in gallery.PICTURES if one.name == name)
+    return found
+
+
 def of_gallery(name: str, caption: str, own: str) -> Picture:
     """A picture that the gallery makes, and what it is called there."""
-    (commands,) = (one.commands for one in gallery.PICTURES if one.name == own)
-    return Picture(name, caption, commands, shown=f"{gallery.FOLDER.name}/{own}{SUFFIX}")
+    shown = f"{gallery.FOLDER.name}/{own}{SUFFIX}"
+    return replace(in_gallery(own), name=name, caption=caption, shown=shown)
 
 
 CONTENT = {
@@ -65,13 +73,13 @@ TEXTURES = {
     )
     for name, source in SOURCES.items()
 }
-ONE_PASS = (  # these, and what enlarges by features, are the gallery's too
-    f"stylize optimize {PAIR} -o default.png",
-    *TRAINED.commands,
-    *TEXTURE_STYLE.commands,
+ONE_PASS = tuple(
+    command
+    for name in ("default", "trained", "texture-style")
+    for command in in_gallery(name).commands
 )
 ENLARGED = (
-    f"stylize apply sr4 {PHOTO} --size 256 -o sr4.png",
+    *in_gallery("sr4").commands,
     "stylize train --upscale 4 --loss pixel --dataset photos --minutes 10 -o pixels.pt",
     f"stylize apply pixels.pt {PHOTO} --size 256 -o pixels.png",
 )

@@ -249,11 +249,14 @@ class Page:
 
         return MARK.sub(fill, text)
 
+    def place(self, picture: Picture) -> Path:
+        """The file of a picture, of this page's own or of another's."""
+        own = self.folder / f"{picture.name}{SUFFIX}"
+        return self.file.parent / picture.shown if picture.shown else own
+
     def _image(self, picture: Picture) -> str:
         """The Markdown that shows a picture, or "" where it is not there."""
-        file = self.folder / f"{picture.name}{SUFFIX}"
-        if picture.shown:
-            file = self.file.parent / picture.shown
+        file = self.place(picture)
         return f"![{picture.caption}]({file.parent.name}/{file.name})" if file.exists() else ""
 
 
@@ -284,10 +287,14 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
     # What is only tried is kept apart: it would else replace trained models and the pictures.
     is_tried = args.size != 1
     work = args.work / (f"tried-{args.size:g}" if is_tried else "pictures")
-    out = work / page.folder.name if is_tried else page.folder
-    out.mkdir(parents=True, exist_ok=True)
     prepare(work, args.data)
-    failed = [one.name for one in chosen if not _make(one, work, out, args.size, force=args.force)]
+
+    def made(picture: Picture) -> bool:
+        tried = work / page.folder.name / f"{picture.name}{SUFFIX}"
+        path = tried if is_tried else page.place(picture)
+        return _make(picture, work, path, args.size, force=args.force)
+
+    failed = [one.name for one in chosen if not made(one)]
     if not is_tried:
         page.file.write_text(page.text(pictures), encoding="utf-8")
         if page.marked:
@@ -297,9 +304,9 @@ def main(pictures: Sequence[Picture], page: Page, description: str) -> None:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def _make(picture: Picture, work: Path, out: Path, factor: float, *, force: bool) -> bool:
+def _make(picture: Picture, work: Path, path: Path, factor: float, *, force: bool) -> bool:
     """Makes one picture; whether that succeeded. The next are made all the same."""
-    path = out / f"{picture.name}{SUFFIX}"
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         for command in picture.commands:
             produce(scaled(command, factor), work, force=force)

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from aims import aims as whole_aims
 
 from stylize_cli import checkpoints, devices, objectives
-from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS
 from stylize_cli.descriptor_tiles import Tiled
@@ -44,20 +44,10 @@ def look(request):
 
 def aims(describe, picture, statistic, device):
     photo, style = picture(*SIZE, seed=1).to(device), picture(60, 50, seed=2).to(device)
-    content = objectives.content_targets(
-        describe, photo, ("relu2_2", "relu4_2"), weight=2.0, weighting="relative"
+    content, weights = ("relu2_2", "relu4_2"), (32.0, 12.0, 3.0, 2.0, 1.0)
+    return whole_aims(
+        describe, photo, style, content=content, block_weights=weights, statistic=statistic
     )
-    style = objectives.style_targets(
-        describe,
-        [(style, 1.0)],
-        STYLE_LAYERS,
-        weight=1.0,
-        weighting="relative",
-        block_weights=(32.0, 12.0, 3.0, 2.0, 1.0),
-        content=photo,
-        statistic=statistic,
-    )
-    return objectives.Targets(content, style, 5.0, photo, 3.0, statistic)
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from aims import aims as whole_aims
 
 from stylize_cli import losses, objectives
 from stylize_cli.config import STYLE_LAYERS
@@ -28,18 +29,10 @@ def pool(request):
 
 def aims(describe, picture, size, statistic="gram"):
     photo, style = picture(*size, seed=1), picture(90, 70, seed=2)
-    content = objectives.content_targets(describe, photo, CONTENT, weight=2.0, weighting="relative")
-    style = objectives.style_targets(
-        describe,
-        [(style, 1.0)],
-        STYLE_LAYERS,
-        weight=1.0,
-        weighting="relative",
-        block_weights=(64.0, 16.0, 4.0, 2.0, 1.0),
-        content=photo,
-        statistic=statistic,
+    weights = (64.0, 16.0, 4.0, 2.0, 1.0)
+    return whole_aims(
+        describe, photo, style, content=CONTENT, block_weights=weights, statistic=statistic
     )
-    return Targets(content, style, 5.0, photo, 3.0, statistic)
 
 
 def apart(gradient, other):

@@ -38,9 +38,7 @@ def details(config: OptimizeConfig) -> float:
 
     From there on it falls to none, where all is the painter's: what lies in the start stays.
     """
-    if config.balance is None:
-        return float(config.details)
-    return config.details * min(1.0, (1 - config.balance) / (1 - MIDDLE))
+    return 1.0 if config.balance is None else min(1.0, (1 - config.balance) / (1 - MIDDLE))
 
 
 def steered(factor: float, parts: Mapping[str, float], config: OptimizeConfig) -> float:
