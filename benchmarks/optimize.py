@@ -42,6 +42,7 @@ def commands(photo: Path, style: Path, folder: Path, *, size: int, steps: int) -
         ],
         "default": [*ours, folder / "default.png"],
         "notebook": [*ours, folder / "notebook.png", "--preset", "notebook"],
+        "neighbours": [*ours, folder / "neighbours.png", "--preset", "neighbours"],
     }  # fmt: skip
 
 

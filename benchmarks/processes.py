@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+import torch
+
 from stylize_cli import hardware
 
 MEGABYTE = 1e6
@@ -30,7 +32,8 @@ def machine(*packages: str) -> str:
         packages: peers, whose versions are told too.
     """
     features = " ".join(hardware.cpu_features()) or "no features known"
-    told = [f"{hardware.cpu_name()} ({features}), {hardware.cores()} cores"]
+    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    told = [f"{hardware.cpu_name()} ({features}), {hardware.cores()} cores", *cards]
     for name in ("torch", "openvino", *packages):
         try:
             told.append(f"{name} {version(name)}")

@@ -36,26 +36,26 @@ ENDS = (4, 9, 16, 23)  # in torchvision's VGG-16, behind relu1_2, relu2_2, relu3
 def stylize(crops: Crops, style: Tensor, *, batch: int, steps: int, width: int) -> Iterator[None]:
     """Trains by our code; yields after every step."""
     config = replace(PRESET, width=width, size=crops.size, batch_size=batch, steps=steps)
-    device = torch.device("cpu")
-    machine = devices.Machine(device, devices.choose_precision("auto", device))
+    machine = devices.machine()
     describe = descriptors.load(
         "vgg19", layers=config.layers, dtype=machine.dtype, pool=config.pool, edges=config.edges
-    )
-    task = Task("perceptual", config, styles=(("style", style),))
+    ).to(machine.device)
+    task = Task("perceptual", config, styles=(("style", style.to(machine.device)),))
     for _update in Training(task, crops, describe, machine).run():
         yield
 
 
 def example(crops: Crops, style: Tensor, *, batch: int, steps: int) -> Iterator[None]:
     """Trains as the example does; yields after every step."""
-    network, vgg = transformer(), Vgg16()
+    device = devices.choose("auto")
+    network, vgg = transformer().to(device), Vgg16().to(device)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    square = images.resize(style, (crops.size, crops.size))
+    square = images.resize(style, (crops.size, crops.size)).to(device)
     grams = [gram(maps) for maps in vgg(normalised(255 * square.repeat(batch, 1, 1, 1)))]
     photos = datasets.batches(crops, batch)
     for _ in range(steps):
         optimizer.zero_grad()
-        photo = 255 * next(photos)
+        photo = 255 * next(photos).to(device)
         output = normalised(network(photo))
         found, wanted = vgg(output), vgg(normalised(photo))
         content = CONTENT_WEIGHT * F.mse_loss(found[1], wanted[1])

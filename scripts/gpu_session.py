@@ -1,60 +1,106 @@
-"""What a few minutes with a GPU are for: the tests marked cuda, then a training of `classics`.
+"""What a few minutes with a GPU are for: the tests marked cuda, a few figures, and trainings.
 
-    python scripts/gpu_session.py build/photos.zip -o OUT [--minutes 8]
+    python scripts/pack_photos.py ../shared/data -o build/photos.zip
+    python scripts/gpu_session.py build/photos.zip -o OUT [--do check measure train] [--minutes 8]
 
-The archive is that of scripts/pack_photos.py. OUT gets classics.pt, its state classics.state.pt,
-which `stylize train --resume --steps N` goes on with, and a preview. Nothing depends on this; with
-`--device cpu --minutes 0.1` it can be tried anywhere.
+The trainings are those of gpu_trainings.txt: one network alone leaves a large card idle, so they
+run at the same time. Each leaves its model in OUT, the state that `stylize train --resume` goes on
+with, a preview and a log. Nothing depends on this; `--device cpu --minutes 0.1` tries it anywhere.
 """
 
 import argparse
+import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PHOTO = ROOT / "examples" / "red-panda.jpg"
+TRAININGS = Path(__file__).with_name("gpu_trainings.txt")
+TESTS = ("tests/test_cuda.py", "tests/test_card.py")
+PAIR = ("examples/red-panda.jpg", "examples/cafe-terrace-at-night.jpg")
+FIGURES = (
+    ("optimize.py", *PAIR, "--sizes", "512", "1024"),
+    ("train.py", "{data}", "--batch", "4", "--steps", "30", "--rounds", "1"),
+    ("train.py", "{data}", "--batch", "16", "--steps", "20", "--rounds", "1"),
+)
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
+
+
+def ran(command: Sequence[object], **options: object) -> bool:
+    """Whether a Python program of this project succeeded, its environment ours."""
+    words = [sys.executable, *(str(word) for word in command)]
+    return subprocess.run(words, check=False, env=ENVIRONMENT, **options).returncode == 0  # type: ignore[call-overload]
 
 
 def check() -> bool:
     """Whether the tests that need an accelerator pass."""
-    tests = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "tests"]
-    return subprocess.run(tests, cwd=ROOT, check=False).returncode == 0
+    return ran(["-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS], cwd=ROOT)
 
 
-def train(pictures: Path, out: Path, args: argparse.Namespace) -> bool:
-    """Trains `classics` from the bundled one; whether that succeeded."""
-    command = [
-        *(sys.executable, "-m", "stylize_cli", "train"),
-        *("--style", pictures / "styles", "--dataset", pictures / "photos"),
-        *("--minutes", args.minutes, "--batch-size", args.batch_size, "--size", args.size),
-        *("--width", args.width, "--from", args.start, "--device", args.device),
-        *("--preview", PHOTO, "-o", out / "classics.pt"),
-    ]
-    return subprocess.run([str(word) for word in command], check=False).returncode == 0
+def measure(data: Path) -> bool:
+    """Prints the figures; whether all could be taken."""
+    commands = [[word.format(data=data) for word in command] for command in FIGURES]
+    return all([ran([ROOT / "benchmarks" / name, *rest], cwd=ROOT) for name, *rest in commands])
+
+
+def lanes(only: Sequence[str]) -> list[list[list[str]]]:
+    """Words of the trainings' command lines: those of a lane follow each other.
+
+    Args:
+        only: names of the models wanted; none for all.
+    """
+    found = []
+    for paragraph in TRAININGS.read_text(encoding="utf-8").split("\n\n"):
+        lines = [shlex.split(line, comments=True) for line in paragraph.splitlines()]
+        found.append([words for words in lines if words and (not only or words[0] in only)])
+    return [lane for lane in found if lane]
+
+
+def train(lane: Sequence[Sequence[str]], data: Path, out: Path, args: argparse.Namespace) -> bool:
+    """Trains the models of one lane; whether all succeeded."""
+    done = []
+    for name, *options in lane:
+        model = out / f"{name}.pt"
+        command = ["-m", "stylize_cli", "train", *options, "--device", args.device, "-o", model]
+        if not {"--steps", "--minutes"} & set(options):
+            command += ["--minutes", args.minutes]
+        with (out / f"{name}.log").open("w") as log:
+            done.append(ran(command, cwd=data, stdout=log, stderr=subprocess.STDOUT))
+        print(f"{name}: {'done' if done[-1] else 'FAILED'}", flush=True)
+    return all(done)
 
 
 def main() -> None:
-    """Parses the command line; the tests first, and the training even where one fails."""
+    """Parses the command line; what comes later is done also where something fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path, help="the archive")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
-    parser.add_argument("--minutes", type=float, default=8.0)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--from", dest="start", default="classics")
+    parser.add_argument("--do", nargs="+", default=["check", "measure", "train"])
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of the trainings")
+    parser.add_argument("--minutes", type=float, default=8.0, help="of a training without steps")
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
-    passed = check()
-    with tempfile.TemporaryDirectory() as folder:
+    out = args.output.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        data = Path(name)
         with zipfile.ZipFile(args.photos) as archive:
-            archive.extractall(folder)
-        trained = train(Path(folder), args.output, args)
-    sys.exit(0 if passed and trained else 1)
+            archive.extractall(data)
+        done = []
+        if "check" in args.do:
+            done.append(check())
+        if "measure" in args.do:
+            done.append(measure(data))
+        if "train" in args.do:
+            chosen = lanes(args.only)
+            with ThreadPoolExecutor(len(chosen)) as pool:
+                done += pool.map(lambda lane: train(lane, data, out, args), chosen)
+    sys.exit(0 if all(done) else 1)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python scripts/pack_photos.py ../shared/data -o build/photos.zip [--megabytes 40]
 
-Those photos are taken that models which ship may be trained on (manifest.tsv), and the paintings of
-the bundled `classics`, all as JPEGs, the larger the more room there is.
+Those photos and textures are taken that models which ship may be trained on (manifest.tsv), and the
+paintings of the bundled `classics`, all as JPEGs; photos are the larger the more room there is.
 """
 
 import argparse
@@ -20,17 +20,18 @@ from stylize_cli import models
 
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes of what may be trained on
 SIDES = (1024, 896, 768, 640, 512, 448, 384)  # px, long side
-PAINTING = 768  # px, likewise
+PAINTING = 896  # px, likewise
+SCANS = {"munch-scream": "munch-scream-vivid"}  # of two scans of a painting, the one in its colours
 QUALITY = 88
 MEGA = 1_000_000
 
 
-def chosen(data: Path) -> list[Path]:
-    """The photos that models which ship may be trained on."""
+def chosen(data: Path, folder: str = "photos") -> list[Path]:
+    """The pictures of a folder that models which ship may be trained on."""
     with (data / "manifest.tsv").open(encoding="utf-8") as lines:
         listed = list(csv.DictReader(lines, delimiter="\t"))
     allowed = [one["file"] for one in listed if one["licence_class"] in FREE]
-    return [data / name for name in allowed if name.startswith("photos/")]
+    return [data / name for name in allowed if name.startswith(f"{folder}/")]
 
 
 def jpeg(path: Path, side: int) -> bytes:
@@ -51,11 +52,13 @@ def packed(data: Path, most: int) -> Mapping[str, bytes]:
     """
     styles = models.bundled()["classics"].styles
     paintings = {
-        f"styles/{name}.jpg": jpeg(data / "styles" / f"{name}.jpg", PAINTING) for name in styles
+        f"styles/{name}.jpg": jpeg(data / "styles" / f"{SCANS.get(name, name)}.jpg", PAINTING)
+        for name in styles
     }
+    textures = {f"textures/{path.name}": jpeg(path, PAINTING) for path in chosen(data, "textures")}
     for side in SIDES:
         photos = {f"photos/{path.name}": jpeg(path, side) for path in chosen(data)}
-        files = {**paintings, **photos}
+        files = {**paintings, **textures, **photos}
         if sum(map(len, files.values())) < most:
             return files
     raise ValueError(f"photos of {SIDES[-1]} px take more than {most / MEGA:g} MB")
