@@ -24,8 +24,7 @@ TRAININGS = Path(__file__).with_name("gpu_trainings.txt")
 TESTS = ("tests/test_cuda.py", "tests/test_card.py")
 PAIR = ("examples/red-panda.jpg", "examples/cafe-terrace-at-night.jpg")
 FIGURES = (
-    ("optimize.py", *PAIR, "--sizes", "512", "1024"),
-    ("train.py", "{data}", "--batch", "4", "--steps", "30", "--rounds", "1"),
+    ("optimize.py", *PAIR, "--sizes", "512"),
     ("train.py", "{data}", "--batch", "16", "--steps", "20", "--rounds", "1"),
 )
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
