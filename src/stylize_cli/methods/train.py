@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import __version__, datasets, devices, images, perceptual, ranks, training
+from stylize_cli import __version__, datasets, images, perceptual, ranks, training
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
@@ -106,7 +106,7 @@ class Training:
 
             def losses(step: int) -> Mapping[str, Tensor]:
                 with ranks.together():
-                    batch = devices.sent(next(batches), self.machine.device)
+                    batch = next(batches)
                 if self.pace.is_small(step):
                     return self._losses(step, batch[..., : self.side, : self.side], of_parts)
                 return self._losses(step, batch, targets)
@@ -121,12 +121,15 @@ class Training:
                 yield update
 
     def _batches(self) -> Generator[Tensor, None, None]:
-        config = self.task.config
+        config, device = self.task.config, self.machine.device
         own = ranks.part(config.batch_size)
         if self.crops is not None:
-            yield from datasets.batches(self.crops, config.batch_size, first=self.step, part=own)
+            yield from datasets.batches(
+                self.crops, config.batch_size, first=self.step, part=own, device=device
+            )
+        blank = torch.zeros(len(own), 3, config.size, config.size, device=device)
         while True:  # of a texture, whose size alone counts
-            yield torch.zeros(len(own), 3, config.size, config.size)
+            yield blank
 
     def _losses(
         self, step: int, batch: Tensor, targets: Mapping[str, Tensor] | None
