@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stylize_cli import __version__, datasets, images, perceptual, ranks, training
+from stylize_cli import __version__, datasets, devices, images, perceptual, ranks, training
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
@@ -140,14 +140,24 @@ class Training:
         chosen = everyones[own.start : own.stop]
         self.network.train(self.pace.agreed(step) < 1 - config.frozen)
         output = self._generate(self.task.inputs(batch, chosen, step, whole=whole))
-        _check_not_blank(output, photos, step)
         if self.describe is None:
-            return perceptual.pixel_losses(output, batch)
-        wanted = None if targets is None else {name: of[chosen] for name, of in targets.items()}
-        terms = perceptual.feature_losses(self.describe, output, photos, config, styles=wanted)
-        if wanted is not None:
+            terms = perceptual.pixel_losses(output, batch)
+        else:
+            wanted = None if targets is None else self._of(targets, chosen)
+            terms = perceptual.feature_losses(self.describe, output, photos, config, styles=wanted)
+        # Last: a GPU is waited for here.
+        _check_not_blank(output, photos, step)
+        if targets is not None and "style" in terms:
             self._remember(everyones, ranks.whole(terms["style"], whole))
         return terms
+
+    def _of(self, targets: Mapping[str, Tensor], chosen: Sequence[int]) -> dict[str, Tensor]:
+        """The targets of each sample's own style."""
+        places = torch.tensor(chosen)
+        there = devices.sent(places, self.machine.device)
+        return {
+            name: of[places if of.device.type == "cpu" else there] for name, of in targets.items()
+        }
 
     def _chosen(self, step: int, count: int) -> list[int]:
         """The style of each sample: every one as often as the others, in seeded order."""
