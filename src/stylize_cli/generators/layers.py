@@ -194,7 +194,8 @@ def instance_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, relu: bool) -> Tens
     if len(x) > 1 and devices.at_once(x):
         maps = x.contiguous().view(1, -1, *x.shape[2:])
         out = _normalised(maps, gamma.flatten(), beta.flatten()).view(x.shape)
-        out = out.contiguous(memory_format=torch.channels_last)
+        if x.is_contiguous(memory_format=torch.channels_last):
+            out = out.contiguous(memory_format=torch.channels_last)
     else:
         rows = zip(x.chunk(len(x)), gamma, beta, strict=True)
         each = [_normalised(one, g, b) for one, g, b in rows]
