@@ -96,8 +96,8 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     """
     a, b, c = QUINTIC
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + TINY)
-    x = x.mT if tall else x
+    x: Tensor = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + TINY)
     for _ in range(ITERATIONS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
