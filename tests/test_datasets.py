@@ -1,7 +1,9 @@
+import math
 import threading
 import time
 import warnings
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -9,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize_cli import datasets, decoders, paths
-from stylize_cli.datasets import Crops
+from stylize_cli import datasets, decoders, hardware, paths
+from stylize_cli.datasets import Album, Crops
 from stylize_cli.errors import StylizeError
 
 GREYS = (20, 60, 100, 140, 180)
@@ -157,6 +159,58 @@ def test_a_photo_of_any_mode_becomes_rgb_between_0_and_1(save, maps):
     torch.testing.assert_close(crop, torch.ones(3, 8, 8))
 
 
+# What is kept of it.
+
+
+def by_floats(photo, size, zoom, seed, number):
+    """A crop as the formula says it: the photo decoded to floats, cut as bytes, divided by 255."""
+    pixels, _ = decoders.decode(photo.read_bytes(), name="", least=math.ceil(size * zoom[1]))
+    image = Image.fromarray((pixels[..., :3] * 255).round().astype(np.uint8))
+    random, short = np.random.default_rng((seed, number)), min(image.size)
+    least, most = size * zoom[0], size * zoom[1]
+    side = short * min(1.0, size / random.uniform(least, max(least, min(most, short))))
+    left, top = (random.uniform(0, length - side) for length in image.size)
+    box = (left, top, left + side, top + side)
+    found = np.array(image.resize((size, size), Image.Resampling.BICUBIC, box), np.float32) / 255
+    return torch.from_numpy(found[:, ::-1].copy() if random.random() < 0.5 else found)
+
+
+@pytest.mark.parametrize("maps", [3, 4], ids=["opaque", "transparent"])
+def test_crops_are_bit_by_bit_the_same_kept_or_not(save, maps):
+    random = np.random.default_rng(0)
+    photo = save("photo.png", random.integers(0, 256, (50, 70, maps)))
+    kept, fresh = crops_of([photo], 16), crops_of([photo], 16)
+    for number in range(8):
+        want = by_floats(photo, 16, (1.0, 2.0), 0, number).permute(2, 0, 1)
+        fresh = replace(fresh, album=Album(budget=0))
+        for crops in (kept, fresh):
+            assert torch.equal(crops.crop(number), want)
+            assert torch.equal(next(datasets.batches(crops, 1, first=number))[0], want)
+
+
+@pytest.mark.parametrize(("free", "read"), [(10**9, 2), (16 * 4 * 50 * 70, 5), (0, 8)])
+def test_a_photo_is_decoded_once_while_there_is_memory_to_keep_it(save, monkeypatch, free, read):
+    photos = [save(f"{name}.png", np.full((50, 70, 3), 99)) for name in "ab"]
+    decoded, decode = [], decoders.decode_lean
+
+    def noted(data, **options):
+        decoded.append(1)
+        return decode(data, room=10**9, **options)
+
+    monkeypatch.setattr(decoders, "decode_lean", noted)
+    monkeypatch.setattr(hardware, "available_memory", lambda: free)
+    crops = crops_of(photos)
+    for number in range(8):
+        crops.crop(number)
+    assert len(decoded) == read
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (16, 8), (200, 8)])
+def test_threads_are_as_many_as_there_are_processors_for(monkeypatch, cores, threads):
+    monkeypatch.setattr(hardware, "cores", lambda: cores)
+    assert datasets.workers() == threads
+
+
 # What is in the folder.
 
 
@@ -240,8 +294,9 @@ def test_the_threads_end_with_the_iterator(noise, damaged, end):
 
 def test_photos_are_decoded_side_by_side(greys, monkeypatch):
     """No lock is around it: each waits here until another one is in there too."""
-    both = threading.Barrier(datasets.WORKERS, timeout=20)
-    decode, met = decoders.decode, []
+    monkeypatch.setattr(hardware, "cores", lambda: 2)
+    both = threading.Barrier(datasets.workers(), timeout=20)
+    decode, met = decoders.decode_lean, []
 
     def together(*arguments, **options):
         if not met:
@@ -249,7 +304,7 @@ def test_photos_are_decoded_side_by_side(greys, monkeypatch):
             met.append(1)
         return decode(*arguments, **options)
 
-    monkeypatch.setattr(decoders, "decode", together)
+    monkeypatch.setattr(decoders, "decode_lean", together)
     before = list(warnings.filters)
     for _ in islice(datasets.batches(crops_of(greys), 2), 3):
         pass
@@ -259,14 +314,14 @@ def test_photos_are_decoded_side_by_side(greys, monkeypatch):
 
 def test_no_more_of_a_photo_is_decoded_than_a_crop_shows(save, monkeypatch):
     photo = save("large.jpg", np.full((640, 900, 3), 99))
-    sizes, decode = [], decoders.decode
+    sizes, decode = [], decoders.decode_lean
 
     def noted(*arguments, **options):
         pixels, note = decode(*arguments, **options)
         sizes.append(pixels.shape[:2])
         return pixels, note
 
-    monkeypatch.setattr(decoders, "decode", noted)
+    monkeypatch.setattr(decoders, "decode_lean", noted)
     for zoom in ((1.0, 2.0), None):
         assert crops_of([photo], 40, zoom=zoom).crop(0).shape == (3, 40, 40)
     assert sizes == [(160, 225), (640, 900)]

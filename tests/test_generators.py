@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional as F
 
+from stylize_cli import devices
 from stylize_cli.generators import BUILDERS, KINDS, johnson
 from stylize_cli.generators.conditional import ConditionalTransform
 from stylize_cli.generators.johnson import JohnsonTransform
@@ -202,6 +203,28 @@ def test_values_and_gradients_are_those_of_torchs_instance_norm(relu):
     torch.testing.assert_close(got, want)
     for a, b in zip(*(torch.autograd.grad(out, inputs, up) for out in (got, want)), strict=True):
         torch.testing.assert_close(a, b)
+
+
+@RELU
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_a_gpu_does_at_once_is_what_is_done_one_by_one(monkeypatch, relu, dtype):
+    found = []
+    for at_once in (False, True):
+        monkeypatch.setattr(devices, "at_once", lambda _, chosen=at_once: chosen)
+        x = normal(3, 4, 7, 5).to(dtype).contiguous(memory_format=torch.channels_last)
+        gamma, beta, up = (
+            normal(3, 4, seed=1).float(),
+            normal(3, 4, seed=2).float(),
+            normal(3, 4, 7, 5),
+        )
+        given = [one.requires_grad_() for one in (x, gamma, beta)]
+        out = instance_norm(*given, relu=relu)
+        found.append((out, *torch.autograd.grad(out, given, up.to(dtype))))
+    for got, want in zip(*found, strict=True):
+        assert got.dtype == want.dtype
+        tolerance = 1e-5 if dtype == torch.float32 else 0.02  # of values of about 1
+        torch.testing.assert_close(got, want, atol=tolerance, rtol=tolerance)
+    assert found[1][0].is_contiguous(memory_format=torch.channels_last)
 
 
 @RELU

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylize_cli import losses
+from stylize_cli import devices, losses
 
 
 def normal(*shape, seed=0, dtype=torch.float64):
@@ -62,6 +62,14 @@ def test_moments_are_those_of_numpy():
 def test_gram_knows_neither_places_nor_size(change):
     features = normal(2, 3, 4, 5)
     torch.testing.assert_close(losses.gram_matrix(change(features)), losses.gram_matrix(features))
+
+
+@pytest.mark.parametrize("known", [losses.gram_matrix, losses.moments])
+def test_the_products_that_a_gpu_does_at_once_are_those_of_each(monkeypatch, known):
+    features = normal(3, 4, 6, 5).contiguous(memory_format=torch.channels_last)
+    want = torch.cat([known(one[None]) for one in features])
+    monkeypatch.setattr(devices, "at_once", lambda _: True)
+    torch.testing.assert_close(known(features), want)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +193,15 @@ def test_total_variation_of_a_ramp():
     ramp = (0.5 + down * y + right * x).double().expand(batch, 3, height, width)
     want = 0.5 * batch * 3 * (down**2 * (height - 1) * width + right**2 * height * (width - 1))
     assert losses.total_variation(ramp).item() == pytest.approx(want, rel=1e-5)
+
+
+def test_total_variations_are_each_pictures_own():
+    batch = normal(3, 3, 4, 5)
+    want = torch.stack([losses.total_variation(one[None]) for one in batch])
+    torch.testing.assert_close(losses.total_variations(batch), want)
+    torch.testing.assert_close(
+        want[0], (batch[:1].diff(dim=2) ** 2).sum() / 2 + (batch[:1].diff(dim=3) ** 2).sum() / 2
+    )
 
 
 def test_the_gradient_of_total_variation_is_autograds():

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from stylize_cli import devices
 from stylize_cli.muon import Muon, orthogonalised
 
 
@@ -12,7 +13,7 @@ def rand(*shape, seed=0):
 @pytest.mark.parametrize("shape", [(8, 27), (40, 8), (16, 16)])
 def test_directions_are_kept_and_all_of_about_one_strength(shape):
     matrix = rand(*shape)
-    found = orthogonalised(1e-3 * matrix)
+    found = orthogonalised(1e-3 * matrix[None])[0]
     left, strengths, right = torch.linalg.svd(matrix, full_matrices=False)
     in_its_own_directions = left.T @ found @ right.T
     here = strengths > strengths.max() / 50  # weaker ones are lifted, but not all the way
@@ -22,7 +23,7 @@ def test_directions_are_kept_and_all_of_about_one_strength(shape):
 
 
 def test_nothing_is_no_direction():
-    assert not orthogonalised(torch.zeros(3, 5)).any()
+    assert not orthogonalised(torch.zeros(1, 3, 5)).any()
 
 
 def test_vectors_are_adams():
@@ -58,3 +59,20 @@ def test_what_has_no_gradient_stays():
     Muon([kernel, vector], lr=0.1).step()
     assert kernel.equal(before[0])
     assert vector.equal(before[1])
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["CPU", "GPU"])
+def test_each_is_moved_as_if_it_were_alone(monkeypatch, at_once):
+    monkeypatch.setattr(devices, "at_once", lambda _: at_once)
+    shapes = [(6, 4, 3, 3), (4,), (6, 4, 3, 3), (4, 6, 1, 1), (7,)]
+    together = [nn.Parameter(rand(*shape, seed=k)) for k, shape in enumerate(shapes)]
+    alone = [nn.Parameter(one.detach().clone()) for one in together]
+    optimizers = [Muon(together, lr=0.1), *(Muon([one], lr=0.1) for one in alone)]
+    for step in range(3):
+        for k, (a, b) in enumerate(zip(together, alone, strict=True)):
+            late = k == 1 and not step  # has no gradient at first
+            a.grad = b.grad = None if late else rand(*a.shape, seed=10 * step + k)
+        for optimizer in optimizers:
+            optimizer.step()
+    for a, b in zip(together, alone, strict=True):
+        torch.testing.assert_close(a, b)

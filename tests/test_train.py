@@ -7,8 +7,9 @@ from itertools import islice, pairwise
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from stylize_cli import __version__, checkpoints, datasets, images, perceptual
+from stylize_cli import __version__, checkpoints, datasets, devices, images, perceptual
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
 from stylize_cli.devices import Machine
@@ -120,6 +121,29 @@ def test_a_resumed_training_equals_one_that_never_stopped(config, task, training
         assert same(weights(resumed), weights(whole))
         assert resumed.style_losses == whole.style_losses
         assert resumed.checkpoint().provenance == whole.checkpoint().provenance
+
+
+class Kernels(TorchDispatchMode):
+    """Counts what is computed: by a GPU, a kernel or a few each."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, _types, args=(), kwargs=None):
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("config", [replace(CONFIG, tv_weight=1.0, recolour=True), JOHNSON])
+def test_a_gpu_is_given_no_more_kernels_for_more_samples(config, task, training, monkeypatch):
+    monkeypatch.setattr(devices, "at_once", lambda _: True)
+    counts = []
+    for samples in (2, 6):
+        course = training(task(replace(config, batch_size=samples))).run()
+        next(course)
+        with Kernels() as kernels:
+            next(course)
+        counts.append(kernels.count)
+    assert counts[0] == counts[1] > 100
 
 
 def test_a_checkpoint_and_a_state_stay_while_the_training_goes_on(training):

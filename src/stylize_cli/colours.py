@@ -145,10 +145,15 @@ def palette(image: "Tensor") -> "Tensor":
     """
     import torch  # noqa: PLC0415 - what runs a compiled model needs the rest, and not torch
 
-    pixels = image.flatten(2).double().cpu()
+    pixels = _pixels(image)
     mean = pixels.mean(dim=2, keepdim=True)
     centred = pixels - mean
-    return torch.cat([centred @ centred.mT / pixels.shape[2], mean], dim=2)
+    return torch.cat([centred @ centred.mT / pixels.shape[2], mean], dim=2).cpu()
+
+
+def _pixels(image: "Tensor") -> "Tensor":
+    """(B, 3, H, W) -> (B, 3, H·W) float64, on the CPU where the device has no such numbers."""
+    return (image.cpu() if image.device.type == "mps" else image).flatten(2).double()
 
 
 def in_palette(image: "Tensor", wanted: "Tensor", least: float) -> "Tensor":
@@ -167,12 +172,17 @@ def in_palette(image: "Tensor", wanted: "Tensor", least: float) -> "Tensor":
     Returns:
         (B, 3, H, W), clamped to [0, 1].
     """
+    import torch  # noqa: PLC0415 - as above
+
     (own, mean), (aim, wanted_mean) = (
         (colours[..., :3], colours[..., 3:]) for colours in (palette(image), wanted)
     )
     root, inverse = _power(own, 0.5, least), _power(own, -0.5, least)
     matrix = inverse @ _power(root @ aim @ root, 0.5, 0.0) @ inverse
-    moved = matrix @ (image.flatten(2).double().cpu() - mean) + wanted_mean
+    pixels = _pixels(image)
+    # One copy of both: pixels move by a matrix and a shift.
+    move = torch.cat([matrix, wanted_mean - matrix @ mean], dim=2).to(pixels.device)
+    moved = move[..., :3] @ pixels + move[..., 3:]
     return moved.view(image.shape).to(image).clamp(0, 1)
 
 

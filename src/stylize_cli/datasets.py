@@ -19,12 +19,43 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize_cli import decoders, files, paths
-from stylize_cli.arrays import Pixels
+from stylize_cli import decoders, devices, files, hardware, paths, ranks
 from stylize_cli.errors import StylizeError
 
-WORKERS = 2  # threads: one decodes while the other reads and cuts
+FEWEST, MOST = 2, 8  # threads: one decodes while the other reads and cuts
 AHEAD = 4  # batches prepared beside the one in use
+SHARE = 16  # of the free memory, the part that decoded photos may take
+CPU = torch.device("cpu")
+
+
+class Album:
+    """Photos as decoded, kept while there is memory for them.
+
+    None goes to make room for another: every photo comes once an epoch, so none is worth more.
+
+    Args:
+        budget: most bytes that the whole program may take; None for what is free.
+    """
+
+    def __init__(self, budget: int | None = None) -> None:
+        self._budget, self._bytes = budget, 0
+        self._photos: dict[int, Image.Image] = {}
+        self._lock = threading.Lock()
+
+    def get(self, place: int) -> Image.Image | None:
+        """The photo of that place in its dataset, if it is kept."""
+        return self._photos.get(place)
+
+    def offer(self, place: int, photo: Image.Image) -> None:
+        """Keeps a photo, if a part of the free memory will do for it and all others."""
+        free = hardware.available_memory() // ranks.beside()
+        if self._budget is not None:
+            free = min(free, self._budget - hardware.own_memory())
+        size = photo.width * photo.height * decoders.BYTES
+        with self._lock:
+            if place not in self._photos and self._bytes + size <= free // SHARE:
+                self._photos[place] = photo
+                self._bytes += size
 
 
 @dataclass(frozen=True)
@@ -39,6 +70,7 @@ class Crops:
             the photo as it is.
         flip: mirror every other crop.
         seed: of all that is drawn.
+        album: keeps what was decoded once.
         skipped: files that could not be read, with the reason; grows as they are met.
     """
 
@@ -47,11 +79,16 @@ class Crops:
     zoom: tuple[float, float] | None
     flip: bool
     seed: int
+    album: Album = field(default_factory=Album)
     skipped: dict[Path | bytes, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def crop(self, number: int) -> Tensor:
-        """The crop of that number, (3, size, size) RGB in [0, 1].
+        """The crop of that number, (3, size, size) RGB in [0, 1]; see `pixels`."""
+        return _unit(self.pixels(number))
+
+    def pixels(self, number: int) -> Tensor:
+        """The crop of that number, (3, size, size) RGB, uint8.
 
         Where its photo cannot be read, the next one that can takes its place.
 
@@ -60,27 +97,38 @@ class Crops:
         """
         first = shuffled(number, len(self.files), self.seed)
         for step in range(len(self.files)):
-            file = self.files[(first + step) % len(self.files)]
-            if file in self.skipped:
+            place = (first + step) % len(self.files)
+            if self.files[place] in self.skipped:
                 continue
             try:
-                data = file if isinstance(file, bytes) else files.contents(file)
-                name = "a photo" if isinstance(file, bytes) else str(file)
-                pixels, _note = decoders.decode(data, name=name, least=self._least)
+                photo = self._photo(place)
             except StylizeError as error:
                 with self._lock:
-                    self.skipped[file] = str(error)
+                    self.skipped[self.files[place]] = str(error)
                 continue
-            return self._cut(pixels, np.random.default_rng((self.seed, number)))
+            return self._cut(photo, np.random.default_rng((self.seed, number)))
         raise StylizeError("no file of the dataset can be read as an image: check --dataset")
+
+    def _photo(self, place: int) -> Image.Image:
+        """Raises `StylizeError` where the file of that place cannot be read."""
+        if (kept := self.album.get(place)) is not None:
+            return kept
+        file = self.files[place]
+        data = file if isinstance(file, bytes) else files.contents(file)
+        name = "a photo" if isinstance(file, bytes) else str(file)
+        decoded, _note = decoders.decode_lean(data, name=name, least=self._least)
+        if decoded.dtype != np.uint8:
+            decoded = (decoded[..., :3] * 255).round().astype(np.uint8)
+        photo = Image.fromarray(decoded)
+        self.album.offer(place, photo)
+        return photo
 
     @property
     def _least(self) -> int | None:
         """Px of a photo's short side that a crop may show."""
         return None if self.zoom is None else math.ceil(self.size * self.zoom[1])
 
-    def _cut(self, pixels: Pixels, random: np.random.Generator) -> Tensor:
-        photo = Image.fromarray((pixels[..., :3] * 255).round().astype(np.uint8))
+    def _cut(self, photo: Image.Image, random: np.random.Generator) -> Tensor:
         short = min(photo.size)
         wanted = float(short)
         if self.zoom is not None:
@@ -93,8 +141,14 @@ class Crops:
         square = photo.resize(
             (self.size, self.size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
         )
-        crop = torch.from_numpy(np.array(square, np.float32) / 255).permute(2, 0, 1)
+        crop = torch.from_numpy(np.array(square)).permute(2, 0, 1)
         return crop.flip(2) if self.flip and random.random() < 0.5 else crop
+
+
+def _unit(pixels: Tensor) -> Tensor:
+    """Bytes as floats in [0, 1], of the same shape and on the same device."""
+    # By a tensor: CUDA divides by a number as it multiplies by its reciprocal, and rounds twice.
+    return pixels.float() / torch.full((1,), 255.0, device=pixels.device)
 
 
 def shuffled(number: int, count: int, seed: int) -> int:
@@ -127,26 +181,39 @@ def find(folder: Path) -> paths.FolderContent:
     return found
 
 
+def workers() -> int:
+    """Threads that load photos: half of the processors, which have more to do."""
+    return max(FEWEST, min(MOST, hardware.cores() // 2))
+
+
 def batches(
-    crops: Crops, batch_size: int, *, first: int = 0, part: range | None = None
+    crops: Crops,
+    batch_size: int,
+    *,
+    first: int = 0,
+    part: range | None = None,
+    device: torch.device = CPU,
 ) -> Generator[Tensor, None, None]:
     """Batches without end, (B, 3, size, size) RGB in [0, 1], loaded ahead in threads until closed.
+
+    They travel to the device as bytes: a quarter of what floats would take.
 
     Args:
         crops: the dataset.
         batch_size: of the whole batch.
         first: number of the first batch.
         part: which B samples of every batch are wanted; None for all.
+        device: where they are wanted.
     """
     own = range(batch_size) if part is None else part
     numbers = (step * batch_size + place for step in count(first) for place in own)
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="crops")
+    pool = ThreadPoolExecutor(workers(), thread_name_prefix="crops")
     try:
-        waiting = deque(pool.submit(crops.crop, next(numbers)) for _ in range(AHEAD * len(own)))
+        waiting = deque(pool.submit(crops.pixels, next(numbers)) for _ in range(AHEAD * len(own)))
         while True:
             batch = torch.stack([waiting.popleft().result() for _ in own])
             for _ in own:
-                waiting.append(pool.submit(crops.crop, next(numbers)))
-            yield batch
+                waiting.append(pool.submit(crops.pixels, next(numbers)))
+            yield _unit(devices.sent(batch, device))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -60,6 +60,8 @@ class Descriptor(nn.Module):
     ) -> None:
         super().__init__()
         self.source, self.pool, self.edges = source, pool, edges
+        for name, values in (("mean", source.mean), ("scale", source.scale)):
+            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
         order = layer_names(source)
         last = max(map(order.index, layers)) if layers else len(order) - 1
         for name, weight, bias in convolutions:
@@ -68,6 +70,9 @@ class Descriptor(nn.Module):
             kept = weight.to(dtype).contiguous(memory_format=torch.channels_last)
             self.register_buffer(f"weight{name}", kept)
             self.register_buffer(f"bias{name}", bias.to(dtype))
+
+    mean: Tensor
+    scale: Tensor
 
     @property
     def dtype(self) -> torch.dtype:
@@ -138,10 +143,8 @@ class Descriptor(nn.Module):
 
     def normalised(self, image: Tensor) -> Tensor:
         """RGB (B, 3, H, W) in [0, 1] as the first convolution wants it."""
-        mean = image.new_tensor(self.source.mean).view(1, 3, 1, 1)
-        scale = image.new_tensor(self.source.scale).view(1, 3, 1, 1)
         # In float32 before the cast: what bfloat16 rounds is then the small difference.
-        x = ((image - mean) * scale).to(self.dtype)
+        x = ((image - self.mean) * self.scale).to(self.dtype)
         return x.contiguous(memory_format=torch.channels_last)
 
     def pooled(self, side: int) -> int:

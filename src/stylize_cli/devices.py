@@ -179,6 +179,15 @@ def sent(batch: Tensor, device: torch.device) -> Tensor:
     return batch.pin_memory().to(device, non_blocking=True)
 
 
+def at_once(x: Tensor) -> bool:
+    """Whether what is done to each sample of a batch is better done to all of them by one kernel.
+
+    A GPU does most of them in less time than it takes to start one; a processor does not, and one
+    sample's maps may fit its cache.
+    """
+    return x.is_cuda
+
+
 def own_memory(device: torch.device) -> int:
     """Bytes of a device's memory that this program has; MPS shares the machine's."""
     if device.type == "cuda":

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from stylize_cli import ranks
+from stylize_cli import devices, ranks
 from stylize_cli.config import LUMINANCE
 
 LEAST_NORM = 1e-8  # added to the norm that a gradient is divided by
@@ -131,9 +131,11 @@ def _maps(rows: Tensor, like: Tensor) -> Tensor:
 def _products(rows: Tensor) -> Tensor:
     """(B, H·W, C) -> (B, C, C), sums over positions.
 
-    One by one: a batched product first copies the transposed maps, and takes five times as long for
-    the largest of them.
+    On a processor one by one: a batched product first copies the transposed maps there, and takes
+    five times as long for the largest of them.
     """
+    if devices.at_once(rows):
+        return rows.mT @ rows
     return torch.stack([one.T @ one for one in rows])
 
 
@@ -178,8 +180,13 @@ def total_variation(image: Tensor) -> Tensor:
     Returns:
         Scalar ½Σ(dx² + dy²), summed over images, channels and pixels.
     """
-    rows = (image[..., 1:, :] - image[..., :-1, :]).square().sum()
-    columns = (image[..., 1:] - image[..., :-1]).square().sum()
+    return total_variations(image).sum()
+
+
+def total_variations(image: Tensor) -> Tensor:
+    """`total_variation` of each image by itself, (B, 3, H, W) -> (B,)."""
+    rows = (image[..., 1:, :] - image[..., :-1, :]).square().sum((1, 2, 3))
+    columns = (image[..., 1:] - image[..., :-1]).square().sum((1, 2, 3))
     half: Tensor = 0.5 * (rows + columns)
     return half
 
@@ -225,7 +232,8 @@ def tonal_layout(image: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
 
 def _tones(image: Tensor, cell: int) -> Tensor:
     """(B, 3, H, W) -> (B, cells) mean luminances less their mean."""
-    luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    weights = devices.sent(torch.tensor(LUMINANCE, dtype=image.dtype), image.device)
+    luminance = (image * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
     cells = F.avg_pool2d(luminance, cell).flatten(1)
     return cells - cells.mean(1, keepdim=True)
 

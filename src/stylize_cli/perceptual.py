@@ -132,9 +132,7 @@ def feature_losses(
     ):
         total[name] = total[name] + value if name in total else value
     if config.tv_weight:
-        values = output[0].numel()
-        tv = torch.stack([losses.total_variation(one[None]) for one in output]) / values
-        total["tv"] = config.tv_weight * tv
+        total["tv"] = config.tv_weight * losses.total_variations(output) / output[0].numel()
     if config.layout_weight and target is not None:
         total["layout"] = config.layout_weight * losses.tonal_layout(output, target)
     if RANGE in known:

@@ -15,7 +15,7 @@ from stylize_cli.api.picture import Source
 from stylize_cli.checkpoints import TrainingState
 from stylize_cli.config import Precision
 from stylize_cli.config.train import Loss, TrainPreset
-from stylize_cli.datasets import Crops
+from stylize_cli.datasets import Album, Crops
 from stylize_cli.devices import Machine
 from stylize_cli.methods import previews, tasks
 from stylize_cli.methods.course import Course, Plan
@@ -129,7 +129,8 @@ class Lesson:
         )
         describe, source = self._descriptor(on_step)
         minutes = options.get("minutes")
-        crops = Crops(self.photos, config.size, config.zoom, config.flip, task.seed)
+        album = Album(options.get("memory"))
+        crops = Crops(self.photos, config.size, config.zoom, config.flip, task.seed, album)
         training = Training(
             task,
             crops if self.photos else None,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import images, ranks, vgg
+from stylize_cli import devices, images, ranks, vgg
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import Method, TrainConfig
 from stylize_cli.errors import StylizeError
@@ -127,12 +127,13 @@ class Task:
         if self.factor:
             return [degraded(photos, self.factor)]
         if self.kind.takes_mix:
-            return [photos, torch.eye(len(self.styles), device=photos.device)[list(chosen)]]
+            mix = torch.eye(len(self.styles))[list(chosen)]
+            return [photos, devices.sent(mix, photos.device)]
         if self.kind.takes_noise:
             random = torch.Generator().manual_seed(_mixed(self.seed, step))
             noise = draw_noise(images.size_of(photos), config.levels, whole or len(photos), random)
             own = ranks.part(whole) if whole else range(len(photos))
-            noise = [one[own.start : own.stop].to(photos.device) for one in noise]
+            noise = [devices.sent(one[own.start : own.stop], photos.device) for one in noise]
             return with_image(noise, photos) if self.method == "texture-style" else noise
         return [photos]
 

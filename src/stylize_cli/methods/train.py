@@ -106,7 +106,7 @@ class Training:
 
             def losses(step: int) -> Mapping[str, Tensor]:
                 with ranks.together():
-                    batch = devices.sent(next(batches), self.machine.device)
+                    batch = next(batches)
                 if self.pace.is_small(step):
                     return self._losses(step, batch[..., : self.side, : self.side], of_parts)
                 return self._losses(step, batch, targets)
@@ -121,12 +121,15 @@ class Training:
                 yield update
 
     def _batches(self) -> Generator[Tensor, None, None]:
-        config = self.task.config
+        config, device = self.task.config, self.machine.device
         own = ranks.part(config.batch_size)
         if self.crops is not None:
-            yield from datasets.batches(self.crops, config.batch_size, first=self.step, part=own)
+            yield from datasets.batches(
+                self.crops, config.batch_size, first=self.step, part=own, device=device
+            )
+        blank = torch.zeros(len(own), 3, config.size, config.size, device=device)
         while True:  # of a texture, whose size alone counts
-            yield torch.zeros(len(own), 3, config.size, config.size)
+            yield blank
 
     def _losses(
         self, step: int, batch: Tensor, targets: Mapping[str, Tensor] | None
@@ -137,14 +140,24 @@ class Training:
         chosen = everyones[own.start : own.stop]
         self.network.train(self.pace.agreed(step) < 1 - config.frozen)
         output = self._generate(self.task.inputs(batch, chosen, step, whole=whole))
-        _check_not_blank(output, photos, step)
         if self.describe is None:
-            return perceptual.pixel_losses(output, batch)
-        wanted = None if targets is None else {name: of[chosen] for name, of in targets.items()}
-        terms = perceptual.feature_losses(self.describe, output, photos, config, styles=wanted)
-        if wanted is not None:
+            terms = perceptual.pixel_losses(output, batch)
+        else:
+            wanted = None if targets is None else self._of(targets, chosen)
+            terms = perceptual.feature_losses(self.describe, output, photos, config, styles=wanted)
+        # Last: a GPU is waited for here.
+        _check_not_blank(output, photos, step)
+        if targets is not None and "style" in terms:
             self._remember(everyones, ranks.whole(terms["style"], whole))
         return terms
+
+    def _of(self, targets: Mapping[str, Tensor], chosen: Sequence[int]) -> dict[str, Tensor]:
+        """The targets of each sample's own style."""
+        places = torch.tensor(chosen)
+        there = devices.sent(places, self.machine.device)
+        return {
+            name: of[places if of.device.type == "cpu" else there] for name, of in targets.items()
+        }
 
     def _chosen(self, step: int, count: int) -> list[int]:
         """The style of each sample: every one as often as the others, in seeded order."""
