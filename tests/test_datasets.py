@@ -312,6 +312,15 @@ def test_photos_are_decoded_side_by_side(greys, monkeypatch):
     assert warnings.filters == before
 
 
+def test_crops_are_turned_by_quarters_and_no_other_is_drawn(noise):
+    plain, turned = (replace(crops_of(noise, zoom=None), turn=turn) for turn in (False, True))
+    turns = Counter()
+    for number in range(80):
+        want, got = plain.crop(number), turned.crop(number)
+        turns[next(k for k in range(4) if torch.equal(want.rot90(k, (1, 2)), got))] += 1
+    assert all(turns[k] > 8 for k in range(4))
+
+
 def test_no_more_of_a_photo_is_decoded_than_a_crop_shows(save, monkeypatch):
     photo = save("large.jpg", np.full((640, 900, 3), 99))
     sizes, decode = [], decoders.decode_lean

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional as F
 
-from stylize_cli import devices
+from stylize_cli import devices, engines
 from stylize_cli.generators import BUILDERS, KINDS, johnson
 from stylize_cli.generators.conditional import ConditionalTransform
 from stylize_cli.generators.johnson import JohnsonTransform
@@ -69,6 +69,8 @@ def shapes(network, kinds, *inputs):
         ("johnson", {}, 1_679_235),
         ("johnson-upscaler", {"factor": 4}, 401_859),
         ("johnson-upscaler", {"factor": 8}, 438_915),
+        ("upscaler", {"factor": 4}, 330_403),  # as docs/methods.md says of these
+        ("upscaler", {"factor": 4, "blocks": 16}, 330_403 + 12 * 2 * (9 * 64**2 + 64)),
     ],
 )
 def test_parameters_are_as_many_as_the_papers_tables_hold(generator, arguments, parameters):
@@ -370,6 +372,31 @@ def test_an_upscaler_moves_with_its_input(factor, picture):
     want = whole[..., 3 * factor :, 2 * factor :][inside]
     torch.testing.assert_close(moved[inside], want, atol=1e-4, rtol=1e-4)
     assert (want - F.interpolate(picture(40, 44), scale_factor=factor).mean()).std() > 0.01
+
+
+@pytest.mark.parametrize("blocks", [None, 1, 7])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_an_upscalers_pixel_looks_no_farther_than_its_halo(factor, blocks):
+    given = {"factor": factor, "width": 2, **({} if blocks is None else {"blocks": blocks})}
+    halo = engines.About("m", "upscaler", given, (), 1, 3, {}).halo
+    network, side = Upscaler(**given).double(), 2 * halo + 5
+    with torch.no_grad():  # nothing is negative, so that no ReLU hides what is seen
+        for values in network.parameters():
+            values.fill_(0.01)
+    image = torch.ones(1, 3, side, side, dtype=torch.float64, requires_grad=True)
+    middle = side // 2
+    rows = slice(middle * factor, (middle + 1) * factor)
+    network(image)[..., rows, rows].sum().backward()
+    seen = image.grad[0].abs().sum(0).nonzero()
+    reach = int((seen - middle).abs().max())
+    assert halo - 3 <= reach <= halo
+
+
+def test_more_blocks_start_as_fewer_were_left(picture):
+    few, many = varied(Upscaler(factor=2, width=4)), Upscaler(factor=2, width=4, blocks=6)
+    many.load_state_dict(few.state_dict(), strict=False)
+    with torch.no_grad():
+        torch.testing.assert_close(many(picture(9, 12)), few(picture(9, 12)))
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])

@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -277,3 +278,22 @@ def test_tonal_layout_of_a_flat_picture_has_a_gradient():
     image = photo.clone().requires_grad_()
     losses.tonal_layout(image, photo).sum().backward()
     assert image.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_alternation_sees_a_share_of_a_wave_that_falls_with_its_length(period):
+    places = torch.arange(4 + 5 * 8, dtype=torch.float64)
+    wave = 0.3 * torch.cos(2 * math.pi * places / period)
+    share = math.sin(math.pi / period) ** 4  # of the height, by the difference's transfer function
+    want = (share * wave[:8]).square().mean()[None]
+    for picture in (wave.expand(1, 3, 44, -1), wave[:, None].expand(1, 3, -1, 44)):
+        torch.testing.assert_close(losses.alternation(picture), want)
+
+
+def test_alternation_sees_nothing_smooth_and_a_chessboard_twice():
+    row = torch.linspace(0, 1, 20, dtype=torch.float64)
+    smooth = (row**3 - row)[:, None] + row**2
+    board = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(10)
+    pictures = torch.stack([smooth, smooth + 0.1 * board[:, None] * board])
+    got = losses.alternation(pictures[:, None].expand(-1, 3, -1, -1))
+    torch.testing.assert_close(got, torch.tensor([0, 2 * 0.1**2], dtype=torch.float64))

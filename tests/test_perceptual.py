@@ -9,7 +9,13 @@ from torch.nn import functional as F
 from stylize_cli import colours, losses
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.descriptors import itself
-from stylize_cli.perceptual import feature_losses, parts_summary, pixel_losses, style_summary
+from stylize_cli.perceptual import (
+    feature_losses,
+    parts_summary,
+    pixel_losses,
+    shifted,
+    style_summary,
+)
 
 CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
     generator="conditional",
@@ -250,6 +256,38 @@ def test_the_layout_of_light_and_dark_counts_where_there_is_a_photo(batch):
     torch.testing.assert_close(got, 2 * losses.tonal_layout(output, target))
     assert feature_losses(plain, target, target, config)["layout"].abs().max() < 1e-3
     assert "layout" not in feature_losses(plain, output, None, config)
+
+
+def test_a_pattern_of_single_pixels_costs_where_the_photo_has_none(batch):
+    output, target, _ = batch
+    config = replace(CONFIG, grid_weight=0.5)
+    rows = torch.tensor([0.1, -0.1]).repeat(12)[:, None]
+    got = feature_losses(plain, target + rows, target, config)["grid"]
+    torch.testing.assert_close(got, 0.5 * 0.1**2 / losses.alternation(target))
+    mean = replace(config, weighting="mean")
+    got = feature_losses(plain, target + rows, target, mean)["grid"]
+    torch.testing.assert_close(got, torch.full((3,), 0.5 * 0.1**2))
+    assert feature_losses(plain, target, target, config)["grid"].tolist() == [0, 0, 0]
+    flat = 0 * target
+    assert feature_losses(plain, flat + 0.2, flat, config)["grid"].abs().max() < 1e-6
+    assert "grid" not in feature_losses(plain, output, None, config)
+
+
+def test_pictures_are_shown_from_either_pixel_on_in_each_direction(batch):
+    output, target, _ = batch
+    ways = set()
+    for number in range(4):
+        shown = shifted(output, target, number)
+        ways |= {
+            (y, x)
+            for y in (0, 1)
+            for x in (0, 1)
+            if all(
+                torch.equal(got, whole[:, :, y:, x:][:, :, :23, :31])
+                for got, whole in zip(shown, (output, target), strict=True)
+            )
+        }
+    assert len(ways) == 4
 
 
 def test_the_style_counts_once_more_at_half_the_size(batch):

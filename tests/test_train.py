@@ -44,6 +44,7 @@ CONFIG = TrainConfig(  # of what counts here, nothing is left to the default
 )
 JOHNSON = replace(CONFIG, generator="johnson", size=44)
 UPSCALER = replace(CONFIG, generator="upscaler", zoom=None, style_layers=())
+SHIFTED = replace(UPSCALER, blocks=2, grid_weight=0.1, shifted=True)
 PIXEL = replace(UPSCALER, generator="johnson-upscaler", loss="pixel")
 TEXTURE = replace(CONFIG, generator="pyramid", levels=3, content_weight=0.0)
 MUON = replace(TEXTURE, optimizer="muon", frozen=0.6)  # frozen from step 3 of 6 on
@@ -102,8 +103,8 @@ def same(a, b):
 
 @pytest.mark.parametrize(
     "config",
-    [CONFIG, JOHNSON, UPSCALER, PIXEL, TEXTURE, MUON, SMALL, PAINTED],
-    ids=lambda c: f"{c.generator} {c.norm} {c.optimizer} {c.small}",
+    [CONFIG, JOHNSON, UPSCALER, SHIFTED, PIXEL, TEXTURE, MUON, SMALL, PAINTED],
+    ids=lambda c: f"{c.generator} {c.blocks} {c.norm} {c.optimizer} {c.small}",
 )
 def test_a_resumed_training_equals_one_that_never_stopped(config, task, training, tmp_path):
     whole = training(task(config))

@@ -38,7 +38,7 @@ def test_a_generator_keeps_what_autograd_really_keeps(kind, dtype):
     assert told.weights == 4 * sum(parameter.numel() for parameter in network.parameters())
     network = network.to_empty(device="cpu")
     for tensor in (*network.parameters(), *network.buffers()):
-        torch.nn.init.ones_(tensor)
+        torch.nn.init.constant_(tensor, 0.01)
     inputs = [torch.rand(x.shape).to(x.dtype) for x in inputs]
     outputs = []
     kept = kept_by(network, lambda: outputs.append(network(*inputs)))

@@ -11,6 +11,7 @@ from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
 
 CONFIG = TrainConfig(generator="conditional", width=2, steps=1, size=16, content_layer="relu1_1")
+SHALLOW = replace(CONFIG, generator="upscaler", blocks=2, style_layers=())
 
 CPU = Machine(torch.device("cpu"), torch.float32)
 
@@ -45,6 +46,34 @@ def test_a_task_starts_from_it(start):
     state = task.network().state_dict()
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[key], value) for key, value in expected.items())
+
+
+@pytest.fixture
+def upscaler():
+    """A model of two blocks that has learnt something."""
+    task = Task("super-resolution", SHALLOW, factor=2)
+    model = Training(task, None, None, CPU).checkpoint()
+    random = torch.Generator().manual_seed(1)
+    for value in model.weights.values():
+        value.copy_(0.3 * torch.randn(value.shape, generator=random))
+    return model
+
+
+@pytest.mark.parametrize("blocks", [2, 5])
+def test_an_upscaler_starts_as_a_shallower_one_was_left(upscaler, blocks):
+    config = replace(SHALLOW, blocks=blocks)
+    warm_start.check(upscaler, config, 2)
+    network = Task("super-resolution", config, factor=2, start=upscaler).network()
+    assert len(network.blocks) == blocks
+    photo = torch.rand(1, 3, 9, 8, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        torch.testing.assert_close(network(photo), upscaler.build()(photo))
+
+
+@pytest.mark.parametrize(("changes", "factor"), [({"blocks": 1}, 2), ({"width": 4}, 2), ({}, 4)])
+def test_an_upscaler_that_does_not_fit_is_refused(upscaler, changes, factor):
+    with pytest.raises(StylizeError, match="by 2 of width 2 and 2 blocks cannot start one by"):
+        warm_start.check(upscaler, replace(SHALLOW, **changes), factor)
 
 
 def test_a_model_of_another_network_or_width_is_refused(start):

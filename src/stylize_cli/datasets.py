@@ -70,6 +70,7 @@ class Crops:
             the photo as it is.
         flip: mirror every other crop.
         seed: of all that is drawn.
+        turn: by a quarter, a half or three quarters, three crops in four.
         album: keeps what was decoded once.
         skipped: files that could not be read, with the reason; grows as they are met.
     """
@@ -79,6 +80,7 @@ class Crops:
     zoom: tuple[float, float] | None
     flip: bool
     seed: int
+    turn: bool = False
     album: Album = field(default_factory=Album)
     skipped: dict[Path | bytes, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -142,7 +144,8 @@ class Crops:
             (self.size, self.size), Image.Resampling.BICUBIC, (left, top, left + side, top + side)
         )
         crop = torch.from_numpy(np.array(square)).permute(2, 0, 1)
-        return crop.flip(2) if self.flip and random.random() < 0.5 else crop
+        crop = crop.flip(2) if self.flip and random.random() < 0.5 else crop
+        return crop.rot90(int(random.integers(4)), (1, 2)) if self.turn else crop
 
 
 def _unit(pixels: Tensor) -> Tensor:

@@ -230,6 +230,25 @@ def tonal_layout(image: Tensor, photo: Tensor, cell: int = CELL) -> Tensor:
     return 1 - correlation
 
 
+def alternation(image: Tensor) -> Tensor:
+    """How much neighbouring pixels take turns, lighter and darker, along rows and columns.
+
+    Each pixel is held against the mean of the two beside it, and what is found once more: of a wave
+    of 2 px all is seen, of one of 4 px a quarter, of what is smooth nothing.
+
+    Args:
+        image: (B, 3, H, W), sides of at least 5 px.
+
+    Returns:
+        (B,) mean squares over the values, those along rows and along columns added up.
+    """
+    found = image.new_zeros(len(image))
+    for dim in (2, 3):
+        waves = image.diff(n=4, dim=dim) / 16  # (-1, 1) four times: 16 of a wave of 2 px
+        found = found + waves.square().mean((1, 2, 3))
+    return found
+
+
 def _tones(image: Tensor, cell: int) -> Tensor:
     """(B, 3, H, W) -> (B, cells) mean luminances less their mean."""
     weights = devices.sent(torch.tensor(LUMINANCE, dtype=image.dtype), image.device)

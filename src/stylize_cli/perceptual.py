@@ -17,6 +17,7 @@ RANGE = "range"  # among the layers of a style's targets, and so are the next tw
 PALETTE = "palette"
 HALVED = "halved "  # before a layer's name: of pictures at half their size
 ENDS = (0.005, 0.995)  # quantiles of a style's values: a few of them are specks of dust
+FINEST = 1e-6  # of alternation: what eight bits round by
 LEAST = 1e-12  # a picture that excites nothing is compared as it is
 
 
@@ -109,7 +110,7 @@ def feature_losses(
     *,
     styles: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Weighted losses of a batch, each one a sample: "content", "style", "tv", "layout", "range".
+    """Weighted losses of a batch by name, such as "content", "style" or "tv", each one a sample.
 
     Args:
         describe: a `Descriptor`.
@@ -135,6 +136,8 @@ def feature_losses(
         total["tv"] = config.tv_weight * losses.total_variations(output) / output[0].numel()
     if config.layout_weight and target is not None:
         total["layout"] = config.layout_weight * losses.tonal_layout(output, target)
+    if config.grid_weight and target is not None:
+        total["grid"] = config.grid_weight * _grid(output, target, config)
     if RANGE in known:
         lowest, highest = known[RANGE].unbind(1)
         total["range"] = config.range_weight * losses.out_of_range(output, lowest, highest)
@@ -167,6 +170,14 @@ def _of_features(
         return terms
 
     return [term for terms in describe(output, config.layers, compare).values() for term in terms]
+
+
+def _grid(output: Tensor, target: Tensor, config: TrainConfig) -> Tensor:
+    """What alternates from pixel to pixel otherwise than in the target: (B,)."""
+    distance = losses.alternation(output.float() - target)
+    if config.weighting not in RELATIVE:
+        return distance
+    return distance / losses.alternation(target).clamp(min=FINEST)
 
 
 def _of_halved(
@@ -205,6 +216,26 @@ def _share(layer: str, config: TrainConfig) -> float:
         return 1.0
     weights = {name: config.block_weights[block_of(name) - 1] for name in config.style_layers}
     return weights[layer] / sum(weights.values())
+
+
+def shifted(output: Tensor, target: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Both cut to start at the first pixel or at the second, down and across.
+
+    VGG pools squares of two pixels. What always lies in the same ones can be drawn to suit the
+    pooling alone; what is moved by a pixel from step to step cannot.
+
+    Args:
+        output: (B, 3, H, W).
+        target: the same shape.
+        number: 0 to 3: which of the four ways.
+
+    Returns:
+        (B, 3, H - 1, W - 1) of each.
+    """
+    y, x = divmod(number, 2)
+    height, width = (side - 1 for side in images.size_of(target))
+    one, other = (shown[..., y : y + height, x : x + width] for shown in (output, target))
+    return one, other
 
 
 def pixel_losses(output: Tensor, target: Tensor) -> dict[str, Tensor]:

@@ -130,7 +130,9 @@ class Lesson:
         describe, source = self._descriptor(on_step)
         minutes = options.get("minutes")
         album = Album(options.get("memory"))
-        crops = Crops(self.photos, config.size, config.zoom, config.flip, task.seed, album)
+        crops = Crops(
+            self.photos, config.size, config.zoom, config.flip, task.seed, config.turn, album
+        )
         training = Training(
             task,
             crops if self.photos else None,

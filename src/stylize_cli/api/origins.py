@@ -58,7 +58,7 @@ def start(config: TrainConfig, options: TrainOptions) -> tuple[Checkpoint | None
         return None, ""
     start = checkpoints.load(models.find(str(asked or START)))
     try:
-        warm_start.check(start, config)
+        warm_start.check(start, config, options.get("upscale"))
     except StylizeError:
         if asked is not None:
             raise

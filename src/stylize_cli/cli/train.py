@@ -64,7 +64,7 @@ def train(
         options.text(
             "--from",
             "MODEL|none",
-            f"Start from a trained network of styles. [default: {START}; none with --preset paper]",
+            f"Start from a trained network. [default: of styles {START}; none with --preset paper]",
         ),
     ] = None,
     preset: Annotated[

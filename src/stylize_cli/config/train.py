@@ -19,12 +19,14 @@ class TrainConfig:
     Attributes:
         generator: the network, a key of `generators.BUILDERS`.
         width: maps of its first convolution; of every branch of a pyramid.
+        blocks: residual, of an upscaler.
         steps: updates of the weights.
         batch_size: pictures a step.
         size: side of the crops, px; of a super-resolution net's results.
         zoom: how much larger than the crop a photo's short side may be before it is cropped, least
             and most; None crops every photo as it is.
         flip: mirror every other crop.
+        turn: crops by quarters, at random.
         optimizer: "adam", or "muon" (`muon.Muon`).
         lr: its step size at the start.
         decay: "cosine" to nothing at the end, "constant", or in "steps": by 0.7 after 1000 updates
@@ -46,6 +48,10 @@ class TrainConfig:
             keeps halos, glows and vignettes away.
         range_weight: of values beyond the style's own, which a sigmoid's gradient dies in
             (`losses.out_of_range`).
+        grid_weight: of what alternates from pixel to pixel otherwise than in the photo
+            (`losses.alternation`): VGG's first pooling rewards any such pattern.
+        shifted: whether result and photo are shown moved by a pixel, at random every step
+            (`perceptual.shifted`).
         content_layer: whose features are matched with the photo's.
         style_layers: whose statistics are matched with the style's; none for super-resolution.
         block_weights: of the style layers where they are relative, by the VGG block they are in;
@@ -73,6 +79,7 @@ class TrainConfig:
     size: int = 192
     zoom: tuple[float, float] | None = (1.0, 2.0)
     flip: bool = True
+    turn: bool = False
     optimizer: Literal["adam", "muon"] = "adam"
     lr: float = 2e-3
     decay: Literal["cosine", "constant", "steps"] = "cosine"
@@ -85,6 +92,8 @@ class TrainConfig:
     tv_weight: float = 0.0
     layout_weight: float = 0.0
     range_weight: float = 0.0
+    grid_weight: float = 0.0
+    shifted: bool = False
     content_layer: str = "relu3_3"
     style_layers: tuple[str, ...] = STYLE_LAYERS[:4]
     block_weights: BlockWeights = EVEN
@@ -96,6 +105,7 @@ class TrainConfig:
     levels: int = 5
     trunk: int = 0
     norm: Literal["batch", "instance"] = "instance"
+    blocks: int = 4
     small: float = 0.0
     frozen: float = 0.0
 
@@ -130,10 +140,14 @@ _UPSCALER = TrainConfig(
     width=64,
     steps=4000,
     batch_size=8,
+    blocks=16,
     zoom=None,
+    turn=True,
     lr=5e-4,
     content_weight=1.0,
     style_weight=0.0,
+    grid_weight=0.05,  # less leaves a chessboard on fur, more blurs
+    shifted=True,
     content_layer="relu2_2",
     style_layers=(),
 )
@@ -230,6 +244,10 @@ TRAIN_PRESETS: Mapping[tuple[Method, TrainPreset], TrainConfig] = {
         lr=1e-3,
         decay="constant",
         weighting="mean",
+        blocks=4,
+        turn=False,
+        grid_weight=0.0,
+        shifted=False,
     ),
     ("texture", "paper"): replace(_ULYANOV, steps=2000, batch_size=16),
     # Likewise; batch 4 and content 0.6 beside style 1e3 as in the released code.

@@ -16,7 +16,7 @@ from stylize_cli import hardware, noise_field
 from stylize_cli.arrays import Pixels
 from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS
+from stylize_cli.generators import BLOCKS, KINDS
 
 EngineName = Literal["auto", "openvino", "torch"]
 Piece = Callable[..., tuple[Pixels, ...]]  # of a network; see `Engine.pieces`
@@ -69,8 +69,10 @@ class About:
     @property
     def halo(self) -> int:
         """Px of its input around its own place that a pixel looks at, statistics apart."""
-        levels = self.noise_levels
-        return noise_field.halo(levels) if levels else KINDS[self.generator].halo
+        if self.noise_levels:
+            return noise_field.halo(self.noise_levels)
+        kind = KINDS[self.generator]
+        return kind.halo + kind.block_halo * int(self.arguments.get("blocks", BLOCKS))
 
     @property
     def is_cut(self) -> bool:

@@ -22,6 +22,7 @@ class Kind:
         shortest: side of a photo that it can be trained on, px.
         halo: px around its own place that a pixel of the output looks at, statistics apart; of one
             that takes noise, `noise_field.halo` says it.
+        block_halo: px more for each residual block, of one that takes a number of these.
         is_cut: whether it normalises by the picture at hand, and says where (`pieces`).
     """
 
@@ -31,6 +32,7 @@ class Kind:
     takes_noise: bool = False
     shortest: int = 1
     halo: int = 0
+    block_halo: int = 0
     is_cut: bool = False
 
     def build(self, **arguments: Any) -> "nn.Module":  # noqa: ANN401 - each has its own
@@ -57,6 +59,8 @@ class Kind:
         return 2 * self.multiple(levels) if self.takes_noise else self.shortest
 
 
+BLOCKS = 4  # residual, of an upscaler's file that does not say how many
+
 KINDS: Mapping[str, Kind] = {
     "conditional": Kind(
         "conditional.ConditionalTransform", alive=5.0, takes_mix=True, halo=60, is_cut=True
@@ -66,7 +70,7 @@ KINDS: Mapping[str, Kind] = {
     "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5, halo=16),
     # Alive is its trunk, at full resolution.
     "pyramid": Kind("pyramid.Pyramid", alive=7.0, takes_noise=True),
-    "upscaler": Kind("superres.Upscaler", alive=1.5, halo=13),
+    "upscaler": Kind("superres.Upscaler", alive=1.5, halo=5, block_halo=2),
 }
 
 BUILDERS: Mapping[str, Callable[..., "nn.Module"]] = {

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stylize_cli.generators import BLOCKS
 from stylize_cli.generators.layers import BatchRelu, Conv, DoublingConv, Residual, Tanh, UpConv
 
-BLOCKS = 4
 SIGMA = 1.0  # px, of the blur before downsampling
 RADIUS = 4  # px, beyond which that Gaussian is nothing
 
@@ -34,7 +34,7 @@ class JohnsonUpscaler(nn.Module):
         self.body = nn.Sequential(
             Conv(3, width, 9, padding="zeros", bias=True),
             BatchRelu(width),
-            *(Residual(width, padding="zeros") for _ in range(BLOCKS)),
+            *(Residual(width, padding="zeros") for _ in range(4)),
             *ups,
             Conv(width, 3, 9, padding="zeros", bias=True),
             Tanh(),
@@ -50,28 +50,28 @@ class Upscaler(nn.Module):
     """The default: what bicubic interpolation lacks, by nearest ×2 + convolution, unnormalised.
 
     It starts out as bicubic interpolation, so that a short training is spent on detail alone, and
-    its pixels depend on nothing but their surroundings: a tile is upscaled as the whole is.
+    its pixels depend on nothing but their surroundings: a tile is upscaled as the whole is. The
+    residual blocks start out as nothing (Goyal et al. 2017, sec. 5.1), so that many of them train
+    at the step size of a few.
 
     Args:
         factor: 2, 4 or 8.
         width: maps of the low-resolution layers; those above have half of them.
+        blocks: residual, at low resolution, as in EDSR (Lim et al. 2017, sec. 3).
     """
 
     multiple = 1
     least = 3  # px a side: the first convolution mirrors two
     normalisation = "none"
 
-    def __init__(self, *, factor: int, width: int = 64) -> None:
+    def __init__(self, *, factor: int, width: int = 64, blocks: int = BLOCKS) -> None:
         super().__init__()
         self.factor = factor
         self.first = Conv(3, width, 5, bias=True)
-        self.blocks = nn.ModuleList(_block(width) for _ in range(BLOCKS))
+        self.blocks = nn.ModuleList(_block(width) for _ in range(blocks))
         maps = [width] + [width // 2] * (factor.bit_length() - 1)
         self.ups = nn.ModuleList(DoublingConv(into, out, bias=True) for into, out in pairwise(maps))
-        self.head = Conv(maps[-1], 3, 5, bias=True)
-        nn.init.zeros_(self.head.weight)
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.bias)
+        self.head = _zero(Conv(maps[-1], 3, 5, bias=True))
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) RGB in [0, 1] -> (B, 3, f·H, f·W) RGB around [0, 1], float32."""
@@ -86,9 +86,15 @@ class Upscaler(nn.Module):
 
 
 def _block(width: int) -> nn.Sequential:
-    return nn.Sequential(
-        Conv(width, width, 3, bias=True), nn.ReLU(inplace=True), Conv(width, width, 3, bias=True)
-    )
+    first, last = (Conv(width, width, 3, bias=True) for _ in range(2))
+    return nn.Sequential(first, nn.ReLU(inplace=True), _zero(last))
+
+
+def _zero(conv: Conv) -> Conv:
+    """The convolution, which starts out as 0."""
+    for values in conv.parameters():
+        nn.init.zeros_(values)
+    return conv
 
 
 def degraded(image: Tensor, factor: int) -> Tensor:

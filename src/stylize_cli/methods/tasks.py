@@ -48,7 +48,7 @@ class Task:
         factor: of super-resolution; None elsewhere.
         seed: of weights, crops and the styles' order.
         base: the model that the one style is added to; None trains a whole network.
-        start: the model that a network of styles starts from; None starts from random weights.
+        start: the model that the network starts from; None starts from random weights.
     """
 
     method: Method
@@ -75,6 +75,8 @@ class Task:
         arguments: dict[str, Any] = {"width": self.config.width}
         if self.factor:
             arguments["factor"] = self.factor
+        if self.kind.block_halo:
+            arguments["blocks"] = self.config.blocks
         if self.kind.takes_mix:
             arguments["styles"] = len(self.styles)
         if self.kind.takes_noise:
@@ -94,8 +96,10 @@ class Task:
             torch.default_generator.manual_seed(self.seed)
             network = self.kind.build(**self.arguments)
         if self.start is not None:
-            width = self.config.width
-            network.load_state_dict(warm_start.weights(self.start, self.names, width, self.seed))
+            begun = dict(self.start.weights)
+            if self.kind.takes_mix:
+                begun = warm_start.weights(self.start, self.names, self.config.width, self.seed)
+            network.load_state_dict({**network.state_dict(), **begun})
         return network
 
     def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:
@@ -130,7 +134,7 @@ class Task:
             mix = torch.eye(len(self.styles))[list(chosen)]
             return [photos, devices.sent(mix, photos.device)]
         if self.kind.takes_noise:
-            random = torch.Generator().manual_seed(_mixed(self.seed, step))
+            random = torch.Generator().manual_seed(mixed(self.seed, step))
             noise = draw_noise(images.size_of(photos), config.levels, whole or len(photos), random)
             own = ranks.part(whole) if whole else range(len(photos))
             noise = [devices.sent(one[own.start : own.stop], photos.device) for one in noise]
@@ -138,8 +142,8 @@ class Task:
         return [photos]
 
 
-def _mixed(seed: int, step: int) -> int:
-    """One seed out of two numbers: neighbouring steps draw unlike noise."""
+def mixed(seed: int, step: int) -> int:
+    """One seed out of two numbers: neighbouring steps draw what is unlike."""
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> 1)
 
 
@@ -218,7 +222,7 @@ def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
 def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
     """The least side of a sample, and what sides must be multiples of."""
     kind = KINDS[config.generator]
-    seen = vgg.least_side(config.layers) if config.layers else 1
+    seen = (vgg.least_side(config.layers) if config.layers else 1) + config.shifted
     multiple = max(kind.multiple(config.levels), factor or 0)
     least = max(seen, kind.least(config.levels), LEAST_SIZE, multiple)
     return -(-least // multiple) * multiple, multiple

@@ -143,6 +143,9 @@ class Training:
         if self.describe is None:
             terms = perceptual.pixel_losses(output, batch)
         else:
+            if config.shifted and photos is not None:
+                way = tasks.mixed(self.task.seed, step) % 4
+                output, photos = perceptual.shifted(output, photos, way)
             wanted = None if targets is None else self._of(targets, chosen)
             terms = perceptual.feature_losses(self.describe, output, photos, config, styles=wanted)
         # Last: a GPU is waited for here.

@@ -1,4 +1,4 @@
-"""A training that starts from a network which has learnt other styles."""
+"""A training that starts from a network which has learnt other styles, or to enlarge."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
+from stylize_cli.generators.superres import Upscaler
 from stylize_cli.generators.widening import check_width, widened
 from stylize_cli.methods.add_style import ROWS
 
@@ -36,18 +37,38 @@ def weights(start: Checkpoint, names: Sequence[str], width: int, seed: int) -> d
     }
 
 
-def check(start: Checkpoint, config: TrainConfig) -> None:
+def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> None:
     """Refuses a model that cannot start a network.
 
+    Args:
+        start: the model.
+        config: of the network.
+        factor: of super-resolution, or None.
+
     Raises:
-        StylizeError: it is another network's, or of a width that will not do.
+        StylizeError: it is another network's, or of a size that will not do.
     """
+    if start.generator == config.generator and KINDS[config.generator].block_halo:
+        _check_upscaler(start, config, factor)
+        return
     if not (KINDS[start.generator].takes_mix and KINDS[config.generator].takes_mix):
         raise StylizeError(
             f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
-            "training: give --from a model of styles, or none"
+            "training: give --from a model of its kind, or none"
         )
     check_width(_width(start), config.width)
+
+
+def _check_upscaler(start: Checkpoint, config: TrainConfig, factor: int | None) -> None:
+    """Refuses an upscaler with which a deeper one cannot start: further blocks begin as nothing."""
+    own = start.build()
+    assert isinstance(own, Upscaler)
+    width, blocks = own.first.out_channels, len(own.blocks)
+    if (own.factor, width) != (factor, config.width) or blocks > config.blocks:
+        raise StylizeError(
+            f"an upscaler by {own.factor} of width {width} and {blocks} blocks cannot start one by "
+            f"{factor} of {config.width} and {config.blocks}: give another --from, or none"
+        )
 
 
 def _width(start: Checkpoint) -> int:
