@@ -94,8 +94,9 @@ class Task:
             torch.default_generator.manual_seed(self.seed)
             network = self.kind.build(**self.arguments)
         if self.start is not None:
-            width = self.config.width
-            network.load_state_dict(warm_start.weights(self.start, self.names, width, self.seed))
+            begun = warm_start.weights(self.start, self.names, self.config, self.seed)
+            fresh = network.state_dict()
+            network.load_state_dict({name: begun.get(name, fresh[name]) for name in fresh})
         return network
 
     def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:
