@@ -26,6 +26,7 @@ from processes import machine, measure
 from torch.utils.flop_counter import FlopCounterMode
 
 from stylize_cli import checkpoints, decoders, encoders, engines, files, images, models
+from stylize_cli.generators import KINDS
 from stylize_cli.methods import feedforward
 
 MILLION = 1_000_000
@@ -143,7 +144,7 @@ def operations(model: str, size: tuple[int, int]) -> int:
     """Operations of one pass over a picture of (height, width): two for a product that is added."""
     checkpoint = checkpoints.load(models.find(model))
     inputs = [torch.zeros(1, 3, *size)]
-    if checkpoint.styles and checkpoint.generator == "conditional":
+    if checkpoint.styles and KINDS[checkpoint.generator].takes_mix:
         inputs.append(torch.eye(len(checkpoint.styles))[:1])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         checkpoint.build()(*inputs)

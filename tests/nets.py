@@ -7,12 +7,13 @@ import torch
 
 from stylize_cli import checkpoints
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import BUILDERS, KINDS
 from stylize_cli.generators.pyramid import draw_noise, with_image
 
 STYLES = ("monet", "munch", "hokusai")
 ARGUMENTS = {
     "conditional": {"styles": 3, "width": 4},
+    "halved": {"styles": 3, "width": 4},
     "johnson": {"width": 4},
     "upscaler": {"factor": 2, "width": 4},
     "johnson-upscaler": {"factor": 4, "width": 4},
@@ -35,11 +36,11 @@ def net(tmp_path):
 
     def save(generator="conditional", *, styles=STYLES, loss="feature", name=None):
         arguments = dict(ARGUMENTS[generator])
-        if generator == "conditional":
+        if KINDS[generator].takes_mix:
             arguments["styles"] = len(styles)
         network = _seeded(generator, arguments)
         path = tmp_path / (name or f"{generator}.pt")
-        names = styles if generator == "conditional" else styles[: generator == "johnson"]
+        names = styles if KINDS[generator].takes_mix else styles[: generator == "johnson"]
         given = (arguments, network.state_dict(), names, {"config": {"loss": loss}})
         checkpoints.save(path, Checkpoint("perceptual", generator, *given))
         return path

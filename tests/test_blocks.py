@@ -31,16 +31,30 @@ def test_a_blocked_convolution_is_the_convolution(mode, kernel, out, bias):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 6), (2, 3), (10, 7), (9, 13)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_phased_convolution_is_the_convolution_of_the_doubled_image(bias, size):
-    conv = DoublingConv(5, 3, bias=bias)
+@pytest.mark.parametrize(
+    ("block", "kernel"), [("Phased", 3), ("Centred", 5), ("Phased", 7), ("Centred", 9)]
+)
+def test_at_the_size_of_its_input_it_is_the_convolution_of_the_doubled_image(
+    block, kernel, bias, size
+):
+    conv = DoublingConv(5, 3, kernel, bias=bias)
     image = torch.rand(2, 5, *size)
-    assert_close(blocks.Phased(conv)(image), conv(image))
+    assert_close(getattr(blocks, block)(conv)(image), conv(image))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "zeros"])
+@pytest.mark.parametrize(("kernel", "bias"), [(1, False), (5, True), (9, False)])
+def test_a_convolution_of_stride_two_is_the_same_on_squares_of_pixels(mode, kernel, bias):
+    conv = torch.nn.Conv2d(3, 5, kernel, 2, kernel // 2, padding_mode=mode, bias=bias)
+    image = torch.rand(2, 3, 10, 14)
+    assert_close(blocks.Unshuffled(conv)(image), conv(image))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (12, 28), (20, 8), (36, 44)])
-def test_a_style_net_in_one_piece_is_the_network(size):
+@pytest.mark.parametrize("generator", ["conditional", "halved"])
+def test_a_style_net_in_one_piece_is_the_network(generator, size):
     """Of two pictures and two styles, whose statistics must not mix."""
-    network = BUILDERS["conditional"](styles=2, width=4).eval()
+    network = BUILDERS[generator](styles=2, width=4).eval()
     for name, value in network.named_parameters():
         if name.endswith(("gamma", "beta")):
             torch.nn.init.normal_(value)

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from stylize_cli import checkpoints
 from stylize_cli.checkpoints import FORMAT, MODEL, STATE, Checkpoint, TrainingState
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import BUILDERS, KINDS
 from stylize_cli.names import style_names
 
 ARGUMENTS = {
     "conditional": {"styles": 2, "width": 2},
+    "halved": {"styles": 2, "width": 2},
     "johnson": {"width": 1},
     "johnson-upscaler": {"factor": 2, "width": 2},
     "upscaler": {"factor": 2, "width": 2},
@@ -30,7 +31,7 @@ ARGUMENTS = {
 
 def checkpoint_of(generator="conditional"):
     network = BUILDERS[generator](**ARGUMENTS[generator])
-    styles = ("starry night", "波") if generator == "conditional" else ()
+    styles = ("starry night", "波") if KINDS[generator].takes_mix else ()
     return Checkpoint(
         "conditional",
         generator,
@@ -83,7 +84,7 @@ def test_a_model_comes_back_as_it_was_and_computes_the_same(generator, tmp_path)
     assert_same(read, made)
     network = BUILDERS[generator](**ARGUMENTS[generator]).eval()
     network.load_state_dict(made.weights)
-    mix = (torch.tensor([[0.3, 0.7]]),) if generator == "conditional" else ()
+    mix = (torch.tensor([[0.3, 0.7]]),) if KINDS[generator].takes_mix else ()
     image = torch.linspace(0, 1, 3 * 44 * 44).view(1, 3, 44, 44)
     built = read.build()
     assert not built.training

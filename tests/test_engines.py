@@ -19,7 +19,7 @@ from stylize_cli.errors import StylizeError
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
 
-GENERATORS = ["conditional", "johnson", "upscaler", "johnson-upscaler"]
+GENERATORS = ["conditional", "halved", "johnson", "upscaler", "johnson-upscaler"]
 SIDES = (48, 64)
 
 

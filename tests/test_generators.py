@@ -11,11 +11,13 @@ from torch.nn import functional as F
 from stylize_cli import devices, engines
 from stylize_cli.generators import BUILDERS, KINDS, johnson
 from stylize_cli.generators.conditional import ConditionalTransform
+from stylize_cli.generators.halved import HalvedTransform
 from stylize_cli.generators.johnson import JohnsonTransform
 from stylize_cli.generators.layers import (
     EPSILON,
     ConditionalInstanceNorm,
     Conv,
+    DoublingConv,
     Residual,
     Tanh,
     doubled,
@@ -66,6 +68,8 @@ def shapes(network, kinds, *inputs):
     [
         ("conditional", {"styles": 1}, 1_677_638),
         ("conditional", {"styles": 32}, 1_677_638 + 31 * 3_206),
+        # Where the paper's has 9×9 3-32, 3×3 32-64, 3×3 64-32, 9×9 32-3 and two norms of 32 maps.
+        ("halved", {"styles": 1}, 1_677_638 - 52_544 + 5**2 * 3 * 64 + 9**2 * 64 * 3),
         ("johnson", {}, 1_679_235),
         ("johnson-upscaler", {"factor": 4}, 401_859),
         ("johnson-upscaler", {"factor": 8}, 438_915),
@@ -89,6 +93,12 @@ def test_dumoulins_maps_shrink_and_grow_as_in_its_table():
     assert got == [(1, 256), (2, 128), (4, 64), *[(4, 64)] * 10, (2, 128), (1, 256), (3, 256)]
 
 
+def test_no_maps_but_the_result_have_the_image_s_size():
+    network = HalvedTransform(styles=1, width=1)
+    got = shapes(network, Conv, IMAGE_256, torch.ones(1, 1))
+    assert got == [(2, 128), (4, 64), *[(4, 64)] * 10, (2, 128), (3, 256)]
+
+
 @pytest.mark.parametrize("factor", [2, 4, 8])
 @pytest.mark.parametrize("build", [JohnsonUpscaler, Upscaler])
 def test_an_upscaler_multiplies_both_sides(build, factor):
@@ -101,6 +111,7 @@ def test_an_upscaler_multiplies_both_sides(build, factor):
     ("generator", "arguments"),
     [
         ("conditional", {"styles": 2}),
+        ("halved", {"styles": 2}),
         ("johnson", {}),
         ("johnson-upscaler", {"factor": 2}),
         ("upscaler", {"factor": 2}),
@@ -108,7 +119,7 @@ def test_an_upscaler_multiplies_both_sides(build, factor):
 )
 def test_a_generator_computes_in_its_inputs_type_and_stays_float32(generator, arguments, dtype):
     network = varied(BUILDERS[generator](width=2, **arguments))
-    mix = (torch.eye(2),) if generator == "conditional" else ()
+    mix = (torch.eye(2),) if KINDS[generator].takes_mix else ()
     seen = []
     for module in network.modules():
         if isinstance(module, Conv):
@@ -128,7 +139,9 @@ def test_a_generator_computes_in_its_inputs_type_and_stays_float32(generator, ar
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kernel", [1, 3, 9])
-@pytest.mark.parametrize(("padding", "mode"), [("reflect", "reflect"), ("circular", "wrap")])
+@pytest.mark.parametrize(
+    ("padding", "mode"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
+)
 def test_a_convolution_sees_the_border_as_numpy_pads_it(padding, mode, kernel, stride):
     conv = Conv(2, 3, kernel, stride=stride, padding=padding).double()
     x = normal(1, 2, 10, 13)
@@ -148,6 +161,15 @@ def test_a_block_that_adds_nothing_hands_on_its_input_in_place(padding, margin):
 def test_doubling_repeats_every_pixel():
     x = normal(2, 3, 4, 5)
     assert np.array_equal(doubled(x), np.kron(x, np.ones((2, 2))))
+
+
+@pytest.mark.parametrize(("kernel", "mode"), [(3, "reflect"), (3, "edge"), (9, "edge")])
+def test_a_doubling_convolution_is_one_of_numpy_s_doubled_image(kernel, mode):
+    conv = DoublingConv(2, 3, kernel).double()
+    x = normal(1, 2, 5, 7)
+    margin = [(0, 0), (0, 0), *[(kernel // 2,) * 2] * 2]
+    padded = torch.from_numpy(np.pad(np.kron(x, np.ones((2, 2))), margin, mode=mode))
+    torch.testing.assert_close(conv(x), F.conv2d(padded, conv.weight))
 
 
 def test_the_paper_head_spans_150_levels_around_the_mean_colour():
@@ -314,8 +336,9 @@ def test_each_sample_of_a_batch_has_its_own_style():
     assert (together[0] - together[1]).abs().mean() > 0.01
 
 
-def test_a_constant_picture_stays_constant_up_to_the_border():
-    network = varied(ConditionalTransform(styles=1, width=2), gamma=0.02)
+@pytest.mark.parametrize("build", [ConditionalTransform, HalvedTransform])
+def test_a_constant_picture_stays_constant_up_to_the_border(build):
+    network = varied(build(styles=1, width=2), gamma=0.02)
     output = network(torch.full((1, 3, 32, 48), 0.7), torch.ones(1, 1))
     assert output.std((2, 3)).max() < 1e-6
     for module in network.modules():  # what the border would look like
@@ -324,9 +347,10 @@ def test_a_constant_picture_stays_constant_up_to_the_border():
     assert network(torch.full((1, 3, 32, 48), 0.7), torch.ones(1, 1)).std((2, 3)).max() > 1e-4
 
 
-def test_a_new_network_shows_neither_black_nor_white_nor_nothing(picture):
+@pytest.mark.parametrize("build", [ConditionalTransform, HalvedTransform])
+def test_a_new_network_shows_neither_black_nor_white_nor_nothing(picture, build):
     torch.manual_seed(0)
-    output = ConditionalTransform(styles=1, width=4)(picture(32, 32), torch.ones(1, 1))
+    output = build(styles=1, width=4)(picture(32, 32), torch.ones(1, 1))
     assert output.min() > 0
     assert output.max() < 1
     assert output.std() > 0.1
@@ -417,10 +441,28 @@ def test_degrading_leaves_a_constant_as_it_is(factor):
     torch.testing.assert_close(small, colour.expand(2, -1, 32 // factor, 48 // factor))
 
 
+@pytest.mark.parametrize(("generator", "reach"), [("conditional", 57), ("halved", 53)])
+def test_no_pixel_looks_further_than_the_table_says(generator, reach, monkeypatch):
+    """By the gradient of a column of pixels; statistics apart, which see all."""
+    network = KINDS[generator].build(styles=1, width=1)
+    monkeypatch.setattr(ConditionalInstanceNorm, "forward", lambda _norm, x, _mix, **_: x)
+    for values in network.parameters():
+        nn.init.uniform_(values, 0.1, 0.2)
+    image = torch.rand(1, 3, 160, 8, requires_grad=True)
+    found = set()
+    for row in range(80, 84):  # however it lies in the squares that become one position
+        shown = network(image, torch.ones(1, 1))[0, :, row].logit()
+        (gradient,) = torch.autograd.grad(shown.sum(), image)
+        seen = gradient.abs().sum((0, 1, 3)).nonzero()
+        found |= {row - seen.min().item(), seen.max().item() - row}
+    assert max(found) == reach <= KINDS[generator].halo
+
+
 def test_the_table_knows_what_the_networks_are():
     levels = 4
     given = {
         "conditional": {"styles": 2},
+        "halved": {"styles": 2},
         "johnson": {},
         "johnson-upscaler": {"factor": 2},
         "pyramid": {"levels": levels},

@@ -16,20 +16,24 @@ pytestmark = pytest.mark.usefixtures("conversions")
 CONVOLUTIONS = 14  # of a conditional net's 16: all but two that shrink
 
 
-@pytest.fixture
-def model(tmp_path, monkeypatch):
-    """A net of two styles that is wide enough, on a processor that multiplies bytes."""
+def saved(path, generator="conditional"):
+    """A net of two styles that is wide enough."""
     torch.manual_seed(0)
-    network = BUILDERS["conditional"](styles=2, width=16).eval()
+    network = BUILDERS[generator](styles=2, width=16).eval()
     for name, value in network.named_parameters():
         if name.endswith(("gamma", "beta")):
             torch.nn.init.normal_(value, mean=float(name.endswith("gamma")), std=0.3)
-    given = ("conditional", "conditional", {"styles": 2, "width": 16}, network.state_dict())
-    path = tmp_path / "net.pt"
+    given = ("conditional", generator, {"styles": 2, "width": 16}, network.state_dict())
     checkpoints.save(path, Checkpoint(*given, ("a", "b"), {}))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """One on a processor that multiplies bytes."""
     monkeypatch.setattr(hardware, "fast_int8", lambda: True)
     monkeypatch.setattr(quantising, "SIDE", 64)
-    return path
+    return saved(tmp_path / "net.pt")
 
 
 def opened(path, precision="auto"):
@@ -53,6 +57,16 @@ def test_auto_takes_eight_bits_where_the_picture_stays(model):
     assert (rough.precision, len(rough.graph.ranges)) == ("int8", CONVOLUTIONS)
     # This network's first maps hardly vary: with them a faint picture would not stay.
     assert [pair is None for pair in rough.graph.ranges] == [True] + [False] * 13
+    found, want = rough.run(*given()), exact.run(*given())
+    assert 30 < psnr(found, want) < 70
+    assert found.std() > 1e-3
+
+
+@pytest.mark.usefixtures("model")
+def test_a_first_layer_that_shrinks_has_eight_bits_and_the_second_none(tmp_path):
+    path = saved(tmp_path / "halved.pt", "halved")
+    rough, exact = opened(path), opened(path, "float32")
+    assert (rough.precision, len(rough.graph.ranges)) == ("int8", 13)  # of 14 convolutions
     found, want = rough.run(*given()), exact.run(*given())
     assert 30 < psnr(found, want) < 70
     assert found.std() > 1e-3

@@ -54,6 +54,7 @@ def gap(found, expected):
     ("generator", "side", "size"),
     [
         ("conditional", 168, (203, 229)),
+        ("halved", 168, (203, 229)),
         ("johnson", 176, (203, 229)),
         ("upscaler", 64, (61, 103)),
         ("johnson-upscaler", 64, (61, 103)),

@@ -33,7 +33,7 @@ def start():
 
 
 def test_known_styles_keep_their_rows_and_others_begin_as_the_mean(start):
-    weights = warm_start.weights(start, ("new", "three"), 2, seed=0)
+    weights = warm_start.weights(start, ("new", "three"), CONFIG, seed=0)
     rows = [value for key, value in weights.items() if key.endswith((".gamma", ".beta"))]
     assert rows
     for row in rows:
@@ -42,7 +42,7 @@ def test_known_styles_keep_their_rows_and_others_begin_as_the_mean(start):
 
 def test_a_task_starts_from_it(start):
     task = Task("conditional", replace(CONFIG, width=3), styles("three"), start=start)
-    expected = warm_start.weights(start, ("three",), 3, seed=0)
+    expected = warm_start.weights(start, ("three",), task.config, seed=0)
     state = task.network().state_dict()
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[key], value) for key, value in expected.items())
@@ -76,9 +76,35 @@ def test_an_upscaler_that_does_not_fit_is_refused(upscaler, changes, factor):
         warm_start.check(upscaler, replace(SHALLOW, **changes), factor)
 
 
+def test_a_network_without_full_size_starts_with_the_other_s_trunk(start):
+    """What both have stays; what reads the image and makes the result begins anew."""
+    config = replace(CONFIG, generator="halved")
+    task = Task("conditional", config, styles("three"), start=start)
+    begun, fresh = task.network(), replace(task, start=None).network().state_dict()
+    whole = Task("conditional", CONFIG, styles("three"), start=start).network()
+    pairs = [
+        (begun.down[0].norm, whole.down[1].norm),
+        (begun.down[1], whole.down[2]),
+        *zip(begun.blocks, whole.blocks, strict=True),
+        (begun.up[0], whole.up[0]),
+        (begun.head.norm, whole.head.norm),
+    ]
+    shared = [(own.state_dict(), other.state_dict()) for own, other in pairs]
+    for own, other in shared:
+        assert own.keys() == other.keys()
+        assert all(torch.equal(value, other[name]) for name, value in own.items())
+    state = begun.state_dict()
+    new = {name for name in state if torch.equal(state[name], fresh[name])}
+    assert new == {"down.0.conv.weight", "head.conv.weight"}
+    assert len(state) == len(new) + sum(len(own) for own, _ in shared)
+
+
 def test_a_model_of_another_network_or_width_is_refused(start):
     warm_start.check(start, CONFIG)
-    with pytest.raises(StylizeError, match="cannot start this training: give --from"):
+    warm_start.check(start, replace(CONFIG, generator="halved"))
+    with pytest.raises(StylizeError, match="cannot start this training of a network 'conditional'"):
         warm_start.check(replace(start, generator="johnson"), CONFIG)
+    with pytest.raises(StylizeError, match="'halved' cannot start this training"):
+        warm_start.check(replace(start, generator="halved"), CONFIG)
     with pytest.raises(StylizeError, match="of width 2 to 4, not 5"):
         warm_start.check(start, replace(CONFIG, width=5))

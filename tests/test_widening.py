@@ -2,23 +2,23 @@ import pytest
 import torch
 
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import widening
-from stylize_cli.generators.conditional import ConditionalTransform
+from stylize_cli.generators import BUILDERS, widening
 
 
-def trained(width):
+def trained(width, generator="conditional"):
     random = torch.Generator().manual_seed(0)
-    network = ConditionalTransform(styles=2, width=width)
+    network = BUILDERS[generator](styles=2, width=width)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(0.3 * torch.randn(parameter.shape, generator=random))
     return network
 
 
+@pytest.mark.parametrize("generator", ["conditional", "halved"])
 @pytest.mark.parametrize("width", [4, 5, 7, 8])
-def test_a_wider_network_computes_the_same(width, monkeypatch):
+def test_a_wider_network_computes_the_same(generator, width, monkeypatch):
     monkeypatch.setattr(widening, "DISTURBANCE", 0.0)
-    narrow, wide = trained(4), ConditionalTransform(styles=2, width=width)
+    narrow, wide = trained(4, generator), BUILDERS[generator](styles=2, width=width)
     random = torch.Generator().manual_seed(1)
     wide.load_state_dict(widening.widened(narrow.state_dict(), 4, width, random=random))
     photo = torch.rand(2, 3, 24, 20, generator=random)

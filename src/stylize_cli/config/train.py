@@ -119,7 +119,7 @@ class TrainConfig:
 
 _JOHNSON_STYLE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # Johnson et al. 2016, sec. 4.1
 _PERCEPTUAL = TrainConfig(
-    generator="conditional",
+    generator="halved",
     width=24,
     steps=2000,
     zoom=(1.0, 2.3),

@@ -6,59 +6,89 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylize_cli.generators.conditional import ConditionalTransform
+from stylize_cli.generators.conditional import StyleTransform
 from stylize_cli.generators.layers import DoublingConv
 
 BLOCK = 2  # px, side of the squares of output that are computed at once
+COLOURS = 3  # maps of an image
 
 
-class Blocked(nn.Module):
+class Squares(nn.Module):
     """A convolution of few output maps, computed for 2×2 positions at once; equal up to rounding.
 
-    Three maps leave most of a SIMD register empty. Four positions' kernels, each shifted in one
-    kernel larger by a pixel, make twelve: the last layer of a style net takes a third of its time.
+    Three maps leave most of a SIMD register empty. Four positions' kernels make twelve.
+
+    Args:
+        conv: what it computes.
+        weight: (out, 2, 2, into, k, k), a kernel for each position of a square.
+        margin: positions that the input is padded by.
+        stride: from square to square, in positions of the input.
+    """
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, *, margin: int, stride: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.flatten(0, 2))
+        self.register_buffer("bias", _bias(conv).repeat_interleave(BLOCK**2))
+        self.margin, self.stride = [margin] * 4, stride
+        self.mode = _mode(conv)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, into, H, W) -> (B, out, 2·H/stride, 2·W/stride)."""
+        return F.pixel_shuffle(self.apart(x), BLOCK)
+
+    def apart(self, x: Tensor) -> Tensor:
+        """(B, into, H, W) -> (B, out·4, H/stride, W/stride), a square's positions side by side."""
+        padded = F.pad(x, self.margin, mode=self.mode)
+        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
+        return F.conv2d(padded, weight, bias, stride=self.stride)
+
+
+class Blocked(Squares):
+    """A convolution whose kernel is shifted to each position of a square, in one larger by a pixel.
+
+    The last layer of a style net takes a third of its time.
 
     Args:
         conv: of stride 1, over inputs of even sides.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
         out, into, kernel, _ = conv.weight.shape
         wide = torch.zeros(out, BLOCK, BLOCK, into, kernel + BLOCK - 1, kernel + BLOCK - 1)
         for y in range(BLOCK):
             for x in range(BLOCK):
-                wide[:, y, x, :, y : y + kernel, x : x + kernel] = conv.weight
-        self.register_buffer("weight", wide.flatten(0, 2))
-        bias = torch.zeros(out) if conv.bias is None else conv.bias.detach()
-        self.register_buffer("bias", bias.repeat_interleave(BLOCK**2))
-        self.margin = [kernel // 2] * 4
-        self.mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+                wide[:, y, x, :, y : y + kernel, x : x + kernel] = conv.weight.detach()
+        super().__init__(conv, wide, margin=kernel // 2, stride=BLOCK)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, into, H, W) -> (B, out, H, W)."""
-        return F.pixel_shuffle(self.apart(x), BLOCK)
 
-    def apart(self, x: Tensor) -> Tensor:
-        """(B, into, H, W) -> (B, out·4, H/2, W/2), the positions of a map beside each other."""
-        padded = F.pad(x, self.margin, mode=self.mode)
-        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
-        return F.conv2d(padded, weight, bias, stride=BLOCK)
+class Centred(Squares):
+    """A `DoublingConv`, computed at the size of its input.
+
+    The four pixels that one of the image becomes see the same square around it: a kernel of 5×5
+    for each where there was one of 9×9.
+
+    Args:
+        conv: of a kernel that reaches an even number of pixels.
+    """
+
+    def __init__(self, conv: DoublingConv) -> None:
+        reach = conv.kernel_size[0] // 2
+        super().__init__(conv, _kernels(conv), margin=reach // 2, stride=1)
 
 
 class Stacked(nn.Module):
-    """A `Blocked` convolution that leaves a map's positions in another order: a quarter at a time.
+    """`Squares` that leave a map's positions in another order: a quarter at a time.
 
     A map's statistics are the same.
     """
 
-    def __init__(self, blocked: Blocked) -> None:
+    def __init__(self, squares: Squares) -> None:
         super().__init__()
-        self.blocked = blocked
+        self.squares = squares
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, into, H, W) -> (B, out, 4·H/2, W/2)."""
-        apart = self.blocked.apart(x)
+        """(B, into, H, W) -> (B, out, 4·h, w), where (h, w) are squares."""
+        apart = self.squares.apart(x)
         batch, maps, _, width = apart.shape
         return apart.reshape(batch, maps // BLOCK**2, -1, width)
 
@@ -73,10 +103,10 @@ class Late(nn.Module):
         network: rewritten; it is changed.
     """
 
-    def __init__(self, network: ConditionalTransform) -> None:
+    def __init__(self, network: StyleTransform) -> None:
         super().__init__()
         head = network.head
-        head.conv = Stacked(cast(Blocked, head.conv))  # type: ignore[assignment]
+        head.conv = Stacked(cast(Squares, head.conv))  # type: ignore[assignment]
         self.network = network
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
@@ -93,23 +123,18 @@ class Phased(nn.Module):
     alone: a kernel of 2×2 for each, 4 products where there were 9.
 
     Args:
-        conv: with reflect padding.
+        conv: of a kernel that reaches an odd number of pixels.
     """
-
-    TAPS = ((1, 1, 0), (0, 0, 1)), ((1, 0, 0), (0, 1, 1))  # before a corner, and behind it
 
     def __init__(self, conv: DoublingConv) -> None:
         super().__init__()
-        taps = torch.tensor(self.TAPS, dtype=conv.weight.dtype)
-        weight = torch.einsum("pak,qbl,oikl->pqoiab", taps, taps, conv.weight.detach())
-        self.register_buffer("weight", weight.flatten(0, 2))
-        bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.register_buffer("bias", bias.repeat(BLOCK**2))
+        self.register_buffer("weight", _kernels(conv).permute(1, 2, 0, 3, 4, 5).flatten(0, 2))
+        self.register_buffer("bias", _bias(conv).repeat(BLOCK**2))
+        self.margin = [(conv.kernel_size[0] // 2 + 1) // 2] * 4
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, into, H, W) -> (B, out, 2·H, 2·W)."""
-        # Mirrored after doubling, the first row is the second, which is the same row of the input.
-        padded = F.pad(x, [1] * 4, mode="replicate")
+        padded = F.pad(x, self.margin, mode="replicate")
         weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
         corners = F.conv2d(padded, weight, bias)
         batch, _, height, width = corners.shape
@@ -118,20 +143,69 @@ class Phased(nn.Module):
         return apart.reshape(batch, -1, BLOCK * height, BLOCK * width)[..., 1:-1, 1:-1]
 
 
+def _kernels(conv: DoublingConv) -> Tensor:
+    """What 2×2 neighbours of the doubled image see of the image: (out, 2, 2, into, r+1, r+1).
+
+    The kernel reaches r pixels of the doubled image, in which two neighbours see the same r+1 rows
+    of the image: the two that one row becomes where r is even, and else the last of what a row
+    becomes and the first of the next.
+    """
+    reach = conv.kernel_size[0] // 2
+    taps = torch.zeros(BLOCK, reach + 1, 2 * reach + 1, dtype=conv.weight.dtype)
+    for place in range(BLOCK):
+        for offset in range(2 * reach + 1):
+            taps[place, (place + offset) // 2, offset] = 1
+    return torch.einsum("pak,qbl,oikl->opqiab", taps, taps, conv.weight.detach())
+
+
+def _bias(conv: nn.Conv2d) -> Tensor:
+    return torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+
+
+def _mode(conv: nn.Conv2d) -> str:
+    return "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+
+
+class Unshuffled(nn.Module):
+    """A convolution of stride 2 over few maps, on squares of 2×2 px as one position of four maps.
+
+    Equal up to rounding: the kernel is filled up with zeros, to whole squares.
+
+    Args:
+        conv: of a kernel that reaches an even number of pixels.
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        filled = F.pad(conv.weight.detach(), [0, 1, 0, 1])
+        self.register_buffer("weight", F.pixel_unshuffle(filled, BLOCK))
+        self.register_buffer("bias", _bias(conv))
+        self.margin, self.mode = [conv.kernel_size[0] // 2] * 4, _mode(conv)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, into, H, W), H and W even -> (B, out, H/2, W/2)."""
+        padded = F.pad(x, self.margin, mode=self.mode)
+        weight, bias = cast(Tensor, self.weight), cast(Tensor, self.bias)
+        return F.conv2d(F.pixel_unshuffle(padded, BLOCK), weight, bias)
+
+
 def rewrite(network: nn.Module) -> None:
-    """Puts `Phased` in the place of what doubles, `Blocked` in that of the colours' convolution."""
+    """Puts in the place of convolutions what computes the same faster; the network is changed."""
     convs = {name: m for name, m in network.named_modules() if isinstance(m, nn.Conv2d)}
     last = list(convs)[-1]
     for name, conv in convs.items():
         if isinstance(conv, DoublingConv):
-            _put(network, name, Phased(conv))
+            is_even = conv.kernel_size[0] % 4 == 1
+            _put(network, name, Centred(conv) if is_even else Phased(conv))
+        elif conv.in_channels == COLOURS and conv.stride[0] == BLOCK:
+            _put(network, name, Unshuffled(conv))
         elif name == last and conv.kernel_size[0] > 1:
             _put(network, name, Blocked(conv))
 
 
 def whole(network: nn.Module) -> nn.Module:
     """A network of `load` as it is converted in one piece; it is changed."""
-    return Late(network) if isinstance(network, ConditionalTransform) else network
+    return Late(network) if isinstance(network, StyleTransform) else network
 
 
 def _put(network: nn.Module, name: str, module: nn.Module) -> None:

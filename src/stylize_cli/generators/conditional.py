@@ -1,5 +1,6 @@
 """N styles in one network (Dumoulin, Shlens, Kudlur 2017, table 1); with N = 1, one style's."""
 
+from collections.abc import Iterable
 from typing import cast
 
 from torch import Tensor, nn
@@ -43,34 +44,31 @@ class StyledResidual(nn.Module):
         return out
 
 
-class ConditionalTransform(nn.Module):
-    """The notes' table 1.7.5: an image and a mixture of styles in, the stylised image out.
+class StyleTransform(nn.Module):
+    """An image and a mixture of styles in, the stylised image out: what such networks share.
 
     Args:
-        styles: N, in the order of the model's style names.
-        width: maps of the first convolution; the paper has 32.
+        down: from the image to maps of a quarter of its sides.
+        blocks: of these.
+        up: back to where the head starts.
+        head: makes the three maps of the result.
     """
 
     multiple = 4  # sides of the input must be multiples of it
     least = 8  # px a side: the deepest maps are mirrored by one position
     normalisation = "conditional instance"
 
-    def __init__(self, *, styles: int, width: int = 32) -> None:
+    def __init__(
+        self,
+        *,
+        down: Iterable[Normalised],
+        blocks: Iterable[StyledResidual],
+        up: Iterable[Normalised],
+        head: Normalised,
+    ) -> None:
         super().__init__()
-        low, middle, high = width, 2 * width, 4 * width
-        self.down = nn.ModuleList(
-            [
-                Normalised(Conv(3, low, 9), styles),
-                Normalised(Conv(low, middle, 3, stride=2), styles),
-                Normalised(Conv(middle, high, 3, stride=2), styles),
-            ]
-        )
-        self.blocks = nn.ModuleList(StyledResidual(high, styles=styles) for _ in range(BLOCKS))
-        self.up = nn.ModuleList(
-            Normalised(DoublingConv(into, out), styles)
-            for into, out in ((high, middle), (middle, low))
-        )
-        self.head = Normalised(Conv(low, 3, 9), styles)
+        self.down, self.blocks, self.up = map(nn.ModuleList, (down, blocks, up))
+        self.head = head
         for module in self.modules():
             if isinstance(module, Conv):
                 nn.init.normal_(module.weight, std=INITIAL_DEVIATION)
@@ -106,6 +104,31 @@ class ConditionalTransform(nn.Module):
             cut.append(Piece(before, layer, adds=adds, relu=not adds))
             before, adds = layer, False
         return [*cut, Piece(self.head, None, relu=False)]
+
+
+class ConditionalTransform(StyleTransform):
+    """The notes' table 1.7.5.
+
+    Args:
+        styles: N, in the order of the model's style names.
+        width: maps of the first convolution; the paper has 32.
+    """
+
+    def __init__(self, *, styles: int, width: int = 32) -> None:
+        low, middle, high = width, 2 * width, 4 * width
+        super().__init__(
+            down=[
+                Normalised(Conv(3, low, 9), styles),
+                Normalised(Conv(low, middle, 3, stride=2), styles),
+                Normalised(Conv(middle, high, 3, stride=2), styles),
+            ],
+            blocks=[StyledResidual(high, styles=styles) for _ in range(BLOCKS)],
+            up=[
+                Normalised(DoublingConv(into, out), styles)
+                for into, out in ((high, middle), (middle, low))
+            ],
+            head=Normalised(Conv(low, 3, 9), styles),
+        )
 
 
 class Piece(nn.Module):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from stylize_cli import devices, ranks
 
-Padding = Literal["reflect", "zeros", "circular", "none"]
+Padding = Literal["reflect", "replicate", "zeros", "circular", "none"]
 
 EPSILON = 1e-5  # of every normalisation
 BRIGHTNESS = 150 / 255  # of Johnson's scaled tanh
@@ -57,10 +57,19 @@ class Conv(nn.Conv2d):
 
 
 class DoublingConv(Conv):
-    """Nearest ×2 and a reflect-padded 3×3 convolution, which leave no checkerboard."""
+    """Nearest ×2 and a convolution, which leave no checkerboard.
 
-    def __init__(self, into: int, out: int, *, bias: bool = False) -> None:
-        super().__init__(into, out, 3, bias=bias)
+    Beyond the border lies the pixel at the border; for a 3×3 kernel that is what a mirror shows.
+
+    Args:
+        into: maps of the input.
+        out: maps of the output.
+        kernel: side, odd.
+        bias: as in `Conv`.
+    """
+
+    def __init__(self, into: int, out: int, kernel: int = 3, *, bias: bool = False) -> None:
+        super().__init__(into, out, kernel, padding="replicate", bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, into, H, W) -> (B, out, 2·H, 2·W)."""

@@ -53,12 +53,13 @@ def alone(base: Checkpoint, name: str) -> Checkpoint:
 
 
 def settings(base: Checkpoint, preset: TrainPreset = "default") -> TrainConfig:
-    """The preset's settings for one more style, at the model's width.
+    """The preset's settings for one more style, for the model's own network.
 
     By default with the model's own losses; a preset that is named replaces them.
     """
     start = TRAIN_PRESETS["conditional", preset]
-    config = replace(start, width=base.arguments.get("width", 32))
+    width = base.arguments.get("width", 32)
+    config = replace(start, generator=base.generator, width=width)
     return with_losses_of(base, config) if preset == "default" else config
 
 

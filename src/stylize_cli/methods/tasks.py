@@ -96,10 +96,11 @@ class Task:
             torch.default_generator.manual_seed(self.seed)
             network = self.kind.build(**self.arguments)
         if self.start is not None:
-            begun = dict(self.start.weights)
+            begun: Mapping[str, Tensor] = self.start.weights
             if self.kind.takes_mix:
-                begun = warm_start.weights(self.start, self.names, self.config.width, self.seed)
-            network.load_state_dict({**network.state_dict(), **begun})
+                begun = warm_start.weights(self.start, self.names, self.config, self.seed)
+            fresh = network.state_dict()
+            network.load_state_dict({name: begun.get(name, fresh[name]) for name in fresh})
         return network
 
     def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:

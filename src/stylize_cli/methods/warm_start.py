@@ -1,6 +1,6 @@
 """A training that starts from a network which has learnt other styles, or to enlarge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -9,28 +9,33 @@ from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
+from stylize_cli.generators.halved import SHARED
 from stylize_cli.generators.superres import Upscaler
 from stylize_cli.generators.widening import check_width, widened
 from stylize_cli.methods.add_style import ROWS
 
 
-def weights(start: Checkpoint, names: Sequence[str], width: int, seed: int) -> dict[str, Tensor]:
-    """What a network of N styles starts with.
+def weights(
+    start: Checkpoint, names: Sequence[str], config: TrainConfig, seed: int
+) -> dict[str, Tensor]:
+    """What a network of N styles starts with, where it has what the other network has.
 
     Its convolutions are the other network's. A style that has a row there keeps it; any other
     begins as the mean of them all, which is a style too (Dumoulin et al. 2017, sec. 3.4).
 
     Args:
-        start: a model of the same generator.
+        start: a model that `check` lets start it.
         names: of the N styles.
-        width: of the network, from the model's own to twice that.
+        config: of the network: its generator, and its width, from the model's own to twice that.
         seed: of what makes further maps differ from those they are copies of.
 
     Raises:
-        StylizeError: the model has another generator or width.
+        StylizeError: the model has another width.
     """
     random = torch.Generator().manual_seed(seed)
-    wide = widened(start.weights, _width(start), width, random=random)
+    wide = widened(start.weights, _width(start), config.width, random=random)
+    if start.generator != config.generator:
+        wide = _shared(wide)
     return {
         key: _rows(start, names, value) if key.endswith(ROWS) else value
         for key, value in wide.items()
@@ -48,13 +53,15 @@ def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> 
     Raises:
         StylizeError: it is another network's, or of a size that will not do.
     """
-    if start.generator == config.generator and KINDS[config.generator].block_halo:
+    same = start.generator == config.generator
+    if same and KINDS[config.generator].block_halo:
         _check_upscaler(start, config, factor)
         return
-    if not (KINDS[start.generator].takes_mix and KINDS[config.generator].takes_mix):
+    same = same and KINDS[config.generator].takes_mix
+    if not (same or (start.generator, config.generator) == ("conditional", "halved")):
         raise StylizeError(
             f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
-            "training: give --from a model of its kind, or none"
+            f"training of a network '{config.generator}': give --from another model, or none"
         )
     check_width(_width(start), config.width)
 
@@ -73,6 +80,16 @@ def _check_upscaler(start: Checkpoint, config: TrainConfig, factor: int | None) 
 
 def _width(start: Checkpoint) -> int:
     return int(start.arguments.get("width", 32))
+
+
+def _shared(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What a network without maps of full size has of one with them, under its own names."""
+    return {
+        own + name.removeprefix(there): value
+        for own, there in SHARED.items()
+        for name, value in weights.items()
+        if name.startswith(there)
+    }
 
 
 def _rows(start: Checkpoint, names: Sequence[str], table: Tensor) -> Tensor:
