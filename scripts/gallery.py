@@ -12,7 +12,7 @@ SCENE, STYLE = "examples/chateau.jpg", "examples/church-at-auvers.jpg"
 PAIR = f"{SCENE} {STYLE}"
 FOLDER = ROOT / "docs" / "gallery"
 GIVEN = (Cell("photo", SCENE), Cell("The Church at Auvers", STYLE))
-TEXTURES = ("rusty-metal", "bark", "onyx")
+TEXTURES = ("onyx", "citrus", "brick-wall", "bark", "rusty-metal")
 EYES = (0.44, 0.55)  # of the photo, what is shown pixel by pixel
 TOWER = (0.86, 0.3)  # of the scene, likewise
 

@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
+from write_credits import SCANS
 
 from stylize_cli import models
 
 FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes of what may be trained on
 SIDES = (1024, 896, 768, 640, 512, 448, 384)  # px, long side
 PAINTING = 896  # px, likewise
-SCANS = {"munch-scream": "munch-scream-vivid"}  # of two scans of a painting, the one in its colours
 QUALITY = 88
 MEGA = 1_000_000
 
