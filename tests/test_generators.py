@@ -69,11 +69,13 @@ def shapes(network, kinds, *inputs):
         ("conditional", {"styles": 1}, 1_677_638),
         ("conditional", {"styles": 32}, 1_677_638 + 31 * 3_206),
         # Where the paper's has 9×9 3-32, 3×3 32-64, 3×3 64-32, 9×9 32-3 and two norms of 32 maps.
-        ("halved", {"styles": 1}, 1_677_638 - 52_544 + 5**2 * 3 * 64 + 9**2 * 64 * 3),
+        ("halved", {"styles": 1, "blocks": 5}, 1_677_638 - 52_544 + 5**2 * 3 * 64 + 9**2 * 64 * 3),
+        ("halved", {"styles": 1, "width": 24}, 763_686),  # as docs/methods.md says of these
+        ("halved", {"styles": 24, "width": 24}, 763_686 + 23 * 1_926),
         ("johnson", {}, 1_679_235),
         ("johnson-upscaler", {"factor": 4}, 401_859),
         ("johnson-upscaler", {"factor": 8}, 438_915),
-        ("upscaler", {"factor": 4}, 330_403),  # as docs/methods.md says of these
+        ("upscaler", {"factor": 4}, 330_403),  # likewise
         ("upscaler", {"factor": 4, "blocks": 16}, 330_403 + 12 * 2 * (9 * 64**2 + 64)),
     ],
 )
@@ -93,10 +95,11 @@ def test_dumoulins_maps_shrink_and_grow_as_in_its_table():
     assert got == [(1, 256), (2, 128), (4, 64), *[(4, 64)] * 10, (2, 128), (1, 256), (3, 256)]
 
 
-def test_no_maps_but_the_result_have_the_image_s_size():
-    network = HalvedTransform(styles=1, width=1)
+@pytest.mark.parametrize(("given", "blocks"), [({}, 4), ({"blocks": 5}, 5)])
+def test_no_maps_but_the_result_have_the_image_s_size(given, blocks):
+    network = HalvedTransform(styles=1, width=1, **given)
     got = shapes(network, Conv, IMAGE_256, torch.ones(1, 1))
-    assert got == [(2, 128), (4, 64), *[(4, 64)] * 10, (2, 128), (3, 256)]
+    assert got == [(2, 128), (4, 64), *[(4, 64)] * 2 * blocks, (2, 128), (3, 256)]
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
@@ -441,10 +444,14 @@ def test_degrading_leaves_a_constant_as_it_is(factor):
     torch.testing.assert_close(small, colour.expand(2, -1, 32 // factor, 48 // factor))
 
 
-@pytest.mark.parametrize(("generator", "reach"), [("conditional", 57), ("halved", 53)])
-def test_no_pixel_looks_further_than_the_table_says(generator, reach, monkeypatch):
+@pytest.mark.parametrize(
+    ("generator", "given", "reach"),
+    [("conditional", {}, 57), ("halved", {}, 45), ("halved", {"blocks": 5}, 53)],
+)
+def test_no_pixel_looks_further_than_the_table_says(generator, given, reach, monkeypatch):
     """By the gradient of a column of pixels; statistics apart, which see all."""
-    network = KINDS[generator].build(styles=1, width=1)
+    network = KINDS[generator].build(styles=1, width=1, **given)
+    halo = engines.About("m", generator, given, ("a",), 1, 4, {}).halo
     monkeypatch.setattr(ConditionalInstanceNorm, "forward", lambda _norm, x, _mix, **_: x)
     for values in network.parameters():
         nn.init.uniform_(values, 0.1, 0.2)
@@ -455,7 +462,7 @@ def test_no_pixel_looks_further_than_the_table_says(generator, reach, monkeypatc
         (gradient,) = torch.autograd.grad(shown.sum(), image)
         seen = gradient.abs().sum((0, 1, 3)).nonzero()
         found |= {row - seen.min().item(), seen.max().item() - row}
-    assert max(found) == reach <= KINDS[generator].halo
+    assert max(found) == reach <= halo < reach + network.multiple
 
 
 def test_the_table_knows_what_the_networks_are():

@@ -19,7 +19,7 @@ class TrainConfig:
     Attributes:
         generator: the network, a key of `generators.BUILDERS`.
         width: maps of its first convolution; of every branch of a pyramid.
-        blocks: residual, of an upscaler.
+        blocks: residual, of an upscaler or a network of styles without maps of full size.
         steps: updates of the weights.
         batch_size: pictures a step.
         size: side of the crops, px; of a super-resolution net's results.

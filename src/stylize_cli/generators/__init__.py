@@ -59,13 +59,15 @@ class Kind:
         return 2 * self.multiple(levels) if self.takes_noise else self.shortest
 
 
-BLOCKS = 4  # residual, of an upscaler's file that does not say how many
+BLOCKS = 4  # residual, where a file does not say how many
 
 KINDS: Mapping[str, Kind] = {
     "conditional": Kind(
         "conditional.ConditionalTransform", alive=5.0, takes_mix=True, halo=60, is_cut=True
     ),
-    "halved": Kind("halved.HalvedTransform", alive=2.5, takes_mix=True, halo=56, is_cut=True),
+    "halved": Kind(
+        "halved.HalvedTransform", alive=2.5, takes_mix=True, halo=16, block_halo=8, is_cut=True
+    ),
     # It mirrors 40 px around its input.
     "johnson": Kind("johnson.JohnsonTransform", alive=2.5, shortest=41, halo=64),
     "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5, halo=16),

@@ -54,7 +54,7 @@ def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> 
         StylizeError: it is another network's, or of a size that will not do.
     """
     same = start.generator == config.generator
-    if same and KINDS[config.generator].block_halo:
+    if same and config.generator == "upscaler":
         _check_upscaler(start, config, factor)
         return
     same = same and KINDS[config.generator].takes_mix
