@@ -1,14 +1,13 @@
 """Run a command as a user would and measure the whole process; say on which machine."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-
-import torch
 
 from stylize_cli import hardware
 
@@ -32,14 +31,21 @@ def machine(*packages: str) -> str:
         packages: peers, whose versions are told too.
     """
     features = " ".join(hardware.cpu_features()) or "no features known"
-    cards = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    told = [f"{hardware.cpu_name()} ({features}), {hardware.cores()} cores", *cards]
+    told = [f"{hardware.cpu_name()} ({features}), {hardware.cores()} cores", *cards()]
     for name in ("torch", "openvino", *packages):
         try:
             told.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             told.append(f"without {name}")
     return ", ".join(told) + "\n"
+
+
+def cards() -> list[str]:
+    """Names of NVIDIA's cards; asked without torch, whose memory `measure` would count in all."""
+    asked = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    if shutil.which(asked[0]) is None:
+        return []
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:

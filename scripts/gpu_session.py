@@ -3,9 +3,10 @@
     python scripts/pack_photos.py ../shared/data -o build/photos.zip
     python scripts/gpu_session.py build/photos.zip -o OUT [--do check measure train] [--minutes 8]
 
-The trainings are those of gpu_trainings.txt: one network alone leaves a large card idle, so they
-run at the same time. Each leaves its model in OUT, the state that `stylize train --resume` goes on
-with, a preview and a log. Nothing depends on this; `--device cpu --minutes 0.1` tries it anywhere.
+The figures need the commands `stylize` and `pastiche`. The trainings are those of
+gpu_trainings.txt: one network alone leaves a large card idle, so they run at the same time. Each
+leaves its model in OUT, the state that `stylize train --resume` goes on with, and a log. Nothing
+depends on this; `--do train --device cpu --minutes 0.1` tries it anywhere.
 """
 
 import argparse
@@ -27,7 +28,9 @@ FIGURES = (
     ("optimize.py", *PAIR, "--sizes", "512"),
     ("train.py", "{data}", "--batch", "16", "--steps", "20", "--rounds", "1"),
 )
-ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
+STAGES = ("check", "measure", "train")
+SOURCES = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, SOURCES))}
 
 
 def ran(command: Sequence[object], **options: object) -> bool:
@@ -79,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path, help="the archive")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
-    parser.add_argument("--do", nargs="+", default=["check", "measure", "train"])
+    parser.add_argument("--do", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of the trainings")
     parser.add_argument("--minutes", type=float, default=8.0, help="of a training without steps")
     parser.add_argument("--device", default="cuda")
@@ -96,7 +99,7 @@ def main() -> None:
         if "measure" in args.do:
             done.append(measure(data))
         if "train" in args.do:
-            chosen = lanes(args.only)
+            chosen = lanes(args.only) or parser.error(f"no training is named {args.only}")
             with ThreadPoolExecutor(len(chosen)) as pool:
                 done += pool.map(lambda lane: train(lane, data, out, args), chosen)
     sys.exit(0 if all(done) else 1)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ import stylize_cli
 from stylize_cli import checkpoints, devices, images, paths, perceptual, sheets
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
-from stylize_cli.config.train import TRAIN_PRESETS
+from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
 from stylize_cli.methods import add_style, previews
 from stylize_cli.methods import train as method
 from stylize_cli.methods.course import Course
@@ -600,6 +600,11 @@ def test_an_added_style_is_compared_as_the_others_were(
     config = trained(*ADD, *options.split()).provenance["added"]["new"]["config"]
     assert (config["content_weight"], config["weighting"]) == (content_weight, weighting)
     assert (tuple(config["style_layers"]) == ("relu1_1",)) is (weighting == "norm")
+
+
+def test_an_added_style_is_told_all_that_is_weighed():
+    weights = {field.name for field in fields(TrainConfig) if field.name.endswith("_weight")}
+    assert weights < set(add_style.LOSSES)
 
 
 @pytest.mark.parametrize("noted", [None, "?", [1]])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize_cli import datasets, decoders, hardware, paths
+from stylize_cli import datasets, decoders, hardware, paths, ranks
 from stylize_cli.datasets import Album, Crops
 from stylize_cli.errors import StylizeError
 
@@ -205,9 +205,12 @@ def test_a_photo_is_decoded_once_while_there_is_memory_to_keep_it(save, monkeypa
     assert len(decoded) == read
 
 
-@pytest.mark.parametrize(("cores", "threads"), [(1, 2), (2, 2), (16, 8), (200, 8)])
-def test_threads_are_as_many_as_there_are_processors_for(monkeypatch, cores, threads):
+@pytest.mark.parametrize(
+    ("cores", "beside", "threads"), [(1, 1, 2), (2, 1, 2), (16, 1, 8), (200, 1, 8), (16, 2, 4)]
+)
+def test_threads_are_as_many_as_there_are_processors_for(monkeypatch, cores, beside, threads):
     monkeypatch.setattr(hardware, "cores", lambda: cores)
+    monkeypatch.setattr(ranks, "beside", lambda: beside)
     assert datasets.workers() == threads
 
 

@@ -303,6 +303,7 @@ def test_a_network_by_name_is_fetched_and_built_as_asked(tmp_path, monkeypatch):
         "weight1_2",
         "bias1_2",
     ]
+    assert net.mean.dtype == net.scale.dtype == torch.float32  # whatever the weights are
 
 
 class Bomb:

@@ -19,19 +19,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stylize_cli import decoders, devices, files, hardware, paths, ranks
+from stylize_cli import decoders, devices, files, hardware, limits, paths, ranks
 from stylize_cli.errors import StylizeError
 
-FEWEST, MOST = 2, 8  # threads: one decodes while the other reads and cuts
+FEWEST, MOST = 2, 8  # threads: while one decodes, another reads and cuts
 AHEAD = 4  # batches prepared beside the one in use
-SHARE = 16  # of the free memory, the part that decoded photos may take
+PILLOW = 4  # bytes of a pixel, RGB too
 CPU = torch.device("cpu")
 
 
 class Album:
     """Photos as decoded, kept while there is memory for them.
 
-    None goes to make room for another: every photo comes once an epoch, so none is worth more.
+    None goes to make room for another: every photo comes once an epoch, so none is worth more. It
+    is for crops of one dataset and one size: a larger one may want more of a photo than is kept.
 
     Args:
         budget: most bytes that the whole program may take; None for what is free.
@@ -51,9 +52,9 @@ class Album:
         free = hardware.available_memory() // ranks.beside()
         if self._budget is not None:
             free = min(free, self._budget - hardware.own_memory())
-        size = photo.width * photo.height * decoders.BYTES
+        size = photo.width * photo.height * PILLOW
         with self._lock:
-            if place not in self._photos and self._bytes + size <= free // SHARE:
+            if place not in self._photos and self._bytes + size <= free // limits.PHOTOS:
                 self._photos[place] = photo
                 self._bytes += size
 
@@ -112,13 +113,19 @@ class Crops:
         raise StylizeError("no file of the dataset can be read as an image: check --dataset")
 
     def _photo(self, place: int) -> Image.Image:
-        """Raises `StylizeError` where the file of that place cannot be read."""
+        """The photo of that place, uint8 RGB or RGBA, decoded or kept.
+
+        Raises:
+            StylizeError: its file cannot be read.
+        """
         if (kept := self.album.get(place)) is not None:
             return kept
         file = self.files[place]
         data = file if isinstance(file, bytes) else files.contents(file)
         name = "a photo" if isinstance(file, bytes) else str(file)
-        decoded, _note = decoders.decode_lean(data, name=name, least=self._least)
+        decoded, _note = decoders.decode_lean(
+            data, name=name, least=self._least, extra=decoders.FLOATS
+        )
         if decoded.dtype != np.uint8:
             decoded = (decoded[..., :3] * 255).round().astype(np.uint8)
         photo = Image.fromarray(decoded)
@@ -185,8 +192,8 @@ def find(folder: Path) -> paths.FolderContent:
 
 
 def workers() -> int:
-    """Threads that load photos: half of the processors, which have more to do."""
-    return max(FEWEST, min(MOST, hardware.cores() // 2))
+    """Threads that load photos: half of the processors, for training needs the others."""
+    return max(FEWEST, min(MOST, hardware.cores() // (2 * ranks.beside())))
 
 
 def batches(

@@ -31,6 +31,7 @@ LEAST_TILE = 256**2  # px
 TILE = 512**2  # px: history is given up for a tile of this size
 MOST_TILE = 1024**2  # px: larger ones gain nothing
 LEAST_HISTORY = 3  # pairs of L-BFGS
+PHOTOS = 16  # of the free memory, the part that photos to train on may take, kept decoded
 LOADING = 120_000_000  # bytes: of the descriptor while it is read and converted
 
 VGG19 = vgg.SOURCES["vgg19"]

@@ -105,6 +105,8 @@ def check(
         StylizeError: it does not fit.
     """
     free, own, there = limits.free_for(machine, budget)
+    if machine.device.type == "cpu":  # a part of it is for photos that are kept decoded
+        free -= free // limits.PHOTOS
 
     @cache
     def generator(size: int) -> Generator:

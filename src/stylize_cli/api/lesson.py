@@ -129,7 +129,8 @@ class Lesson:
         )
         describe, source = self._descriptor(on_step)
         minutes = options.get("minutes")
-        album = Album(options.get("memory"))
+        # A GPU's --memory says nothing of the computer's, in which photos are kept.
+        album = Album(options.get("memory") if self.machine.device.type == "cpu" else None)
         crops = Crops(
             self.photos, config.size, config.zoom, config.flip, task.seed, config.turn, album
         )

@@ -172,7 +172,7 @@ class Unshuffled(nn.Module):
     Equal up to rounding: the kernel is filled up with zeros, to whole squares.
 
     Args:
-        conv: of a kernel that reaches an even number of pixels.
+        conv: of an odd kernel.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:

@@ -35,6 +35,11 @@ class Kind:
     block_halo: int = 0
     is_cut: bool = False
 
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether it is built with a number of residual blocks."""
+        return self.block_halo > 0
+
     def build(self, **arguments: Any) -> "nn.Module":  # noqa: ANN401 - each has its own
         """The network, untrained; its class says what the arguments are."""
         module, _, name = self.home.partition(".")

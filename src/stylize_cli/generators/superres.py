@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from stylize_cli.generators import BLOCKS
 from stylize_cli.generators.layers import BatchRelu, Conv, DoublingConv, Residual, Tanh, UpConv
 
+PAPER_BLOCKS = 4  # residual, of the paper's network
 SIGMA = 1.0  # px, of the blur before downsampling
 RADIUS = 4  # px, beyond which that Gaussian is nothing
 
@@ -34,7 +35,7 @@ class JohnsonUpscaler(nn.Module):
         self.body = nn.Sequential(
             Conv(3, width, 9, padding="zeros", bias=True),
             BatchRelu(width),
-            *(Residual(width, padding="zeros") for _ in range(4)),
+            *(Residual(width, padding="zeros") for _ in range(PAPER_BLOCKS)),
             *ups,
             Conv(width, 3, 9, padding="zeros", bias=True),
             Tanh(),

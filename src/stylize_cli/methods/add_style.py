@@ -19,7 +19,8 @@ from stylize_cli.generators import KINDS
 
 LOSSES = (  # fields of a config that say what is minimised
     *("weighting", "content_weight", "style_weight", "halved_weight", "tv_weight"),
-    *("layout_weight", "range_weight", "recolour", "content_layer", "style_layers"),
+    *("layout_weight", "range_weight", "grid_weight", "shifted", "recolour"),
+    *("content_layer", "style_layers"),
     *("block_weights", "statistic", "style_size", "pool", "edges", "gradients"),
 )
 ROWS = (".gamma", ".beta")  # ends of the names of what there is a row a style of

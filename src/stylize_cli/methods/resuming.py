@@ -30,8 +30,8 @@ def network(task: Task, state: TrainingState) -> nn.Module:
     )
     if not same:
         raise StylizeError(
-            "the training to resume had other styles or another network; give the same options, "
-            "or leave out --resume"
+            "the training to resume had other styles or another network; give the same options to "
+            "the same version, or leave out --resume"
         )
     _check_settings(task, state)
     return made.build().requires_grad_()

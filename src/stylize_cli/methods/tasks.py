@@ -75,7 +75,7 @@ class Task:
         arguments: dict[str, Any] = {"width": self.config.width}
         if self.factor:
             arguments["factor"] = self.factor
-        if self.kind.block_halo:
+        if self.kind.takes_blocks:
             arguments["blocks"] = self.config.blocks
         if self.kind.takes_mix:
             arguments["styles"] = len(self.styles)
@@ -99,8 +99,10 @@ class Task:
             begun: Mapping[str, Tensor] = self.start.weights
             if self.kind.takes_mix:
                 begun = warm_start.weights(self.start, self.names, self.config, self.seed)
-            fresh = network.state_dict()
-            network.load_state_dict({name: begun.get(name, fresh[name]) for name in fresh})
+            # Of another kind or depth it has a part.
+            strict = self.start.generator == self.config.generator
+            strict = strict and self.start.arguments.get("blocks") == self.arguments.get("blocks")
+            network.load_state_dict(dict(begun), strict=strict)
         return network
 
     def outline(self, config: TrainConfig, dtype: torch.dtype) -> tuple[nn.Module, list[Tensor]]:
@@ -223,7 +225,7 @@ def lesser(config: TrainConfig, factor: int | None) -> Iterator[TrainConfig]:
 def _sizes(config: TrainConfig, factor: int | None) -> tuple[int, int]:
     """The least side of a sample, and what sides must be multiples of."""
     kind = KINDS[config.generator]
-    seen = (vgg.least_side(config.layers) if config.layers else 1) + config.shifted
+    seen = (vgg.least_side(config.layers) if config.layers else 1) + (1 if config.shifted else 0)
     multiple = max(kind.multiple(config.levels), factor or 0)
     least = max(seen, kind.least(config.levels), LEAST_SIZE, multiple)
     return -(-least // multiple) * multiple, multiple

@@ -61,7 +61,7 @@ def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> 
     if not (same or (start.generator, config.generator) == ("conditional", "halved")):
         raise StylizeError(
             f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
-            f"training of a network '{config.generator}': give --from another model, or none"
+            f"training of a network '{config.generator}': leave out --from, or give it another"
         )
     check_width(_width(start), config.width)
 
