@@ -193,16 +193,17 @@ def test_a_photo_is_decoded_once_while_there_is_memory_to_keep_it(save, monkeypa
     photos = [save(f"{name}.png", np.full((50, 70, 3), 99)) for name in "ab"]
     decoded, decode = [], decoders.decode_lean
 
-    def noted(data, **options):
-        decoded.append(1)
-        return decode(data, room=10**9, **options)
+    def noted(data, *, name, **options):
+        decoded.append(name)
+        return decode(data, name=name, room=10**9, **options)
 
     monkeypatch.setattr(decoders, "decode_lean", noted)
     monkeypatch.setattr(hardware, "available_memory", lambda: free)
     crops = crops_of(photos)
     for number in range(8):
         crops.crop(number)
-    assert len(decoded) == read
+    # Threads of batches that were closed before this may still decode other photos.
+    assert len([name for name in decoded if name in map(str, photos)]) == read
 
 
 @pytest.mark.parametrize(
