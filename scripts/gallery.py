@@ -156,7 +156,7 @@ PICTURES = (
     ),
     learnt(
         "texture-style",
-        "Ulyanov's network, which is given the photo beside noise, likewise.",
+        "Ulyanov's network, which is given the photo beside noise, trained for ten minutes.",
         f"stylize train --style {STYLE} --dataset photos --method texture-style --minutes 10 "
         "-o auvers-texture-style.pt",
     ),

@@ -26,7 +26,7 @@ class HalvedTransform(StyleTransform):
         styles: N, in the order of the model's style names.
         width: a quarter of the maps of a block, so that blocks are those of a
             `ConditionalTransform` of the same width.
-        blocks: residual. The paper has five; judges placed four as high.
+        blocks: residual. The paper has five (docs/benchmarks.md, By eye).
     """
 
     def __init__(self, *, styles: int, width: int = 32, blocks: int = BLOCKS) -> None:
