@@ -198,7 +198,9 @@ def checked(words):
     """Looks at a command that is not stylize's: what it names is there."""
     if words[0] in ("python", "python3") and words[1].endswith(".py"):
         source = (ROOT / words[1]).read_text(encoding="utf-8")
-        missing = [word for word in words if word.startswith("--") and f'"{word}"' not in source]
+        # Further options may be the value of one, in quotes.
+        options = [word for word in words if word.startswith("--") and " " not in word]
+        missing = [word for word in options if f'"{word}"' not in source]
         assert not missing
     elif words[:2] == ["pip", "install"] or words[1:4] == ["-m", "pip", "install"]:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -257,11 +257,12 @@ def test_the_shipped_textures_are_textures_whose_copies_join():
     assert len(shipped) >= 3
     for model in shipped:
         engine = opened(model.path, "torch")
-        one, other = (made(engine, (128, 160), seed) for seed in (0, 1))
+        samples = [made(engine, (128, 160), seed) for seed in range(8)]
+        one, other, *_ = samples
         assert one.std((0, 1)).min() > 0.04  # no plain colour
         apart = np.sqrt(np.square(one - other).mean())
         assert apart > np.sqrt(one.var((0, 1)).mean())  # no picture learnt by heart
-        for axis in (0, 1):
-            within = np.abs(np.diff(one, axis=axis)).mean()
-            border = np.abs(one.take(0, axis) - one.take(-1, axis)).mean()
-            assert border < 1.3 * within
+        for axis in (0, 1):  # of one sample alone a border may be a joint of the wall's
+            within = np.mean([np.abs(np.diff(each, axis=axis)).mean() for each in samples])
+            border = np.mean([np.abs(x.take(0, axis) - x.take(-1, axis)).mean() for x in samples])
+            assert border < 1.2 * within  # of unrelated rows 1.45 times and more
