@@ -20,9 +20,9 @@ SCANS = {
 PAGE = Path(models.__file__).with_name("pretrained") / "CREDITS.md"
 HEAD = """# Credits
 
-`classics` and `sr4`, beside this file, were trained on {count} photos that may be redistributed: {free}
-are CC0 or in the public domain; the others are named here, with thanks. Each texture was trained on
-one picture, named below. No picture is in a model.
+`classics` and `sr4`, beside this file, were trained on {count} photos that may be redistributed:
+{free} are CC0 or in the public domain; the others are named here, with thanks. Each texture was
+trained on one picture, named below. No picture is in a model.
 """
 
 
