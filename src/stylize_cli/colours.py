@@ -143,9 +143,13 @@ def palette(image: "Tensor") -> "Tensor":
     Returns:
         (B, 3, 4) float64 on the CPU: the covariance, and in the last column the mean.
     """
+    return _palette(_pixels(image))
+
+
+def _palette(pixels: "Tensor") -> "Tensor":
+    """`palette` of what `_pixels` returns."""
     import torch  # noqa: PLC0415 - what runs a compiled model needs the rest, and not torch
 
-    pixels = _pixels(image)
     mean = pixels.mean(dim=2, keepdim=True)
     centred = pixels - mean
     return torch.cat([centred @ centred.mT / pixels.shape[2], mean], dim=2).cpu()
@@ -174,12 +178,12 @@ def in_palette(image: "Tensor", wanted: "Tensor", least: float) -> "Tensor":
     """
     import torch  # noqa: PLC0415 - as above
 
+    pixels = _pixels(image)
     (own, mean), (aim, wanted_mean) = (
-        (colours[..., :3], colours[..., 3:]) for colours in (palette(image), wanted)
+        (colours[..., :3], colours[..., 3:]) for colours in (_palette(pixels), wanted)
     )
     root, inverse = _power(own, 0.5, least), _power(own, -0.5, least)
     matrix = inverse @ _power(root @ aim @ root, 0.5, 0.0) @ inverse
-    pixels = _pixels(image)
     # One copy of both: pixels move by a matrix and a shift.
     move = torch.cat([matrix, wanted_mean - matrix @ mean], dim=2).to(pixels.device)
     moved = move[..., :3] @ pixels + move[..., 3:]

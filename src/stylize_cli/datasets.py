@@ -113,7 +113,7 @@ class Crops:
         raise StylizeError("no file of the dataset can be read as an image: check --dataset")
 
     def _photo(self, place: int) -> Image.Image:
-        """The photo of that place, uint8 RGB or RGBA, decoded or kept.
+        """The photo of that place, RGB of 8 bits, decoded or kept.
 
         Raises:
             StylizeError: its file cannot be read.

@@ -16,7 +16,7 @@ from stylize_cli import hardware, noise_field
 from stylize_cli.arrays import Pixels
 from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BLOCKS, KINDS
+from stylize_cli.generators import KINDS, blocks_of
 
 EngineName = Literal["auto", "openvino", "torch"]
 Piece = Callable[..., tuple[Pixels, ...]]  # of a network; see `Engine.pieces`
@@ -72,7 +72,7 @@ class About:
         if self.noise_levels:
             return noise_field.halo(self.noise_levels)
         kind = KINDS[self.generator]
-        return kind.halo + kind.block_halo * int(self.arguments.get("blocks", BLOCKS))
+        return kind.halo + kind.block_halo * blocks_of(self.arguments)
 
     @property
     def is_cut(self) -> bool:

@@ -66,6 +66,12 @@ class Kind:
 
 BLOCKS = 4  # residual, where a file does not say how many
 
+
+def blocks_of(arguments: Mapping[str, Any]) -> int:
+    """How many residual blocks a network of such arguments has, of a kind that takes a number."""
+    return int(arguments.get("blocks", BLOCKS))
+
+
 KINDS: Mapping[str, Kind] = {
     "conditional": Kind(
         "conditional.ConditionalTransform", alive=5.0, takes_mix=True, halo=60, is_cut=True

@@ -12,7 +12,7 @@ from stylize_cli import devices, images, ranks, vgg
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import Method, TrainConfig
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS, Kind
+from stylize_cli.generators import KINDS, Kind, blocks_of
 from stylize_cli.generators.pyramid import draw_noise, with_image
 from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
@@ -101,7 +101,7 @@ class Task:
                 begun = warm_start.weights(self.start, self.names, self.config, self.seed)
             # Of another kind or depth it has a part.
             strict = self.start.generator == self.config.generator
-            strict = strict and self.start.arguments.get("blocks") == self.arguments.get("blocks")
+            strict = strict and blocks_of(self.start.arguments) == blocks_of(self.arguments)
             network.load_state_dict(dict(begun), strict=strict)
         return network
 

@@ -8,9 +8,8 @@ from torch import Tensor
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS
+from stylize_cli.generators import KINDS, blocks_of
 from stylize_cli.generators.halved import SHARED
-from stylize_cli.generators.superres import Upscaler
 from stylize_cli.generators.widening import check_width, widened
 from stylize_cli.methods.add_style import ROWS
 
@@ -68,12 +67,11 @@ def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> 
 
 def _check_upscaler(start: Checkpoint, config: TrainConfig, factor: int | None) -> None:
     """Refuses an upscaler with which a deeper one cannot start: further blocks begin as nothing."""
-    own = start.build()
-    assert isinstance(own, Upscaler)
-    width, blocks = own.first.out_channels, len(own.blocks)
-    if (own.factor, width) != (factor, config.width) or blocks > config.blocks:
+    own, width = (start.arguments[name] for name in ("factor", "width"))
+    blocks = blocks_of(start.arguments)
+    if (own, width) != (factor, config.width) or blocks > config.blocks:
         raise StylizeError(
-            f"an upscaler by {own.factor} of width {width} and {blocks} blocks cannot start one by "
+            f"an upscaler by {own} of width {width} and {blocks} blocks cannot start one by "
             f"{factor} of {config.width} and {config.blocks}: give another --from, or none"
         )
 
