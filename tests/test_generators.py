@@ -89,6 +89,15 @@ def test_johnsons_maps_shrink_and_grow_as_in_its_table():
     assert got == [(1, 336), (2, 168), (4, 84), *blocks, (2, 128), (1, 256), (3, 256)]
 
 
+def test_an_update_of_johnsons_network_does_not_saturate_its_head():
+    network, photo = JohnsonTransform(), normal(2, 3, 48, 48).float()
+    before = network(photo)
+    assert before.std() < 0.05  # about grey, with room either way
+    before.mean().neg().backward()
+    torch.optim.Adam(network.parameters(), lr=1e-3).step()
+    assert (network(photo) - before).abs().max() < 0.1
+
+
 def test_dumoulins_maps_shrink_and_grow_as_in_its_table():
     network = ConditionalTransform(styles=1, width=1)
     got = shapes(network, Conv, IMAGE_256, torch.ones(1, 1))

@@ -243,6 +243,17 @@ def test_each_sample_is_compared_with_its_own_style(task, training):
     assert len(now.style_losses) == 2
 
 
+def test_the_style_s_weight_rises_after_the_photo_s(task, training):
+    whole, rising = JOHNSON, replace(JOHNSON, photo_first=2, style_weight=3.0)
+    (first, second, *_), (want, *_) = (
+        list(training(task(config)).run()) for config in (rising, whole)
+    )
+    assert first.losses["style"] == pytest.approx(3 / 16 * want.losses["style"])
+    assert first.losses["content"] == pytest.approx(want.losses["content"])
+    assert second.losses["style"] > 5 * first.losses["style"]
+    assert [rising.at(step).style_weight for step in range(4)] == [3 / 16, 3, 3, 3]
+
+
 def test_as_many_styles_as_photos_do_not_meet_in_fixed_pairs(task, training, tmp_path):
     files = [tmp_path / f"{k}.png" for k in range(4)]
     for k, file in enumerate(files):

@@ -134,7 +134,7 @@ class Training:
     def _losses(
         self, step: int, batch: Tensor, targets: Mapping[str, Tensor] | None
     ) -> Mapping[str, Tensor]:
-        config, whole = self.task.config, self.task.config.batch_size
+        config, whole = self.task.config.at(step), self.task.config.batch_size
         photos, own = None if self.crops is None else batch, ranks.part(whole)
         everyones = self._chosen(step, whole)
         chosen = everyones[own.start : own.stop]
