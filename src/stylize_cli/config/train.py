@@ -17,7 +17,7 @@ class TrainConfig:
     """What `stylize train` trains, on what, and how.
 
     Attributes:
-        generator: the network, a key of `generators.BUILDERS`.
+        generator: the network, a key of `generators.KINDS`.
         width: maps of its first convolution; of every branch of a pyramid.
         blocks: residual, of an upscaler or a network of styles without maps of full size.
         steps: updates of the weights.
