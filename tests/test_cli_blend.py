@@ -12,7 +12,8 @@ from PIL import Image
 
 import stylize_cli
 from stylize_cli import encoders, engines, sheets
-from stylize_cli.methods import blend, figures, painting
+from stylize_cli.config import CELL
+from stylize_cli.methods import blend, painting
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -177,7 +178,7 @@ def test_cells_are_the_photo_at_their_size_unless_told(stylize, model, photo, mo
     monkeypatch.setattr(painting, "fit", lambda *args: given.append(fitted := fit(*args)) or fitted)
     options = TORCH if size is None else ["--size", size, *TORCH]
     assert stylize("blend", model, photo, "--grid", "monet,munch,munch,monet", *options).code == 0
-    assert max(given[0].shape) == (size or figures.CELL)
+    assert max(given[0].shape) == (size or CELL)
 
 
 def test_animations_are_said_to_be(stylize, model, frames):

@@ -11,7 +11,7 @@ from stylize_cli import devices, hardware, images, limits, paths, transparency, 
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
 from stylize_cli.api.picture import Picture, Source, sources_of
-from stylize_cli.config import MOST, override
+from stylize_cli.config import LEAST_SIDE, MOST, override
 from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
 from stylize_cli.config.optimize import PRESETS, TEXTURE, OptimizeConfig
 from stylize_cli.devices import Machine
@@ -22,13 +22,12 @@ from stylize_cli.methods.scales import scale_sizes
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-LEAST_SIZE = 16  # px, long side
 GATYS_ALONE = (
     *("optimizer", "init", "content_weight", "style_weight", "tv_weight"),
     *("content_layers", "style_layers"),
 )
 RANGES: Ranges = {
-    "size": (LEAST_SIZE, MOST),
+    "size": (LEAST_SIDE, MOST),
     "iterations": (1, MOST),
     "balance": (0, 1),
     "content_weight": (0, ANY),

@@ -27,7 +27,7 @@ from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config import MOST, override
-from stylize_cli.config.train import TRAIN_PRESETS, Method, TrainConfig
+from stylize_cli.config.train import LEAST_SIZE, TRAIN_PRESETS, Method, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import add_style, previews, tasks
@@ -50,7 +50,7 @@ RANGES: Ranges = {
     "width": (1, checkpoints.MOST),
     "levels": (1, checkpoints.MOST_LEVELS),
     **dict.fromkeys(("save_every", "preview_every"), (1, MOST)),
-    **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, MOST_SIZE)),
+    **dict.fromkeys(("size", "style_size"), (LEAST_SIZE, MOST_SIZE)),
     **dict.fromkeys(("content_weight", "style_weight", "tv_weight"), (0, ANY)),
     "lr": (0, MOST_RATE),
     "minutes": (LEAST_MINUTES, MOST),

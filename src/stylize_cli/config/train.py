@@ -11,6 +11,9 @@ Method = Literal["perceptual", "conditional", "texture", "texture-style", "super
 TrainPreset = Literal["default", "paper"]
 Loss = Literal["feature", "pixel"]
 
+LEAST_SIZE = 32  # px, side of a sample and of a style
+SAVE_EVERY = 100  # steps
+
 
 @dataclass(frozen=True)
 class TrainConfig:
