@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import checkpoints, devices, images, paths, perceptual, sheets
+from stylize_cli import checkpoints, devices, images, jpegs, paths, perceptual, sheets
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
@@ -432,6 +432,21 @@ def test_a_preview_shows_the_model_as_it_learns_and_changes_nothing(
 
 
 @pytest.mark.usefixtures("photo")
+def test_no_more_of_a_preview_is_decoded_than_is_drawn(stylize, drawn, tmp_path, monkeypatch):
+    Image.new("RGB", (4800, 4400), "teal").save(tmp_path / "large.jpg")
+    decoded, loaded = [], jpegs.loaded
+
+    def spy(image, *rest):
+        decoded.append(image.size)
+        return loaded(image, *rest)
+
+    monkeypatch.setattr(jpegs, "loaded", spy)
+    assert stylize(*PIXEL, "--steps", 1, "--preview", "large.jpg").code == 0
+    assert (1200, 1100) in decoded  # a quarter, which still has twice 512 px
+    assert (4800, 4400) not in decoded
+    assert drawn
+
+
 def test_a_preview_has_a_row_of_styles_a_step(stylize, drawn, picture_file):
     names = [picture_file(32, 32, seed=seed, name=f"{seed}.png").name for seed in range(5)]
     paintings = [part for name in names for part in ("--style", name)]

@@ -248,7 +248,7 @@ def _stem(names: Sequence[str], factor: int | None, name: str | None) -> str:
 
 def _preview(source: Source) -> tuple[Tensor, str]:
     """The photo that is drawn again and again, at the size of a preview; and a note, or ""."""
-    picture = Picture(source)
+    picture = Picture(source, least=PREVIEW)
     photo = picture.planes().rgb
     return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW)), picture.named_note
 
