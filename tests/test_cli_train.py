@@ -650,6 +650,8 @@ NOT_ADDED = {
     "--to pair.pt --add-style style.png": r"the model has a style 'style' already: rename .*",
     "--to pair.pt": r"--add-style IMAGE and --to MODEL\.pt go together: give both",
     "--to pair.pt --add-style new.png --width 4": r"--add-style trains one row of a model: .*",
+    "--to pair.pt --add-style new.png --from none": r"--add-style trains one row .* --from, .*",
+    "--to pair.pt --add-style new.png --levels 3": r"--add-style trains one row .* --levels",
     "--to pair.pt --add-style new.png -o pair.pt": r"pair\.pt is an input and would be .*",
     "--to photo.png --add-style new.png": r"photo\.png is a picture, no model: .*",
     "--to none.pt --add-style new.png": r"there is no model file none\.pt.*",
@@ -697,6 +699,14 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
         ("--style stile.png", r"there is no file stile\.png: did you mean style\.png\?"),
         ("--style empty", r"there are no pictures in empty: check the path"),
         ("--style - --style -", r"- \(stdin\) was given twice; .*"),
+        ("--style style.png --levels 3", r"--method perceptual has no --levels: leave it out"),
+        ("--upscale 4 --levels 3", r"--method super-resolution has no --levels: leave it out"),
+        (
+            "--upscale 4 --style-layers relu1_1",
+            r"--method super-resolution has no --style-layers: .*",
+        ),
+        ("--upscale 4 --style-weight 2", r"--method super-resolution has no --style-weight: .*"),
+        ("--upscale 4 --style-size 64", r"--method super-resolution has no --style-size: .*"),
         ("--style style.png --loss pixel", r"--loss pixel is for --upscale: leave it out"),
         ("--style style.png --style-layers relu9_9", r"no layer 'relu9_9'; use one of: .*"),
         ("--style style.png --content-layer relu1_1,relu2_1", r"--content-layer is one layer: .*"),
@@ -733,6 +743,13 @@ def test_what_cannot_be_trained_is_refused(refused, stylize, picture_file, tmp_p
         assert ran.code == 0, ran.err
     else:
         assert re.fullmatch(said, refused(*arguments))
+
+
+@pytest.mark.parametrize("option", ["content-weight", "content-layer"])
+def test_a_texture_has_no_photo_to_keep(refused, option):
+    value = "relu2_1" if option == "content-layer" else "1"
+    said = refused("train", "--style", "style.png", f"--{option}", value)
+    assert said == f"--method texture has no --{option}: leave it out"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize_cli import devices, hardware, images, limits, paths, transparency, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
+from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges, check_unused
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.config import LEAST_SIDE, MOST, override
 from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
@@ -26,6 +26,7 @@ GATYS_ALONE = (
     *("optimizer", "init", "content_weight", "style_weight", "tv_weight"),
     *("content_layers", "style_layers"),
 )
+OF_PHOTOS = ("preserve_color", "balance", "content_weight", "content_layers")
 RANGES: Ranges = {
     "size": (LEAST_SIDE, MOST),
     "iterations": (1, MOST),
@@ -192,7 +193,6 @@ def check_roles(
     Raises:
         StylizeError: they do not go together.
     """
-    of_photos = options.get("preset", "default") != "default" or options.get("preserve_color")
     if options.get("texture") is None:
         if not photos or not styles:
             raise StylizeError(
@@ -202,14 +202,18 @@ def check_roles(
             raise StylizeError("--match-histogram is for textures: give --texture IMAGE")
     elif photos or styles:
         raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
-    elif of_photos:
-        raise StylizeError("--texture has no photo and its own settings: leave out the others")
+    elif options.get("preset", "default") != "default":
+        raise StylizeError("--texture has its own settings: leave out --preset")
+    elif options.get("init") == "content":
+        raise StylizeError("--texture has no photo: --init takes noise, or a picture's file")
+    else:
+        check_unused(options, OF_PHOTOS, "--texture")
 
 
 def _check_balance(options: OptimizeOptions) -> None:
     if options.get("content_weight") is not None:
         raise StylizeError("--balance steers the content weight: leave out --content-weight")
-    if options.get("preset", "default") != "default" or options.get("texture") is not None:
+    if options.get("preset", "default") != "default":
         raise StylizeError("--balance is the default preset's: give --content-weight instead")
 
 
@@ -226,10 +230,7 @@ def _is_named(init: Source | None) -> bool:
 
 def _of_neighbours(options: OptimizeOptions) -> NeighboursConfig:
     """The settings of `--preset neighbours`; refuses what only Gatys' method has."""
-    for name in GATYS_ALONE:
-        if options.get(name) is not None:
-            option = name.replace("_", "-")
-            raise StylizeError(f"--preset neighbours has no --{option}: leave it out")
+    check_unused(options, GATYS_ALONE, "--preset neighbours")
     given = {field.name: options.get(field.name) for field in fields(NEIGHBOURS)}
     return override(NEIGHBOURS, **given)
 
@@ -249,6 +250,8 @@ def _settings(options: OptimizeOptions) -> OptimizeConfig | NeighboursConfig:
         _check_balance(options)
     elif given["content_weight"] is not None:
         config = replace(config, balance=None)
+    if options.get("texture") is not None and not config.style_weight:
+        raise StylizeError("a texture is its style alone: give a --style-weight above 0")
     if not config.content_weight and not config.style_weight:
         raise StylizeError("both weights are 0: give --content-weight or --style-weight")
     return config

@@ -11,6 +11,8 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.methods import add_style, warm_start
 
+WHOLE = ("upscale", "start", "width", "levels")  # options of a network that is trained as a whole
+
 
 def base_file(styles: Sources, options: TrainOptions) -> Path | None:
     """The model that a style is to be added to, or None.
@@ -25,12 +27,12 @@ def base_file(styles: Sources, options: TrainOptions) -> Path | None:
         return None
     if (
         named(styles)
-        or options.get("upscale")
-        or options.get("width")
+        or any(options.get(name) is not None for name in WHOLE)
         or options.get("method", "auto") not in ("auto", "conditional")
     ):
         raise StylizeError(
-            "--add-style trains one row of a model: leave out --style, --upscale, --width, --method"
+            "--add-style trains one row of a model: leave out --style, --method, --upscale, "
+            "--from, --width, --levels"
         )
     return models.find(str(to))
 

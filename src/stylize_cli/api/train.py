@@ -22,7 +22,7 @@ from stylize_cli import (
 )
 from stylize_cli.api import origins, places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
+from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges, check_unused
 from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.checkpoints import Checkpoint, TrainingState
@@ -44,6 +44,12 @@ PREVIEW = 512  # px, long side
 LEAST_MINUTES = 0.01
 MOST_SAMPLES, MOST_SIZE = 2**14, 2**16  # of a step, and px
 MOST_RATE = 1e6  # of learning: far more is no number of float32
+UNUSED: Mapping[Method, tuple[str, ...]] = {  # options that have no part in a training
+    "perceptual": ("levels",),
+    "conditional": ("levels",),
+    "texture": ("content_weight", "content_layer"),
+    "super-resolution": ("levels", "style_weight", "style_layers", "style_size"),
+}
 RANGES: Ranges = {
     "steps": (1, MOST),
     "batch_size": (1, MOST_SAMPLES),
@@ -112,6 +118,7 @@ def prepare(
     to, added = origins.base_file(styles, options), options.get("add_style")
     paintings = named(styles if added is None else added)
     method = _method(options, len(paintings), to, has_photos=photos is not None)
+    check_unused(options, UNUSED.get(method, ()), f"--method {method}")
     base = None if to is None else origins.base(to, next(iter(paintings)))
     config, preview = _settings(method, options, base), options.get("preview")
     if preview is not None and method == "texture":
