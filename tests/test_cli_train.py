@@ -431,7 +431,6 @@ def test_a_preview_shows_the_model_as_it_learns_and_changes_nothing(
         assert sheet.width > 2 * 512
 
 
-@pytest.mark.usefixtures("photo")
 def test_no_more_of_a_preview_is_decoded_than_is_drawn(stylize, drawn, tmp_path, monkeypatch):
     Image.new("RGB", (4800, 4400), "teal").save(tmp_path / "large.jpg")
     decoded, loaded = [], jpegs.loaded
@@ -447,6 +446,7 @@ def test_no_more_of_a_preview_is_decoded_than_is_drawn(stylize, drawn, tmp_path,
     assert drawn
 
 
+@pytest.mark.usefixtures("photo")
 def test_a_preview_has_a_row_of_styles_a_step(stylize, drawn, picture_file):
     names = [picture_file(32, 32, seed=seed, name=f"{seed}.png").name for seed in range(5)]
     paintings = [part for name in names for part in ("--style", name)]
@@ -745,11 +745,10 @@ def test_what_cannot_be_trained_is_refused(refused, stylize, picture_file, tmp_p
         assert re.fullmatch(said, refused(*arguments))
 
 
-@pytest.mark.parametrize("option", ["content-weight", "content-layer"])
-def test_a_texture_has_no_photo_to_keep(refused, option):
-    value = "relu2_1" if option == "content-layer" else "1"
-    said = refused("train", "--style", "style.png", f"--{option}", value)
-    assert said == f"--method texture has no --{option}: leave it out"
+@pytest.mark.parametrize("option", ["content-weight 1", "content-layer relu2_1", "preview a.png"])
+def test_a_texture_has_no_photo(refused, option):
+    said = refused("train", "--style", "style.png", *f"--{option}".split())
+    assert said == f"--method texture has no --{option.split()[0]}: leave it out"
 
 
 @pytest.mark.parametrize(

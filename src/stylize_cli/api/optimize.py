@@ -110,12 +110,7 @@ def prepare(
     config = _settings(options)
     shares = even_out(options.get("shares"), len(styles))
     machine = devices.machine(options.get("device", "auto"), options.get("precision", "auto"))
-    room = limits.room(machine, options.get("memory"))
-    least = math.ceil(config.size * max(1.0, config.style_scale))  # px of any short side
-    photo = None if content is None else Picture(content, least=least, room=room)
-    paintings = [Picture(one, least=least, room=room) for one in styles]
-    init = options.get("init")
-    start = None if init is None or _is_named(init) else _first(init)
+    photo, paintings, start = _read(content, styles, config, machine, options)
     read = [picture for picture in (photo, *paintings, start) if picture is not None]
     planes = None if photo is None else photo.planes()
     size = images.fitted(images.size_of(planes.rgb), config.size) if planes else (config.size,) * 2
@@ -134,6 +129,26 @@ def prepare(
     return Optimization(
         config, given, alpha, size, machine, plan, options, notes + plan.notes, exif
     )
+
+
+def _read(
+    content: Source | None,
+    styles: Sequence[Source],
+    config: OptimizeConfig | NeighboursConfig,
+    machine: Machine,
+    options: OptimizeOptions,
+) -> tuple[Picture | None, list[Picture], Picture | None]:
+    """The photo, the styles, and the picture to start from; of large files no more than needed.
+
+    Raises:
+        StylizeError: one cannot be read, or memory will not do.
+    """
+    room = limits.room(machine, options.get("memory"))
+    least = math.ceil(config.size * max(1.0, config.style_scale))  # px of any short side
+    photo = None if content is None else Picture(content, least=least, room=room)
+    paintings = [Picture(one, least=least, room=room) for one in styles]
+    init = options.get("init")
+    return photo, paintings, None if init is None or _is_named(init) else _first(init)
 
 
 def check_fits(
