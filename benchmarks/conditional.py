@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
 
-from optimize import presized
-from processes import machine, measure
+from inputs import presized
+from processes import Measured, machine, measure
 
 from stylize_cli import descriptors, images, metrics
 from stylize_cli.descriptors import Descriptor
@@ -26,15 +26,15 @@ SIDE = 256  # px, long side of the pictures judged
 HEADER = "| style | network | steps | style error | content error |\n|---|---|---|---|---|"
 
 
-def stylize(*arguments: str) -> float:
-    """Seconds of a command."""
-    return measure([sys.executable, "-m", "stylize_cli", *arguments, "--quiet"]).seconds
+def stylize(*arguments: str) -> Measured:
+    """A command's time, and the paths that it prints."""
+    return measure([sys.executable, "-m", "stylize_cli", *arguments, "--quiet"])
 
 
 def train(model: Path, options: Sequence[str]) -> Path:
     """The model, trained to its end if it is not."""
     going = ["--resume"] if model.with_suffix(".state.pt").exists() else []
-    seconds = stylize("train", "-o", str(model), *options, *going)
+    seconds = stylize("train", "-o", str(model), *options, *going).seconds
     print(f"{model.name}: {seconds:.0f} s", file=sys.stderr, flush=True)
     return model
 
@@ -46,11 +46,11 @@ def errors(
     folder = scratch / f"{model.stem}-{painting.stem}"
     folder.mkdir()
     style = ["--style", painting.stem]
-    stylize("apply", str(model), *map(str, photos), *style, "-o", f"{folder}/")
+    made = stylize("apply", str(model), *map(str, photos), *style, "-o", f"{folder}/")
     wanted = images.read(painting).rgb
     judged = [
-        metrics.judge(vgg, images.read(folder / photo.name).rgb, wanted, images.read(photo).rgb)
-        for photo in photos
+        metrics.judge(vgg, images.read(Path(file)).rgb, wanted, images.read(photo).rgb)
+        for file, photo in zip(made.output.splitlines(), photos, strict=True)
     ]
     return fmean(one["style_error"] for one in judged), fmean(
         one["content_error"] for one in judged

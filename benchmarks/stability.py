@@ -14,18 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from inputs import spread
 from processes import machine
 
 from stylize_cli import descriptors, devices, hardware, images, objectives
 from stylize_cli.config.optimize import PRESETS, OptimizeConfig
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.pictures import Pictures
-
-
-def spread(folder: Path, count: int) -> list[Path]:
-    """That many of a folder's pictures, evenly spread over its sorted names."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in {".jpg", ".png"})
-    return [files[index * len(files) // count] for index in range(count)]
 
 
 def run(photo: Path, style: Path, config: OptimizeConfig, size: int) -> tuple[float, float, bool]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from optimize import presized
+from inputs import presized
 from processes import machine
 
 from stylize_cli import checkpoints, descriptors, images, metrics, models, sheets
@@ -33,10 +33,10 @@ HEIGHT = 150  # px of every picture on the sheet
 def apply(model: str, style: str, photos: Sequence[Path], folder: Path) -> list[Path]:
     """What the model makes of the photos."""
     command = [sys.executable, "-m", "stylize_cli", "apply", model, *map(str, photos), "--quiet"]
-    subprocess.run(
-        [*command, "--style", style, "-o", f"{folder}/"], check=True, capture_output=True
+    ran = subprocess.run(
+        [*command, "--style", style, "-o", f"{folder}/"], check=True, capture_output=True, text=True
     )
-    return [folder / f"{photo.stem}-{style}{photo.suffix}" for photo in photos]
+    return [Path(line) for line in ran.stdout.splitlines()]
 
 
 def lite(painting: Path, photos: Sequence[Path], folder: Path, size: int) -> list[Path]:

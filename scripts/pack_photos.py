@@ -7,19 +7,18 @@ paintings of the bundled `classics`, all as JPEGs; photos are the larger the mor
 """
 
 import argparse
-import csv
 import io
 import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import manifest
 from PIL import Image
 from write_credits import SCANS
 
 from stylize_cli import models
 
-FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes of what may be trained on
 SIDES = (1024, 896, 768, 640, 512, 448, 384)  # px, long side
 PAINTING = 896  # px, likewise
 QUALITY = 88
@@ -28,9 +27,7 @@ MEGA = 1_000_000
 
 def chosen(data: Path, folder: str = "photos") -> list[Path]:
     """The pictures of a folder that models which ship may be trained on."""
-    with (data / "manifest.tsv").open(encoding="utf-8") as lines:
-        listed = list(csv.DictReader(lines, delimiter="\t"))
-    allowed = [one["file"] for one in listed if one["licence_class"] in FREE]
+    allowed = [one["file"] for one in manifest.rows(data) if one["licence_class"] in manifest.FREE]
     return [data / name for name in allowed if name.startswith(f"{folder}/")]
 
 

@@ -9,7 +9,6 @@ of them show is made once, so that a name in it stands for one command.
 """
 
 import argparse
-import csv
 import hashlib
 import io
 import re
@@ -20,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import manifest
 import numpy as np
 from PIL import Image
 
@@ -32,7 +32,6 @@ SUFFIX = ".webp"
 MOST = 120_000  # bytes of a picture: a page of several opens at once
 QUALITIES = (88, 80, 72, 64)
 LEAST = 64  # px, that a size is scaled to at least: what every network can be trained at
-FREE = {"cc0/pd", "cc-by", "permissive (bsd/mit)"}  # licence classes that a shown model may need
 # Of a figure in another page: between these two lines it is drawn.
 MARK = re.compile(r"<!-- figure: (\S+) -->\n(?:(?!<!--).*\n)*<!-- end of figure -->")
 SCALED = re.compile(r"(--(?:size|steps|cell|iterations) )(\d+)")
@@ -197,10 +196,8 @@ def prepare(work: Path, data: Path | None) -> None:
     work.mkdir(parents=True, exist_ok=True)
     links = {work / "examples": ROOT / "examples"}
     if data is not None:
-        with (data / "manifest.tsv").open(encoding="utf-8") as lines:
-            listed = list(csv.DictReader(lines, delimiter="\t"))
-        free = [one for one in listed if one["may_commit"] == "yes"]
-        used = [one["file"] for one in free if one["licence_class"] in FREE]
+        shown = [one for one in manifest.rows(data) if one["may_commit"] == "yes"]
+        used = [one["file"] for one in shown if one["licence_class"] in manifest.FREE]
         links |= {work / name: data / name for name in used if not name.startswith("superres/")}
     for link, target in links.items():
         link.parent.mkdir(exist_ok=True)

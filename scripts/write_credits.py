@@ -7,13 +7,12 @@ whose licence asks for it, and every painting that a model of the index has as a
 """
 
 import argparse
-import csv
 from pathlib import Path
+
+import manifest
 
 from stylize_cli import models
 
-FREE = "cc0/pd"
-CREDITED = ("cc-by", "permissive (bsd/mit)")
 SCANS = {
     "munch-scream": "munch-scream-vivid"
 }  # of two pictures of a painting the one that was learnt
@@ -36,11 +35,10 @@ def main() -> None:
     """Parses the command line and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    with (parser.parse_args().data / "manifest.tsv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    rows = manifest.rows(parser.parse_args().data)
     photos = [row for row in rows if row["file"].startswith("photos/")]
-    free = sum(row["licence_class"] == FREE for row in photos)
-    credited = [row for row in photos if row["licence_class"] in CREDITED]
+    free = sum(row["licence_class"] == manifest.PUBLIC for row in photos)
+    credited = [row for row in photos if row["licence_class"] in manifest.CREDITED]
     named = {style for model in models.bundled().values() for style in model.styles}
     styles = {SCANS.get(style, style) for style in named}
     works = [

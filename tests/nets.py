@@ -7,7 +7,7 @@ import torch
 
 from stylize_cli import checkpoints
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.generators import BUILDERS, KINDS
+from stylize_cli.generators import KINDS
 from stylize_cli.generators.pyramid import draw_noise, with_image
 
 STYLES = ("monet", "munch", "hokusai")
@@ -23,7 +23,7 @@ ARGUMENTS = {
 def _seeded(generator, arguments):
     """A network whose every parameter is random, so that no two styles are alike."""
     torch.manual_seed(0)
-    network = BUILDERS[generator](**arguments).eval()
+    network = KINDS[generator].build(**arguments).eval()
     for name, value in network.named_parameters():
         if name.endswith(("gamma", "beta")) or not value.any():
             torch.nn.init.normal_(value, mean=float(name.endswith("gamma")), std=0.3)

@@ -12,7 +12,7 @@ import torch
 
 from stylize_cli import checkpoints, models
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 
 STYLES = ("dots", "waves")
 
@@ -38,7 +38,7 @@ def make_model(tmp_path):
             torch.manual_seed(0)
             weights = {
                 key: value + 0.1 * torch.rand(value.shape) if value.is_floating_point() else value
-                for key, value in BUILDERS[generator](**arguments).state_dict().items()
+                for key, value in KINDS[generator].build(**arguments).state_dict().items()
             }
         path = tmp_path / f"trained-{generator}.pt"
         provenance = {"steps": 7, "config": {"lr": 0.002}}

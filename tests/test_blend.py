@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from stylize_cli import checkpoints, engines, images, metrics, models
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 from stylize_cli.methods import apply, blend, feedforward
 
 pytest_plugins = ["nets"]
@@ -83,7 +83,7 @@ def test_a_mixture_is_one_row_of_gamma_and_beta(runner, net, noise, name):
         key: (weights @ value)[None] if key.endswith(("gamma", "beta")) else value
         for key, value in checkpoint.weights.items()
     }
-    network = BUILDERS["conditional"](**{**checkpoint.arguments, "styles": 1}).eval()
+    network = KINDS["conditional"].build(**{**checkpoint.arguments, "styles": 1}).eval()
     network.load_state_dict(mixed)
     photo = noise[:20, :32, :3]
     (found,) = blend.blend(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from stylize_cli.engines import blocks
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 from stylize_cli.generators.layers import DoublingConv
 
 
@@ -54,7 +54,7 @@ def test_a_convolution_of_stride_two_is_the_same_on_squares_of_pixels(mode, kern
 @pytest.mark.parametrize("generator", ["conditional", "halved"])
 def test_a_style_net_in_one_piece_is_the_network(generator, size):
     """Of two pictures and two styles, whose statistics must not mix."""
-    network = BUILDERS[generator](styles=2, width=4).eval()
+    network = KINDS[generator].build(styles=2, width=4).eval()
     for name, value in network.named_parameters():
         if name.endswith(("gamma", "beta")):
             torch.nn.init.normal_(value)
@@ -67,7 +67,7 @@ def test_a_style_net_in_one_piece_is_the_network(generator, size):
 
 
 def test_a_network_of_another_kind_is_the_same_too():
-    network = BUILDERS["upscaler"](factor=4, width=8).eval()
+    network = KINDS["upscaler"].build(factor=4, width=8).eval()
     torch.nn.init.normal_(network.head.weight)
     image = torch.rand(1, 3, 7, 5)
     want = network(image)

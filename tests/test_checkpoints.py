@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from stylize_cli import checkpoints
 from stylize_cli.checkpoints import FORMAT, MODEL, STATE, Checkpoint, TrainingState
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS, KINDS
+from stylize_cli.generators import KINDS
 from stylize_cli.names import style_names
 
 ARGUMENTS = {
@@ -30,7 +30,7 @@ ARGUMENTS = {
 
 
 def checkpoint_of(generator="conditional"):
-    network = BUILDERS[generator](**ARGUMENTS[generator])
+    network = KINDS[generator].build(**ARGUMENTS[generator])
     styles = ("starry night", "波") if KINDS[generator].takes_mix else ()
     return Checkpoint(
         "conditional",
@@ -82,7 +82,7 @@ def test_a_model_comes_back_as_it_was_and_computes_the_same(generator, tmp_path)
     checkpoints.save(tmp_path / "new" / "folder" / "model.pt", made)
     read = checkpoints.load(tmp_path / "new" / "folder" / "model.pt")
     assert_same(read, made)
-    network = BUILDERS[generator](**ARGUMENTS[generator]).eval()
+    network = KINDS[generator].build(**ARGUMENTS[generator]).eval()
     network.load_state_dict(made.weights)
     mix = (torch.tensor([[0.3, 0.7]]),) if KINDS[generator].takes_mix else ()
     image = torch.linspace(0, 1, 3 * 44 * 44).view(1, 3, 44, 44)
@@ -318,7 +318,7 @@ def peak_of(call):
 @pytest.mark.parametrize("width", [1024, 4096])
 def test_views_of_one_value_in_the_shape_of_gigabytes_are_refused(width, changed):
     with torch.device("meta"):
-        shapes = {k: v.shape for k, v in BUILDERS["johnson"](width=width).state_dict().items()}
+        shapes = {k: v.shape for k, v in KINDS["johnson"].build(width=width).state_dict().items()}
     weights = {name: torch.zeros(()).expand(shape) for name, shape in shapes.items()}
     file = changed(generator="johnson", arguments={"width": width}, weights=weights, styles=[])
     assert file.stat().st_size < 50_000
@@ -493,8 +493,8 @@ def test_building_imports_nothing_for_numbers_that_are_never_drawn():
     """On tensors without memory, torch's initialisation alone imports 900 modules in 1.7 s."""
     code = (
         "import sys; from stylize_cli.checkpoints import Checkpoint;"
-        "from stylize_cli.generators import BUILDERS; arguments = {'styles': 1, 'width': 2};"
-        "weights = BUILDERS['conditional'](**arguments).state_dict(); before = len(sys.modules);"
+        "from stylize_cli.generators import KINDS; arguments = {'styles': 1, 'width': 2};"
+        "weights = KINDS['conditional'].build(**arguments).state_dict(); before = len(sys.modules);"
         "Checkpoint('', 'conditional', arguments, weights).build();"
         "print(len(sys.modules) - before)"
     )

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import encoders, engines, sheets
-from stylize_cli.methods import blend, figures, painting
+from stylize_cli import encoders, engines, jpegs, sheets
+from stylize_cli.config import CELL
+from stylize_cli.methods import blend, painting
 
 pytest_plugins = ["commandline", "nets"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo")
@@ -74,6 +75,24 @@ def test_a_weight_of_one_equals_apply(stylize, model, clear, tmp_path, styles, o
     assert (blended.code, applied.code) == (0, 0), blended.err + applied.err
     one, two = ((tmp_path / f"{name}.png").read_bytes() for name in ("blended", "applied"))
     assert one == two
+
+
+@pytest.mark.parametrize("options", [[], ["--steps", 2, "--style", "munch", "--cell", 16]])
+def test_no_more_of_a_jpeg_is_decoded_than_apply_decodes(
+    stylize, model, tmp_path, options, monkeypatch
+):
+    Image.effect_mandelbrot((640, 480), (-2, -1, 1, 1), 50).save(tmp_path / "large.jpg")
+    decoded, loaded = [], jpegs.loaded
+
+    def spy(image, *rest):
+        decoded.append(image.size)
+        return loaded(image, *rest)
+
+    monkeypatch.setattr(jpegs, "loaded", spy)
+    run = [model, "large.jpg", "--style", "munch", "--size", 16, *TORCH, "-o", "out.png"]
+    for command in (["apply", *run], ["blend", *run, *options]):
+        assert stylize(*command).code == 0
+    assert decoded == [(80, 60), (80, 60)]  # an eighth, the least that a JPEG can be decoded at
 
 
 def test_the_record_names_the_shares(stylize, model, pixels):
@@ -177,7 +196,7 @@ def test_cells_are_the_photo_at_their_size_unless_told(stylize, model, photo, mo
     monkeypatch.setattr(painting, "fit", lambda *args: given.append(fitted := fit(*args)) or fitted)
     options = TORCH if size is None else ["--size", size, *TORCH]
     assert stylize("blend", model, photo, "--grid", "monet,munch,munch,monet", *options).code == 0
-    assert max(given[0].shape) == (size or figures.CELL)
+    assert max(given[0].shape) == (size or CELL)
 
 
 def test_animations_are_said_to_be(stylize, model, frames):

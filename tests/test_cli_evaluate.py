@@ -11,6 +11,7 @@ from stylize_cli.cli.console import Console
 pytest_plugins = ["commandline"]
 pytestmark = pytest.mark.usefixtures("loaded")
 
+RECORD = "output width height seconds device precision engine"  # as of every command
 FIGURES = {
     ("style",): ["style_error"],
     ("content",): ["content_error"],
@@ -33,7 +34,9 @@ def test_json_has_the_figures_of_what_is_compared(stylize, compared):
     ran = stylize("evaluate", "a.png", *given(compared), "--json")
     assert (ran.code, ran.err) == (0, "")
     record = ran.record
-    assert list(record) == ["output", "width", "height", *FIGURES[compared]]
+    assert list(record) == [*RECORD.split(), *FIGURES[compared]]
+    assert (record["device"], record["precision"], record["engine"]) == ("cpu", "float32", "torch")
+    assert 0 < record["seconds"] < 60
     assert (record["output"], record["width"], record["height"]) == ("a.png", 48, 40)
     assert all(0 < record[figure] < float("inf") for figure in FIGURES[compared])
 
@@ -59,6 +62,7 @@ def test_several_pictures_come_in_their_order_each_with_its_own_figures(stylize)
     ran = stylize("evaluate", "b.png", "a.png", "b.png", *given(["style"]), "--json")
     records = [json.loads(line) for line in ran.out.splitlines()]
     assert [record["output"] for record in records] == ["b.png", "a.png", "b.png"]
+    assert all(record.pop("seconds") > 0 for record in records)
     assert records[0] == records[2]
     assert records[0]["style_error"] != records[1]["style_error"]
 
@@ -70,7 +74,8 @@ def test_a_picture_from_stdin_has_the_figures_of_the_file(stylize, tmp_path, opt
         stylize("evaluate", source, *given(["style"]), *options, stdin=data)
         for source in ("a.png", "-")
     )
-    assert piped.line == file.line.replace("a.png", "stdin")
+    timed = r'"seconds": [0-9.]+'
+    assert re.sub(timed, "", piped.line) == re.sub(timed, "", file.line.replace("a.png", "stdin"))
 
 
 def test_figures_are_those_of_the_released_weights_in_float32(stylize, loaded):

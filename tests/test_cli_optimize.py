@@ -497,6 +497,28 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
             "photo.png style.png --texture style.png",
             r"--texture takes no photo: leave out CONTENT.*",
         ),
+        (
+            "--texture style.png --content-weight 3",
+            r"--texture has no --content-weight: leave it out",
+        ),
+        (
+            "--texture style.png --content-layers relu2_1",
+            r"--texture has no --content-layers: leave it out",
+        ),
+        ("--texture style.png --balance 0", r"--texture has no --balance: leave it out"),
+        ("--texture style.png --preserve-color", r"--texture has no --preserve-color: leave .*"),
+        (
+            "--texture style.png --preset paper",
+            r"--texture has its own settings: leave out --pre.*",
+        ),
+        (
+            "--texture style.png --init content",
+            r"--texture has no photo: --init takes noise, or .*",
+        ),
+        (
+            "--texture style.png --style-weight 0",
+            r"a texture is its style alone: give a --style-.*",
+        ),
         ("- -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
         ("- style.png", r"stdin is empty: .*"),

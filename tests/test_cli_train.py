@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import checkpoints, devices, images, paths, perceptual, sheets
+from stylize_cli import checkpoints, devices, images, jpegs, paths, perceptual, sheets
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
@@ -431,6 +431,21 @@ def test_a_preview_shows_the_model_as_it_learns_and_changes_nothing(
         assert sheet.width > 2 * 512
 
 
+def test_no_more_of_a_preview_is_decoded_than_is_drawn(stylize, drawn, tmp_path, monkeypatch):
+    Image.new("RGB", (4800, 4400), "teal").save(tmp_path / "large.jpg")
+    decoded, loaded = [], jpegs.loaded
+
+    def spy(image, *rest):
+        decoded.append(image.size)
+        return loaded(image, *rest)
+
+    monkeypatch.setattr(jpegs, "loaded", spy)
+    assert stylize(*PIXEL, "--steps", 1, "--preview", "large.jpg").code == 0
+    assert (1200, 1100) in decoded  # a quarter, which still has twice 512 px
+    assert (4800, 4400) not in decoded
+    assert drawn
+
+
 @pytest.mark.usefixtures("photo")
 def test_a_preview_has_a_row_of_styles_a_step(stylize, drawn, picture_file):
     names = [picture_file(32, 32, seed=seed, name=f"{seed}.png").name for seed in range(5)]
@@ -635,6 +650,8 @@ NOT_ADDED = {
     "--to pair.pt --add-style style.png": r"the model has a style 'style' already: rename .*",
     "--to pair.pt": r"--add-style IMAGE and --to MODEL\.pt go together: give both",
     "--to pair.pt --add-style new.png --width 4": r"--add-style trains one row of a model: .*",
+    "--to pair.pt --add-style new.png --from none": r"--add-style trains one row .* --from, .*",
+    "--to pair.pt --add-style new.png --levels 3": r"--add-style trains one row .* --levels",
     "--to pair.pt --add-style new.png -o pair.pt": r"pair\.pt is an input and would be .*",
     "--to photo.png --add-style new.png": r"photo\.png is a picture, no model: .*",
     "--to none.pt --add-style new.png": r"there is no model file none\.pt.*",
@@ -682,6 +699,14 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
         ("--style stile.png", r"there is no file stile\.png: did you mean style\.png\?"),
         ("--style empty", r"there are no pictures in empty: check the path"),
         ("--style - --style -", r"- \(stdin\) was given twice; .*"),
+        ("--style style.png --levels 3", r"--method perceptual has no --levels: leave it out"),
+        ("--upscale 4 --levels 3", r"--method super-resolution has no --levels: leave it out"),
+        (
+            "--upscale 4 --style-layers relu1_1",
+            r"--method super-resolution has no --style-layers: .*",
+        ),
+        ("--upscale 4 --style-weight 2", r"--method super-resolution has no --style-weight: .*"),
+        ("--upscale 4 --style-size 64", r"--method super-resolution has no --style-size: .*"),
         ("--style style.png --loss pixel", r"--loss pixel is for --upscale: leave it out"),
         ("--style style.png --style-layers relu9_9", r"no layer 'relu9_9'; use one of: .*"),
         ("--style style.png --content-layer relu1_1,relu2_1", r"--content-layer is one layer: .*"),
@@ -718,6 +743,12 @@ def test_what_cannot_be_trained_is_refused(refused, stylize, picture_file, tmp_p
         assert ran.code == 0, ran.err
     else:
         assert re.fullmatch(said, refused(*arguments))
+
+
+@pytest.mark.parametrize("option", ["content-weight 1", "content-layer relu2_1", "preview a.png"])
+def test_a_texture_has_no_photo(refused, option):
+    said = refused("train", "--style", "style.png", *f"--{option}".split())
+    assert said == f"--method texture has no --{option.split()[0]}: leave it out"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,18 @@ def test_values_of_an_option_are_tried_on_one_sheet(stylize, drawn, pixels):
     assert abs(cells["content-weight 30"] - cells["content-weight 0.3"]).mean() > 0.001
 
 
+@pytest.mark.usefixtures("loaded", "style")
+def test_the_photo_s_metadata_are_kept_on_request_alone(stylize, tmp_path):
+    exif = Image.Exif()
+    exif[0x0132] = "2024:01:02 03:04:05"
+    Image.new("RGB", (32, 24), "teal").save(tmp_path / "photo.png", exif=exif)
+    run = [*RUN, "--size", 32, "--try", "tv-weight=0,1", "-o", "sheet.jpg"]
+    for options, date in (([], None), (["--keep-metadata"], "2024:01:02 03:04:05")):
+        assert stylize(*run, *options).code == 0
+        with Image.open(tmp_path / "sheet.jpg") as made:
+            assert made.getexif().get(0x0132) == date
+
+
 @pytest.mark.usefixtures("loaded", "photo", "style")
 def test_a_sheet_in_the_making_is_kept_after_ctrl_c(stylize, drawn, interrupt):
     interrupt(4)  # in the second picture

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from stylize_cli import devices, engines
-from stylize_cli.generators import BUILDERS, KINDS, johnson
+from stylize_cli.generators import KINDS, johnson
 from stylize_cli.generators.conditional import ConditionalTransform
 from stylize_cli.generators.halved import HalvedTransform
 from stylize_cli.generators.johnson import JohnsonTransform
@@ -80,7 +80,7 @@ def shapes(network, kinds, *inputs):
     ],
 )
 def test_parameters_are_as_many_as_the_papers_tables_hold(generator, arguments, parameters):
-    assert count(BUILDERS[generator](**arguments)) == parameters
+    assert count(KINDS[generator].build(**arguments)) == parameters
 
 
 def test_johnsons_maps_shrink_and_grow_as_in_its_table():
@@ -130,7 +130,7 @@ def test_an_upscaler_multiplies_both_sides(build, factor):
     ],
 )
 def test_a_generator_computes_in_its_inputs_type_and_stays_float32(generator, arguments, dtype):
-    network = varied(BUILDERS[generator](width=2, **arguments))
+    network = varied(KINDS[generator].build(width=2, **arguments))
     mix = (torch.eye(2),) if KINDS[generator].takes_mix else ()
     seen = []
     for module in network.modules():
@@ -484,7 +484,7 @@ def test_the_table_knows_what_the_networks_are():
         "pyramid": {"levels": levels},
         "upscaler": {"factor": 2},
     }
-    assert given.keys() == KINDS.keys() == BUILDERS.keys()
+    assert given.keys() == KINDS.keys()
     for name, arguments in given.items():
         kind, network = KINDS[name], KINDS[name].build(width=4, **arguments)
         assert kind.multiple(levels) % network.multiple == 0

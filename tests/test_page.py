@@ -19,6 +19,7 @@ from PIL import Image
 
 from stylize_cli import models
 from stylize_cli.api import optimize
+from stylize_cli.api.picture import Picture
 from stylize_cli.methods import quick_style
 from stylize_cli.page import making, server, shelf, studio, wishes
 from stylize_cli.page.gate import Gate
@@ -385,12 +386,20 @@ class TestOptimising:
         with Image.open(tmp_path / "photo-style.png") as want:
             assert np.array_equal(np.asarray(want), np.asarray(made))
 
-    def test_stop_keeps_the_best(self, client, rooms, give):
+    def test_stop_keeps_the_best(self, client, rooms, give, monkeypatch):
+        encoded, threads = Picture.encoded, []
+
+        def spy(*args, **options):
+            threads.append(threading.current_thread().name)
+            return encoded(*args, **options)
+
         wish = self.wish(give, iterations=2000)
         id = client.post("/api/jobs", json=wish).json()["id"]
         until(lambda: rooms.jobs and rooms.jobs[0].shown > 2)
+        monkeypatch.setattr(Picture, "encoded", spy)
         emerging = client.get(f"/api/jobs/{id}/picture")
         assert Image.open(io.BytesIO(emerging.content)).format == "JPEG"
+        assert threads == ["studio"]  # beside which nothing encodes
         job = rooms.jobs[0]
         assert job.losses[-1]["total"] < job.losses[0]["total"]
         told = job.described()
@@ -496,6 +505,45 @@ class TestWishes:
         answer = client.post("/api/jobs", content=json.dumps(given))
         assert answer.status_code == 422
         assert "load it anew" in answer.json()["error"]
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            '{"kind": "paint", "styles": {"\\ud800": 1}}',
+            '{"kind": "texture", "model": "\\udfff"}',
+            b'{"kind": "texture", "model": "\xed\xa0\x80"}',
+        ],
+    )
+    def test_half_a_pair_of_surrogates_is_refused(self, client, given):
+        for path in ("jobs", "plan", "networks", "glimpse"):
+            answer = client.post(f"/api/{path}", content=given)
+            assert answer.status_code == 422
+            assert "load it anew" in answer.json()["error"]
+
+    @pytest.mark.parametrize(
+        ("blank", "said"),
+        [
+            (
+                {"kind": "texture", "width": 0},
+                "give the texture a width and a height, 2 px or more",
+            ),
+            (
+                {"kind": "texture", "height": 1},
+                "give the texture a width and a height, 2 px or more",
+            ),
+            ({"kind": "paint", "size": 0}, "choose a size of 2 px or more"),
+            ({"kind": "optimize", "size": 15}, "choose a size of 16 px or more"),
+            ({"kind": "optimize", "iterations": 0}, "give one iteration or more, or leave"),
+        ],
+    )
+    def test_what_a_blank_field_leaves_out_is_missing(self, client, rooms, blank, said):
+        photo, style = [one.id for one in rooms.shelf][:2]
+        wish = {"photo": photo, "styles": {style: 1}, "model": "x"} | blank
+        plan = client.post("/api/plan", json=wish).json()
+        assert plan["missing"].startswith(said)
+        assert plan["command"] == ""
+        assert client.post("/api/jobs", json=wish).json()["error"] == plan["missing"]
+        assert not rooms.jobs
 
     def test_a_photo_that_is_gone(self, client):
         wish = {"kind": "paint", "photo": "none", "model": "classics"}

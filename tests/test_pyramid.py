@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 from stylize_cli.generators.pyramid import (
     MOMENTUM,
     FrozenNorm,
@@ -52,7 +52,7 @@ def trained(norm="batch", **arguments):
     ],
 )
 def test_parameters_are_the_notes(arguments, parameters):
-    network = BUILDERS["pyramid"](**arguments)
+    network = KINDS["pyramid"].build(**arguments)
     assert sum(values.numel() for values in network.parameters()) == parameters
 
 

@@ -9,7 +9,7 @@ import torch
 from stylize_cli import checkpoints, engines, hardware
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.engines import graphs, openvino, quantising
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -19,7 +19,7 @@ CONVOLUTIONS = 14  # of a conditional net's 16: all but two that shrink
 def saved(path, generator="conditional"):
     """A net of two styles that is wide enough."""
     torch.manual_seed(0)
-    network = BUILDERS[generator](styles=2, width=16).eval()
+    network = KINDS[generator].build(styles=2, width=16).eval()
     for name, value in network.named_parameters():
         if name.endswith(("gamma", "beta")):
             torch.nn.init.normal_(value, mean=float(name.endswith("gamma")), std=0.3)

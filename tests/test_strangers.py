@@ -18,7 +18,7 @@ from PIL import Image
 from stylize_cli import checkpoints, decoders, encoders, models
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 
 SIDES = st.integers(1, 40)
 QUICK = settings(
@@ -165,7 +165,7 @@ def test_a_damaged_picture_is_read_or_refused_within_memory(data):
 
 def model_file():
     arguments = {"styles": 1, "width": 1}
-    network = BUILDERS["conditional"](**arguments)
+    network = KINDS["conditional"].build(**arguments)
     made = Checkpoint("test", "conditional", arguments, network.state_dict(), ("a",), {"steps": 1})
     buffer = io.BytesIO()
     torch.save({"kind": checkpoints.MODEL, **checkpoints._plain(made)}, buffer)

@@ -14,7 +14,7 @@ from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 from stylize_cli.images import Planes
 from stylize_cli.methods import train as method
 from stylize_cli.methods.tasks import Task
@@ -378,7 +378,7 @@ def test_a_preset_names_a_network_and_layers_that_there_are(preset, picture):
     styles = () if preset[0] == "super-resolution" else (("a", picture(8, 8)),)
     task = Task(preset[0], config, styles, factor=None if styles else 4)
     with torch.device("meta"):
-        network = BUILDERS[config.generator](**task.arguments)
+        network = KINDS[config.generator].build(**task.arguments)
     assert config.size % (network.multiple if styles else 4 * 8) == 0
     for source in SOURCES.values():
         check_layers(config.layers, source)

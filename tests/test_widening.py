@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS, widening
+from stylize_cli.generators import KINDS, widening
 
 
 def trained(width, generator="conditional"):
     random = torch.Generator().manual_seed(0)
-    network = BUILDERS[generator](styles=2, width=width)
+    network = KINDS[generator].build(styles=2, width=width)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(0.3 * torch.randn(parameter.shape, generator=random))
@@ -18,7 +18,7 @@ def trained(width, generator="conditional"):
 @pytest.mark.parametrize("width", [4, 5, 7, 8])
 def test_a_wider_network_computes_the_same(generator, width, monkeypatch):
     monkeypatch.setattr(widening, "DISTURBANCE", 0.0)
-    narrow, wide = trained(4, generator), BUILDERS[generator](styles=2, width=width)
+    narrow, wide = trained(4, generator), KINDS[generator].build(styles=2, width=width)
     random = torch.Generator().manual_seed(1)
     wide.load_state_dict(widening.widened(narrow.state_dict(), 4, width, random=random))
     photo = torch.rand(2, 3, 24, 20, generator=random)

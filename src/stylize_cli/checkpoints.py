@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from stylize_cli import archives, files
 from stylize_cli.archives import NOT_WEIGHTS
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import BUILDERS
+from stylize_cli.generators import KINDS
 from stylize_cli.names import style_names
 
 FORMAT = 1
@@ -33,7 +33,7 @@ class Checkpoint:
 
     Attributes:
         method: that trained it, such as "perceptual".
-        generator: key of `generators.BUILDERS`.
+        generator: key of `generators.KINDS`.
         arguments: that build it.
         weights: its state dict.
         styles: names of its styles, in the order of its rows; none for super-resolution.
@@ -57,7 +57,7 @@ class Checkpoint:
         try:
             # Without memory of its own: a file that asks for a network of a terabyte fails below.
             with torch.device("meta"), _Unfilled():
-                network = BUILDERS[self.generator](**self.arguments)
+                network = KINDS[self.generator].build(**self.arguments)
             # Before they are copied: a view of one value may have the shape of a terabyte.
             if _shapes(network.state_dict()) != _shapes(self.weights):
                 raise ValueError

@@ -149,25 +149,8 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     Returns:
         Scalar, float32 or wider.
     """
-    return _mean_square(features, target)
-
-
-def style_loss(gram: Tensor, target: Tensor) -> Tensor:
-    """Mean square of G - A, the notes' E_l (Gatys et al. 2016, eq. 4, without its factor 1/4).
-
-    Args:
-        gram: (B, C, C) Gram matrices of the result.
-        target: (C, C) or (B, C, C), of the style image.
-
-    Returns:
-        Scalar, float32 or wider.
-    """
-    return _mean_square(gram, target.expand_as(gram))
-
-
-def _mean_square(values: Tensor, target: Tensor) -> Tensor:
     # Only the mean is widened: autograd would keep a float32 copy of bfloat16 maps.
-    square: Tensor = (values - target).square()
+    square: Tensor = (features - target).square()
     return square.mean(dtype=torch.promote_types(square.dtype, torch.float32))
 
 

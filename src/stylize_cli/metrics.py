@@ -11,6 +11,7 @@ from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
 from stylize_cli.descriptor_tiles import Part, Tiled
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.errors import StylizeError
+from stylize_cli.statistics import gram_distance
 from stylize_cli.vgg import least_side
 
 NOTEBOOK_STYLE = 1e3  # Gatys' notebook: its style weight, over N² in each layer
@@ -66,7 +67,7 @@ def judge(
         grams = tiled(image, STYLE_LAYERS, _gram)
         report["style_error"] = sum(relative_error(grams[k], wanted[k]) for k in grams) / len(grams)
         for layer, gram in grams.items():
-            loss = losses.style_loss(gram, wanted[layer]).item()
+            loss = gram_distance(gram, wanted[layer]).item()
             notebook += NOTEBOOK_STYLE / gram.shape[-1] ** 2 * loss
     if content is not None:
         distance, own = _content(tiled, image, _resized(content, size))

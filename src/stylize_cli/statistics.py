@@ -32,7 +32,7 @@ class Statistic:
 
 
 def gram_distance(gram: Tensor, target: Tensor) -> Tensor:
-    """Mean square of G - A (Gatys et al. 2016, eq. 4, without its factor 1/4).
+    """Mean square of G - A, the notes' E_l (Gatys et al. 2016, eq. 4, without its factor 1/4).
 
     Args:
         gram: (B, C, C), from `losses.gram_matrix`.

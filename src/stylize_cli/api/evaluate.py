@@ -1,6 +1,7 @@
 """How close pictures are to a style and to a photo."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from stylize_cli import descriptors, devices, limits, metrics, transparency
 from stylize_cli.api.picture import Picture, Source
+from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError, too_little_memory
 
 LEAST = 150_000_000  # bytes that VGG's maps must have: tiles of less are all halo
@@ -21,17 +23,21 @@ class Findings:
     """What was measured of one picture, or why nothing was.
 
     Attributes:
+        machine: what computed.
         width: px.
         height: px.
+        seconds: it took, from reading the picture on.
         figures: "style_error", "content_error" and "notebook", those that were asked for; see
             `metrics.judge`.
         note: of the picture ("first of 12 frames"), or "".
         error: "" where it was measured.
     """
 
+    machine: Machine
     width: int = 0
     height: int = 0
-    figures: Mapping[str, float] | None = None
+    seconds: float = 0.0
+    figures: dict[str, float] | None = None
     note: str = ""
     error: str = ""
 
@@ -54,7 +60,7 @@ def evaluate(
         content: the photo that it was made of.
         weights: a file in place of the original VGG-19's.
         device: auto, cpu, cuda, cuda:N or mps.
-        threads: of the CPU; None for all.
+        threads: of the CPU; None leaves torch's number alone.
         memory: most bytes that the whole program may take; None is what is free.
 
     Returns:
@@ -76,7 +82,7 @@ def evaluate(
     )
     if found.figures is None:
         raise StylizeError(found.error)
-    return dict(found.figures)
+    return found.figures
 
 
 def evaluations(
@@ -119,6 +125,7 @@ def evaluations(
         None if photo is None else _tensor(photo).to(machine.device),
     ]
     for source in pictures:
+        began = time.perf_counter()
         try:
             picture = read(source)
             room = _room(picture, limits.room(machine, memory))
@@ -126,9 +133,10 @@ def evaluations(
                 image = _tensor(picture).to(machine.device)
                 figures = metrics.judge(describe, image, *wanted, room=room)
         except StylizeError as error:
-            yield Findings(error=str(error))
+            yield Findings(machine, error=str(error))
         else:
-            yield Findings(picture.width, picture.height, figures, picture.note)
+            seconds = time.perf_counter() - began
+            yield Findings(machine, picture.width, picture.height, seconds, figures, picture.note)
 
 
 def _style(picture: Picture) -> Tensor:

@@ -14,7 +14,7 @@ from stylize_cli.api import describing
 from stylize_cli.api.picture import Source
 from stylize_cli.checkpoints import TrainingState
 from stylize_cli.config import Precision
-from stylize_cli.config.train import Loss, TrainPreset
+from stylize_cli.config.train import SAVE_EVERY, Loss, TrainPreset
 from stylize_cli.datasets import Album, Crops
 from stylize_cli.devices import Machine
 from stylize_cli.methods import previews, tasks
@@ -23,7 +23,6 @@ from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
 from stylize_cli.progress import OnStep, ignore
 
-SAVE_EVERY = 100  # steps
 DIGEST = 16  # characters of what tells pictures apart
 
 

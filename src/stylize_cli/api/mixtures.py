@@ -7,7 +7,7 @@ from stylize_cli import images
 from stylize_cli.api.options import PAINTED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.arrays import Pixels, size_of
-from stylize_cli.config import MOST
+from stylize_cli.config import CELL, LEAST_SIDE, MOST
 from stylize_cli.methods import blend, figures, painting
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.tiling import Wanted
@@ -16,7 +16,7 @@ from stylize_cli.progress import OnStep, Step, ignore
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
-RANGES: Ranges = {**PAINTED, "cell": (16, MOST)}
+RANGES: Ranges = {**PAINTED, "cell": (LEAST_SIDE, MOST)}
 
 
 def paint(
@@ -55,7 +55,7 @@ def paint(
         painted = network.paint(picture, size, wanted)
         on_step(Step("Blending", 1, 1))
         return painted
-    room, cell = network.room, cell or figures.CELL
+    room, cell = network.room, cell or CELL
     pixels = painting.fit(picture.floats, size or cell, engine, room)
     cells = blend.blend(
         engine,

@@ -17,7 +17,8 @@ class Opening:
         engine: what runs it; auto is OpenVINO on a CPU, PyTorch on other devices.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: of activations; auto is bfloat16 where the hardware multiplies it.
-        threads: of the CPU; None for all.
+        threads: of the CPU; None is all of them for an engine, and torch's own number where a
+            style is learnt.
         memory: most bytes that the whole program may take; None is what is free.
         depth: bits a channel of results that come tile by tile.
     """

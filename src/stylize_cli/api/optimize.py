@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from stylize_cli import devices, hardware, images, limits, paths, transparency, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
+from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges, check_unused
 from stylize_cli.api.picture import Picture, Source, sources_of
-from stylize_cli.config import MOST, override
+from stylize_cli.config import LEAST_SIDE, MOST, override
 from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
 from stylize_cli.config.optimize import PRESETS, TEXTURE, OptimizeConfig
 from stylize_cli.devices import Machine
@@ -22,13 +22,13 @@ from stylize_cli.methods.scales import scale_sizes
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-LEAST_SIZE = 16  # px, long side
 GATYS_ALONE = (
     *("optimizer", "init", "content_weight", "style_weight", "tv_weight"),
     *("content_layers", "style_layers"),
 )
+OF_PHOTOS = ("preserve_color", "balance", "content_weight", "content_layers")
 RANGES: Ranges = {
-    "size": (LEAST_SIZE, MOST),
+    "size": (LEAST_SIDE, MOST),
     "iterations": (1, MOST),
     "balance": (0, 1),
     "content_weight": (0, ANY),
@@ -110,12 +110,7 @@ def prepare(
     config = _settings(options)
     shares = even_out(options.get("shares"), len(styles))
     machine = devices.machine(options.get("device", "auto"), options.get("precision", "auto"))
-    room = limits.room(machine, options.get("memory"))
-    least = math.ceil(config.size * max(1.0, config.style_scale))  # px of any short side
-    photo = None if content is None else Picture(content, least=least, room=room)
-    paintings = [Picture(one, least=least, room=room) for one in styles]
-    init = options.get("init")
-    start = None if init is None or _is_named(init) else _first(init)
+    photo, paintings, start = _read(content, styles, config, machine, options)
     read = [picture for picture in (photo, *paintings, start) if picture is not None]
     planes = None if photo is None else photo.planes()
     size = images.fitted(images.size_of(planes.rgb), config.size) if planes else (config.size,) * 2
@@ -134,6 +129,26 @@ def prepare(
     return Optimization(
         config, given, alpha, size, machine, plan, options, notes + plan.notes, exif
     )
+
+
+def _read(
+    content: Source | None,
+    styles: Sequence[Source],
+    config: OptimizeConfig | NeighboursConfig,
+    machine: Machine,
+    options: OptimizeOptions,
+) -> tuple[Picture | None, list[Picture], Picture | None]:
+    """The photo, the styles, and the picture to start from; of large files no more than needed.
+
+    Raises:
+        StylizeError: one cannot be read, or memory will not do.
+    """
+    room = limits.room(machine, options.get("memory"))
+    least = math.ceil(config.size * max(1.0, config.style_scale))  # px of any short side
+    photo = None if content is None else Picture(content, least=least, room=room)
+    paintings = [Picture(one, least=least, room=room) for one in styles]
+    init = options.get("init")
+    return photo, paintings, None if init is None or _is_named(init) else _first(init)
 
 
 def check_fits(
@@ -193,7 +208,6 @@ def check_roles(
     Raises:
         StylizeError: they do not go together.
     """
-    of_photos = options.get("preset", "default") != "default" or options.get("preserve_color")
     if options.get("texture") is None:
         if not photos or not styles:
             raise StylizeError(
@@ -203,14 +217,18 @@ def check_roles(
             raise StylizeError("--match-histogram is for textures: give --texture IMAGE")
     elif photos or styles:
         raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
-    elif of_photos:
-        raise StylizeError("--texture has no photo and its own settings: leave out the others")
+    elif options.get("preset", "default") != "default":
+        raise StylizeError("--texture has its own settings: leave out --preset")
+    elif options.get("init") == "content":
+        raise StylizeError("--texture has no photo: --init takes noise, or a picture's file")
+    else:
+        check_unused(options, OF_PHOTOS, "--texture")
 
 
 def _check_balance(options: OptimizeOptions) -> None:
     if options.get("content_weight") is not None:
         raise StylizeError("--balance steers the content weight: leave out --content-weight")
-    if options.get("preset", "default") != "default" or options.get("texture") is not None:
+    if options.get("preset", "default") != "default":
         raise StylizeError("--balance is the default preset's: give --content-weight instead")
 
 
@@ -227,10 +245,7 @@ def _is_named(init: Source | None) -> bool:
 
 def _of_neighbours(options: OptimizeOptions) -> NeighboursConfig:
     """The settings of `--preset neighbours`; refuses what only Gatys' method has."""
-    for name in GATYS_ALONE:
-        if options.get(name) is not None:
-            option = name.replace("_", "-")
-            raise StylizeError(f"--preset neighbours has no --{option}: leave it out")
+    check_unused(options, GATYS_ALONE, "--preset neighbours")
     given = {field.name: options.get(field.name) for field in fields(NEIGHBOURS)}
     return override(NEIGHBOURS, **given)
 
@@ -250,6 +265,8 @@ def _settings(options: OptimizeOptions) -> OptimizeConfig | NeighboursConfig:
         _check_balance(options)
     elif given["content_weight"] is not None:
         config = replace(config, balance=None)
+    if options.get("texture") is not None and not config.style_weight:
+        raise StylizeError("a texture is its style alone: give a --style-weight above 0")
     if not config.content_weight and not config.style_weight:
         raise StylizeError("both weights are 0: give --content-weight or --style-weight")
     return config

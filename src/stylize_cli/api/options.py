@@ -1,6 +1,6 @@
 """What is checked of every option that a caller gives by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stylize_cli.config import MOST
@@ -31,3 +31,20 @@ def check_ranges(options: Mapping[str, Any], ranges: Ranges) -> None:
         if value is not None and not least <= value <= most:
             wanted = f"at least {least:g}" if most == ANY else f"from {least:g} to {most:.10g}"
             raise StylizeError(f"{name} {value} will not do: it must be {wanted}")
+
+
+def check_unused(options: Mapping[str, Any], names: Iterable[str], owner: str) -> None:
+    """Refuses options that would be ignored.
+
+    Args:
+        options: by name; None and False are not given.
+        names: of those that count for nothing here.
+        owner: what has none of them, such as "--texture".
+
+    Raises:
+        StylizeError: one of them is given.
+    """
+    for name in names:
+        value = options.get(name)
+        if value is not None and value is not False:
+            raise StylizeError(f"{owner} has no --{name.replace('_', '-')}: leave it out")

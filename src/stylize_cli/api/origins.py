@@ -5,11 +5,13 @@ from pathlib import Path
 from stylize_cli import checkpoints, models, vgg
 from stylize_cli.api.lesson import TrainOptions
 from stylize_cli.api.paintings import Sources, named
-from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config.train import START, TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.methods import add_style, warm_start
+
+WHOLE = ("upscale", "start", "width", "levels")  # options of a network that is trained as a whole
 
 
 def base_file(styles: Sources, options: TrainOptions) -> Path | None:
@@ -25,12 +27,12 @@ def base_file(styles: Sources, options: TrainOptions) -> Path | None:
         return None
     if (
         named(styles)
-        or options.get("upscale")
-        or options.get("width")
+        or any(options.get(name) is not None for name in WHOLE)
         or options.get("method", "auto") not in ("auto", "conditional")
     ):
         raise StylizeError(
-            "--add-style trains one row of a model: leave out --style, --upscale, --width, --method"
+            "--add-style trains one row of a model: leave out --style, --method, --upscale, "
+            "--from, --width, --levels"
         )
     return models.find(str(to))
 
@@ -46,8 +48,30 @@ def base(file: Path, name: str) -> Checkpoint:
     return base
 
 
-def start(config: TrainConfig, options: TrainOptions) -> tuple[Checkpoint | None, str]:
+def beginning(
+    config: TrainConfig,
+    options: TrainOptions,
+    base: Checkpoint | None,
+    state: TrainingState | None,
+) -> tuple[Checkpoint | None, str]:
     """The model whose weights a training starts from, None for random ones; and a note, or "".
+
+    Args:
+        config: its settings.
+        options: all else that was asked for.
+        base: the model that a style is added to, or None.
+        state: to go on from, or None.
+
+    Raises:
+        StylizeError: the model asked for cannot be read, or cannot start this network.
+    """
+    if base is not None:
+        return None, _other_descriptor(base, options)
+    return (None, "") if state is not None else _start(config, options)
+
+
+def _start(config: TrainConfig, options: TrainOptions) -> tuple[Checkpoint | None, str]:
+    """The model that a new training starts from; see `beginning`.
 
     Raises:
         StylizeError: the model asked for cannot be read, or cannot start this network.
@@ -66,7 +90,7 @@ def start(config: TrainConfig, options: TrainOptions) -> tuple[Checkpoint | None
     return start, ""
 
 
-def other_descriptor(base: Checkpoint, options: TrainOptions) -> str:
+def _other_descriptor(base: Checkpoint, options: TrainOptions) -> str:
     """Says so where a model was trained with another descriptor than its new style will be."""
     used = str(base.provenance.get("descriptor")).partition(",")[0]
     differs = used in vgg.SOURCES and used != options.get("descriptor", "vgg19")

@@ -22,12 +22,12 @@ from stylize_cli import (
 )
 from stylize_cli.api import origins, places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges
+from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges, check_unused
 from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config import MOST, override
-from stylize_cli.config.train import TRAIN_PRESETS, Method, TrainConfig
+from stylize_cli.config.train import LEAST_SIZE, TRAIN_PRESETS, Method, TrainConfig
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import add_style, previews, tasks
@@ -44,13 +44,19 @@ PREVIEW = 512  # px, long side
 LEAST_MINUTES = 0.01
 MOST_SAMPLES, MOST_SIZE = 2**14, 2**16  # of a step, and px
 MOST_RATE = 1e6  # of learning: far more is no number of float32
+UNUSED: Mapping[Method, tuple[str, ...]] = {  # options that have no part in a training
+    "perceptual": ("levels",),
+    "conditional": ("levels",),
+    "texture": ("content_weight", "content_layer", "preview", "preview_every"),
+    "super-resolution": ("levels", "style_weight", "style_layers", "style_size"),
+}
 RANGES: Ranges = {
     "steps": (1, MOST),
     "batch_size": (1, MOST_SAMPLES),
     "width": (1, checkpoints.MOST),
     "levels": (1, checkpoints.MOST_LEVELS),
     **dict.fromkeys(("save_every", "preview_every"), (1, MOST)),
-    **dict.fromkeys(("size", "style_size"), (tasks.LEAST_SIZE, MOST_SIZE)),
+    **dict.fromkeys(("size", "style_size"), (LEAST_SIZE, MOST_SIZE)),
     **dict.fromkeys(("content_weight", "style_weight", "tv_weight"), (0, ANY)),
     "lr": (0, MOST_RATE),
     "minutes": (LEAST_MINUTES, MOST),
@@ -112,25 +118,19 @@ def prepare(
     to, added = origins.base_file(styles, options), options.get("add_style")
     paintings = named(styles if added is None else added)
     method = _method(options, len(paintings), to, has_photos=photos is not None)
+    check_unused(options, UNUSED.get(method, ()), f"--method {method}")
     base = None if to is None else origins.base(to, next(iter(paintings)))
     config, preview = _settings(method, options, base), options.get("preview")
-    if preview is not None and method == "texture":
-        raise StylizeError("a texture needs no photo: leave out --preview")
     model = _model_file(out, to, paintings, options)
     machine = devices.machine(
         ranks.device(options.get("device", "auto")), options.get("precision", "auto")
     )
     _check_steps(config, options)
-    own = {previews.sheet_file(model), *(Path(file) for file in [options.get("plot")] if file)}
-    found = FolderContent(()) if method == "texture" else places.photos(photos, own)
-    sheet = [] if preview is None else [previews.sheet_file(model)]
-    state = places.state(model, sheet, resume=options.get("resume", False))
+    found, state = _found(photos, model, method, options)
     learnt = [painting(name, one, config) for name, one in paintings.items()]
     photo, seen = (None, "") if preview is None else _preview(preview)
-    is_new = base is None and state is None
-    start, begun = origins.start(config, options) if is_new else (None, "")
-    other = "" if base is None else origins.other_descriptor(base, options)
-    notes = (other, found.note, *(one.note for one in learnt), seen, begun)
+    start, begun = origins.beginning(config, options, base, state)
+    notes = (found.note, *(one.note for one in learnt), seen, begun)
     shown, factor = tuple(one.style for one in learnt), options.get("upscale")
     task = Task(method, config, shown, factor, options.get("seed", 0), base, start)
     _check_memory(task, state, machine, options)
@@ -185,6 +185,21 @@ def _model_file(
     if plot is not None:
         plots.check(Path(plot), model, places.given(pictures))
     return model
+
+
+def _found(
+    photos: "str | PathLike[str] | None", model: Path, method: Method, options: TrainOptions
+) -> tuple[FolderContent, TrainingState | None]:
+    """The photos to train on, none for a texture, and the state to go on from, or None.
+
+    Raises:
+        StylizeError: there are none, or files of an earlier training would be overwritten.
+    """
+    sheet, plot = previews.sheet_file(model), options.get("plot")
+    own = {sheet} if plot is None else {sheet, Path(plot)}
+    found = FolderContent(()) if method == "texture" else places.photos(photos, own)
+    drawn = [] if options.get("preview") is None else [sheet]
+    return found, places.state(model, drawn, resume=options.get("resume", False))
 
 
 def _check_steps(config: TrainConfig, options: TrainOptions) -> None:
@@ -248,7 +263,7 @@ def _stem(names: Sequence[str], factor: int | None, name: str | None) -> str:
 
 def _preview(source: Source) -> tuple[Tensor, str]:
     """The photo that is drawn again and again, at the size of a preview; and a note, or ""."""
-    picture = Picture(source)
+    picture = Picture(source, least=PREVIEW)
     photo = picture.planes().rgb
     return images.resize(photo, images.fitted(images.size_of(photo), PREVIEW)), picture.named_note
 

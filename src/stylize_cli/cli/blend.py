@@ -9,6 +9,7 @@ import typer
 from stylize_cli.cli import admission, batches, completion, inputs, options, reports
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import Outlet
+from stylize_cli.config import CELL
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from stylize_cli.engines import About
     from stylize_cli.methods.figures import Mixture
 
-CELL = 256  # px, as in methods.figures, which the help must not import
 STEPS, MOST_STEPS = 5, 32  # pictures a side
 CORNERS = 4
 
@@ -112,7 +112,8 @@ def blend(
         admission.check_new([item])
     outlet = Outlet(item, [label], quality, options.bits(depth))
     began = time.perf_counter()
-    photo = Picture(inputs.opened(outlet.item.source))
+    least = size if mixture.kind == "picture" else size or cell or CELL
+    photo = Picture(inputs.opened(outlet.item.source), least=least, room=net.room)
     outlet.exif = photo.exif if keep_metadata else b""
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import inputs, options
+from stylize_cli.cli import inputs, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, Console, write_line
 from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
@@ -75,8 +75,9 @@ def _told(name: str, source: str, found: "Findings", console: Console, *, is_onl
     if found.note:
         console.say(f"{inputs.stem(source)}: {found.note}")
     if console.json:
-        size = {"width": found.width, "height": found.height}
-        console.result({"output": name, **size, **found.figures})
+        size = found.height, found.width
+        record = reports.of_machine(name, size, found.seconds, found.machine)
+        console.result(record | found.figures)
     else:
         figures = "  ".join(f"{figure} {value:.4g}" for figure, value in found.figures.items())
         write_line(f"{name}  {figures}")

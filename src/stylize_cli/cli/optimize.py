@@ -220,7 +220,8 @@ def _paint(
     content = inputs.opened(pictures[0]) if pictures else None
     styles = [inputs.opened(style) for style in pictures[1:]]
     if tried:
-        trying.paint(tried, out, console, content, styles, asked)
+        keeps = written.keeps_metadata
+        trying.paint(tried, out, console, content, styles, asked, keeps_metadata=keeps)
         return
     job = api.prepare(content, styles, **asked)
     _run(job, "Stylising" if pictures else "Synthesising", out, written, console)

@@ -9,7 +9,7 @@ import typer
 
 from stylize_cli import hardware
 from stylize_cli.cli import completion
-from stylize_cli.config import MOST, Precision
+from stylize_cli.config import LEAST_SIDE, MOST, Precision
 from stylize_cli.errors import StylizeError
 from stylize_cli.vgg import Name
 
@@ -42,7 +42,7 @@ def number(
     return typer.Option(name, metavar=metavar, min=least, max=most, help=text)
 
 
-def pixels(name: str, text: str, *, least: int = 16) -> object:
+def pixels(name: str, text: str, *, least: int = LEAST_SIDE) -> object:
     """What Typer is to know of an option that takes the side of a picture, px."""
     return number(name, text, metavar="PX", least=least)
 

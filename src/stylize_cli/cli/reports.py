@@ -39,11 +39,12 @@ def of_machine(
     size: tuple[int, int],
     seconds: float,
     machine: "Machine",
-    losses: Mapping[str, float],
+    losses: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """The record of a picture that was optimised; `size` is (height, width)."""
+    """The record of what was optimised, or measured; `size` is (height, width)."""
     device = {"device": str(machine.device), "precision": machine.precision, "engine": "torch"}
-    return _picture(output, size, seconds) | device | {"losses": dict(losses)}
+    of_losses = {} if losses is None else {"losses": dict(losses)}
+    return _picture(output, size, seconds) | device | of_losses
 
 
 def _picture(output: object, size: tuple[int, int], seconds: float) -> dict[str, Any]:

@@ -8,7 +8,15 @@ import typer
 from stylize_cli import paths
 from stylize_cli.cli import completion, inputs, learning, mistakes, options
 from stylize_cli.cli.console import USER_ERROR, Console
-from stylize_cli.config.train import START, TRAIN_PRESETS, Loss, Method, TrainPreset
+from stylize_cli.config.train import (
+    LEAST_SIZE,
+    SAVE_EVERY,
+    START,
+    TRAIN_PRESETS,
+    Loss,
+    Method,
+    TrainPreset,
+)
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -16,8 +24,6 @@ if TYPE_CHECKING:
 
     from stylize_cli.api.lesson import Lesson, TrainOptions
 
-SAVE_EVERY = 100  # steps; this and the next as in the API, which the help must not import
-LEAST_SIZE = 32  # px
 STEPS = "[default: {} for a style, {} for several, {} to enlarge, {} for a texture]".format(
     TRAIN_PRESETS["perceptual", "default"].steps,
     TRAIN_PRESETS["conditional", "default"].steps,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -63,8 +63,12 @@ def paint(
     content: "Source | None",
     styles: "Sequence[Source]",
     asked: "OptimizeOptions",
+    *,
+    keeps_metadata: bool = False,
 ) -> None:
     """Paints one small picture a value, and writes the sheet of them; after Ctrl-C of those made.
+
+    With the photo's metadata where they are to be kept.
 
     Raises:
         StylizeError: see `api.optimize.prepare`; all values are looked at before the first runs.
@@ -90,7 +94,7 @@ def paint(
             break
     if cells:
         drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
-        out.save(drawn)
+        replace(out, exif=first.exif if keeps_metadata else b"").save(drawn)
         if console.screen:
             console.screen.leave()
             console.screen.show(drawn)

@@ -14,6 +14,8 @@ BlockWeights = tuple[float, float, float, float, float]
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # Gatys et al. 2016, sec. 2
 CONTENT_LAYERS = ("relu4_2",)
 MOST = 10_000_000  # of any count, and px of a side: of more there is no end, and no picture
+LEAST_SIDE = 16  # px, long side of a picture that is optimised, and of a figure's
+CELL = 256  # px, long side of a figure's pictures where nothing is said
 EVEN: BlockWeights = (1.0, 1.0, 1.0, 1.0, 1.0)
 LUMINANCE = (0.299, 0.587, 0.114)  # of RGB: Y of YIQ (Gatys et al. 2016, "Preserving Color", 3.2)
 

@@ -11,13 +11,16 @@ Method = Literal["perceptual", "conditional", "texture", "texture-style", "super
 TrainPreset = Literal["default", "paper"]
 Loss = Literal["feature", "pixel"]
 
+LEAST_SIZE = 32  # px, side of a sample and of a style
+SAVE_EVERY = 100  # steps
+
 
 @dataclass(frozen=True)
 class TrainConfig:
     """What `stylize train` trains, on what, and how.
 
     Attributes:
-        generator: the network, a key of `generators.BUILDERS`.
+        generator: the network, a key of `generators.KINDS`.
         width: maps of its first convolution; of every branch of a pyramid.
         blocks: residual, of an upscaler or a network of styles without maps of full size.
         steps: updates of the weights.

@@ -1,6 +1,6 @@
 """The trained networks: a row for each, of all that others need to know. It imports no torch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -85,8 +85,4 @@ KINDS: Mapping[str, Kind] = {
     # Alive is its trunk, at full resolution.
     "pyramid": Kind("pyramid.Pyramid", alive=7.0, takes_noise=True),
     "upscaler": Kind("superres.Upscaler", alive=1.5, halo=5, block_halo=2),
-}
-
-BUILDERS: Mapping[str, Callable[..., "nn.Module"]] = {
-    name: kind.build for name, kind in KINDS.items()
 }

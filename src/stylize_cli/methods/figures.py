@@ -10,7 +10,6 @@ from stylize_cli.errors import too_little_memory
 from stylize_cli.methods import blend, feedforward
 from stylize_cli.methods.blend import Weights
 
-CELL = 256  # px, long side of a figure's pictures
 BYTES = 4 * 3 * 4  # a pixel: of the figure, and of what encoding it takes, float32
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from stylize_cli import devices, images, ranks, vgg
 from stylize_cli.checkpoints import Checkpoint
-from stylize_cli.config.train import Method, TrainConfig
+from stylize_cli.config.train import LEAST_SIZE, Method, TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS, Kind, blocks_of
 from stylize_cli.generators.pyramid import draw_noise, with_image
@@ -18,7 +18,6 @@ from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
 from stylize_cli.vgg import Source
 
-LEAST_SIZE = 32  # px, of a sample
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
 
 NEEDS = {

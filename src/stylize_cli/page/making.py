@@ -7,6 +7,8 @@ import numpy as np
 
 from stylize_cli.api.network import Network
 from stylize_cli.api.picture import Picture, of_pixels
+from stylize_cli.config import LEAST_SIDE
+from stylize_cli.decoders import MIN_SIDE
 from stylize_cli.errors import StylizeError
 from stylize_cli.page.networks import Networks
 from stylize_cli.page.shelf import Shelf, Shelved
@@ -39,7 +41,14 @@ Making = Generator[Now, None, None]
 def check(wish: Wish, shelf: Shelf) -> None:
     """Raises `StylizeError` for what can be seen to be missing, before it waits its turn."""
     if wish.kind == "texture":
+        if min(wish.width, wish.height) < MIN_SIDE:
+            raise StylizeError(f"give the texture a width and a height, {MIN_SIDE} px or more")
         return
+    least = LEAST_SIDE if wish.kind == "optimize" else MIN_SIDE
+    if wish.size is not None and wish.size < least:
+        raise StylizeError(f"choose a size of {least} px or more")
+    if wish.iterations == 0:
+        raise StylizeError("give one iteration or more, or leave their number out")
     shelf[wish.photo]
     if wish.painting:
         shelf[wish.painting]

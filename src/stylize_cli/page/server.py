@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,8 @@ class _Page:
     async def emerging(self, request: Request) -> Response:
         """The best picture so far of the job at work, or what has just become of it."""
         for job in self.studio.jobs:
-            if job.id == request.path_params["id"] and job.now.picture is not None:
-                return _jpeg(await asyncio.to_thread(job.now.picture.encoded, "JPEG", quality=85))
+            if job.id == request.path_params["id"] and (picture := job.now.picture) is not None:
+                return _jpeg(await self._soon(partial(picture.encoded, "JPEG", quality=85)))
         return Response(self.studio.find(request.path_params["id"]).data, media_type="image/png")
 
     async def made(self, request: Request) -> Response:
@@ -182,6 +183,7 @@ def _told(answer: Answer) -> Answer:
 async def _json(request: Request) -> dict[str, Any]:
     try:
         given = json.loads(await _body(request, LARGEST_WISH))
+        json.dumps(given, ensure_ascii=False).encode()  # what could not be sent back: half a pair
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
