@@ -591,6 +591,19 @@ def taught(monkeypatch, net):
     return calls
 
 
+def test_a_painting_is_not_overwritten_by_what_is_painted_like_it(
+    stylize, refused, taught, picture_file, tmp_path
+):
+    mine = picture_file(40, 40, seed=6, name="mine.png")
+    before = mine.read_bytes()
+    (tmp_path / "other.png").hardlink_to(mine)
+    stylize(*RUN)  # converts the network, which leaves a file in the cache
+    for output in ("mine.png", "other.png"):
+        run = ["apply", "net.pt", "photo.png", "--style", "./mine.png", *QUICK, "-o", output]
+        assert refused(*run).startswith(f"{output} is an input and would be overwritten")
+    assert (taught, mine.read_bytes()) == ([], before)
+
+
 def test_what_is_there_is_said_before_a_painting_is_learnt(
     stylize, refused, taught, picture_file, tmp_path
 ):

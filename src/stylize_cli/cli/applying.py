@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from stylize_cli.cli import batches, inputs, reports, styles
-from stylize_cli.cli.admission import Choice, Queue
+from stylize_cli.cli.admission import Choice, Inputs, Queue, identities
 from stylize_cli.cli.batches import Batch, Item, plan
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import SHEET, Outlet
@@ -35,13 +35,14 @@ def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Con
     sources, output = batch.sources, batch.output
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
     first, step = batch.share
+    read = identities(inputs.named([*sources, chosen.unseen]))
     choice = Choice(
         depth=batch.depth,
         first=first,
         step=step,
         skips=batch.skips,
         overwrites=batch.overwrites,
-        folders=batches.whole_folders(sources, output),
+        inputs=Inputs(read, batches.whole_folders(sources, output)),
     )
     planned = plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some)
     queue = Queue(planned, choice, console)

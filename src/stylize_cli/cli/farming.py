@@ -157,7 +157,10 @@ def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "
     is_there = tables.present(place) if is_table else stores.present(place)
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
     tags = batches.said(labels, labelled=chosen.are_some)
-    found = orders.found(batch.sources, place, tags, console, is_table=is_table, depth=batch.depth)
+    found = orders.found(
+        batch.sources, place, tags, console,
+        is_table=is_table, depth=batch.depth, painting=chosen.unseen,
+    )  # fmt: skip
     skipped = 0
     for order in islice(found, batch.share[0], None, batch.share[1]):
         if batch.overwrites:
