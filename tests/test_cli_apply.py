@@ -583,7 +583,7 @@ def taught(monkeypatch, net):
     calls = []
 
     def learn(_model, style, photos, **_):
-        calls.append((style, photos))
+        calls.append((style.name, photos))
         yield Step("Learning the style", 1, 1)
         return net(styles=("kept",), name="kept.pt")
 
@@ -618,5 +618,5 @@ def test_what_is_there_is_said_before_a_painting_is_learnt(
     # It is called after its file, whatever the network of an earlier run calls it.
     ran = stylize(*run, "--overwrite")
     assert (ran.code, ran.out) == (0, b"photo-mine.png\n")
-    assert taught == [("mine.png", ["photo.png"])]
+    assert taught == [("mine", ["photo.png"])]
     assert (tmp_path / "photo-mine.png").read_bytes() != b"mine"
