@@ -194,6 +194,20 @@ def test_image_bytes_pass_through_a_pipe(stylize, tmp_path):
     assert stylize(*run, stdin=data).line == "stdin-munch.png"
 
 
+def test_a_file_may_be_called_as_stdin_is(stylize, picture_file, tmp_path):
+    picture_file(20, 24, seed=3, name="given.png").rename(tmp_path / "stdin")
+    data = (tmp_path / "photo.png").read_bytes()
+    run = ["apply", "net.pt", "-", "stdin", "--style", "munch", *QUICK, "-o", "out/", "--json"]
+    ran = stylize(*run, stdin=data)
+    assert ran.code == 0, ran.err
+    records = {record["output"]: record for record in map(json.loads, ran.out.splitlines())}
+    assert sorted(records) == [f"out/{name}" for name in files(tmp_path / "out")]
+    assert sorted((one["width"], one["height"]) for one in records.values()) == [(24, 20), (32, 24)]
+    for path, record in records.items():
+        with Image.open(tmp_path / path) as image:
+            assert image.size == (record["width"], record["height"])
+
+
 def test_strength_is_the_way_from_the_photo_to_the_result(stylize, pixels):
     made = {}
     for strength in (0, 0.5, 1):
