@@ -114,6 +114,21 @@ def test_no_input_is_overwritten_however_late_it_comes(stylize, net, monkeypatch
     assert (tmp_path / "album" / "7.png").read_bytes() == before
 
 
+@pytest.mark.usefixtures("conversions")
+def test_no_input_that_a_glob_is_for_is_overwritten_however_late_it_comes(
+    stylize, net, album, monkeypatch
+):
+    net(name="net.pt")
+    monkeypatch.setattr(admission, "BLOCK", 4)
+    late = (album / "8.png").rename(album / "0-munch.png")
+    before = late.read_bytes()
+    run = ["apply", "net.pt", "album/0.png", "album/[1-7].png", "album/0-munch.png", *QUICK]
+    ran = stylize(*run, "--style", "munch", "-o", "album/", "--overwrite", "--shard", "1/9")
+    assert (ran.code, ran.out) == (2, b"")
+    assert "album/0-munch.png is an input and would be overwritten" in ran.err
+    assert late.read_bytes() == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")
 @pytest.mark.usefixtures("conversions", "album")
 def test_after_a_kill_the_same_command_makes_the_rest(stylize, net, album, tmp_path):

@@ -194,6 +194,20 @@ def test_image_bytes_pass_through_a_pipe(stylize, tmp_path):
     assert stylize(*run, stdin=data).line == "stdin-munch.png"
 
 
+def test_a_file_may_be_called_as_stdin_is(stylize, picture_file, tmp_path):
+    picture_file(20, 24, seed=3, name="given.png").rename(tmp_path / "stdin")
+    data = (tmp_path / "photo.png").read_bytes()
+    run = ["apply", "net.pt", "-", "stdin", "--style", "munch", *QUICK, "-o", "out/", "--json"]
+    ran = stylize(*run, stdin=data)
+    assert ran.code == 0, ran.err
+    records = {record["output"]: record for record in map(json.loads, ran.out.splitlines())}
+    assert sorted(records) == [f"out/{name}" for name in files(tmp_path / "out")]
+    assert sorted((one["width"], one["height"]) for one in records.values()) == [(24, 20), (32, 24)]
+    for path, record in records.items():
+        with Image.open(tmp_path / path) as image:
+            assert image.size == (record["width"], record["height"])
+
+
 def test_strength_is_the_way_from_the_photo_to_the_result(stylize, pixels):
     made = {}
     for strength in (0, 0.5, 1):
@@ -583,12 +597,25 @@ def taught(monkeypatch, net):
     calls = []
 
     def learn(_model, style, photos, **_):
-        calls.append((style, photos))
+        calls.append((style.name, photos))
         yield Step("Learning the style", 1, 1)
         return net(styles=("kept",), name="kept.pt")
 
     monkeypatch.setattr(unseen, "learn", learn)
     return calls
+
+
+def test_a_painting_is_not_overwritten_by_what_is_painted_like_it(
+    stylize, refused, taught, picture_file, tmp_path
+):
+    mine = picture_file(40, 40, seed=6, name="mine.png")
+    before = mine.read_bytes()
+    (tmp_path / "other.png").hardlink_to(mine)
+    stylize(*RUN)  # converts the network, which leaves a file in the cache
+    for output in ("mine.png", "other.png"):
+        run = ["apply", "net.pt", "photo.png", "--style", "./mine.png", *QUICK, "-o", output]
+        assert refused(*run).startswith(f"{output} is an input and would be overwritten")
+    assert (taught, mine.read_bytes()) == ([], before)
 
 
 def test_what_is_there_is_said_before_a_painting_is_learnt(
@@ -605,5 +632,5 @@ def test_what_is_there_is_said_before_a_painting_is_learnt(
     # It is called after its file, whatever the network of an earlier run calls it.
     ran = stylize(*run, "--overwrite")
     assert (ran.code, ran.out) == (0, b"photo-mine.png\n")
-    assert taught == [("mine.png", ["photo.png"])]
+    assert taught == [("mine", ["photo.png"])]
     assert (tmp_path / "photo-mine.png").read_bytes() != b"mine"

@@ -451,7 +451,18 @@ def test_a_style_on_a_transparent_canvas_is_the_style_alone(stylize, tmp_path, p
 
 LAUNCH = """
 import signal
+from pathlib import Path
 from stylize_cli.cli.app import run
+from stylize_cli.methods import optimize as method
+
+optimize = method.optimize
+
+def told(*arguments, **options):
+    for number, best in enumerate(optimize(*arguments, **options)):
+        Path(f"{number}.told").touch()
+        yield best
+
+method.optimize = told
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests may ignore it
 run()
 """
@@ -460,7 +471,7 @@ run()
 @pytest.mark.vgg
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
-    arguments = "optimize - style.png -o - --size 48 --iterations 1000000 --scales 1 --save-every 1"
+    arguments = "optimize - style.png -o - --size 48 --iterations 1000000 --scales 1"
     with (tmp_path / "photo.png").open("rb") as photo:
         process = subprocess.Popen(
             [sys.executable, "-c", LAUNCH, *arguments.split(), "--threads", "1", "--quiet"],
@@ -472,7 +483,7 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         )
     with process:
         deadline = time.monotonic() + 300
-        while not (tmp_path / "stylize-0002.png").exists():
+        while not (tmp_path / "2.told").exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -489,6 +500,7 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
     [
         ("", r"give a photo and at least one style: stylize optimize PHOTO STYLE\.\.\."),
         ("photo.png", r"give a photo and at least one style: stylize optimize PHOTO STYLE\.\.\."),
+        ("photo.png style.png --save-every 2 -o -", r"--save-every writes files: give -o a file"),
         (
             "photo.png style.png --match-histogram",
             r"--match-histogram is for textures.*",

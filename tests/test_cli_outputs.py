@@ -109,7 +109,6 @@ def test_numbered_files_lie_beside_the_output():
     output = Output(Path("folder/a.b.jpg"), quality=3)
     assert output.numbered(20) == Output(Path("folder/a.b-0020.jpg"), quality=3)
     assert output.numbered(12345).path == Path("folder/a.b-12345.jpg")
-    assert Output(None, depth=16).numbered(1) == Output(Path("stylize-0001.png"), depth=16)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylize_cli import sheets
+from stylize_cli import decoders, sheets
 from stylize_cli.cli import trying
 from stylize_cli.errors import StylizeError
 
@@ -96,6 +96,24 @@ def test_a_model_s_styles_are_shown_on_a_sheet(stylize, refused, net, drawn, pho
         made = np.asarray(alone) / 255
     assert abs(cells["munch"][0].transpose(1, 2, 0) - made).max() < 0.05
     assert refused("models", "show", "net.pt").startswith("net-styles.png is there already")
+
+
+@pytest.mark.usefixtures("conversions")
+def test_the_photo_of_a_sheet_is_decoded_once_and_may_come_through_a_pipe(
+    stylize, net, photo, tmp_path, monkeypatch
+):
+    net(name="net.pt")
+    decoded, decode = [], decoders.decode_lean
+    monkeypatch.setattr(
+        decoders, "decode_lean", lambda data, **o: (decoded.append(data), decode(data, **o))[1]
+    )
+    data = photo.read_bytes()
+    for given, name in ((photo, "a.png"), ("-", "b.png")):
+        assert (
+            stylize("models", "show", "net.pt", "--photo", given, "-o", name, stdin=data).code == 0
+        )
+    assert decoded == [data, data]
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 @pytest.mark.usefixtures("conversions")

@@ -271,9 +271,15 @@ def test_an_interrupted_clip_plays_and_is_gone_on_with(
         return forward(*arguments)
 
     monkeypatch.setattr(feedforward, "forward", interrupted)
-    assert video("clip.mp4", "-o", "out.mp4", *fine).code == 130
+    ended = video("clip.mp4", "-o", "out.mp4", "--json", *fine)
     part = seen("out.mp4")[0]
     assert 0 < len(part) < 20
+    assert ended.code == 130
+    record = ended.record
+    assert (record["output"], record["frames"], record["style"]) == ("out.mp4", len(part), "munch")
+    assert (record["height"], record["width"]) == part[0].shape[:2]
+    told = "interrupted: out.mp4 holds what was painted; --resume goes on"
+    assert ended.err.splitlines()[-1] == told
     assert list(tmp_path.glob(".stylize*")) == []
     monkeypatch.setattr(feedforward, "forward", forward)
     ran = video("clip.mp4", "-o", "out.mp4", "--resume", *fine)
@@ -550,9 +556,82 @@ def test_what_a_shell_leaves_empty_or_says_twice_is_refused(refused_video, film,
     assert said in refused_video(*words)
 
 
-def test_several_clips_and_one_that_fails(film, tmp_path, stylize, model):
-    film("a.mp4", frames=3, sound=False)
-    (tmp_path / "b.mkv").write_bytes(b"nothing")
-    ran = stylize("video", model, "a.mp4", "b.mkv", "--style", "munch", "-o", "out/", *QUICK)
-    assert (ran.code, ran.out) == (1, b"out/a.mp4\n")
-    assert "b.mkv is no clip" in ran.err
+@pytest.mark.parametrize("bad", ["a.mkv", "c.mkv"])
+def test_several_clips_and_one_that_fails(film, tmp_path, stylize, model, bad):
+    film("b.mp4", frames=3, sound=False)
+    (tmp_path / bad).write_bytes(b"nothing")
+    clips = sorted(["b.mp4", bad])
+    ran = stylize("video", model, *clips, "--style", "munch", "-o", "out/", *QUICK)
+    assert (ran.code, ran.out) == (1, b"out/b.mp4\n")
+    assert f"{bad} is no clip" in ran.err
+    assert ran.err.count("device: ") == 1
+
+
+@pytest.fixture
+def moving(tmp_path):
+    """moving(name) -> an animation of two frames."""
+
+    def save(name):
+        first, second = (Image.new("RGB", (16, 12), colour) for colour in ("red", "blue"))
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        first.save(tmp_path / name, save_all=True, append_images=[second])
+
+    return save
+
+
+def test_a_part_of_a_style_s_name_is_told_as_the_whole(video, moving):
+    moving("a.gif")
+    ran = video("a.gif", "-o", "b.gif", "--style", "MUNCH", "--json")
+    assert ran.record["style"] == "munch"
+
+
+def test_what_an_earlier_run_painted_stays(video, moving, refused_video, film, tmp_path):
+    moving("a.webp")
+    film(frames=2, sound=False)
+    (tmp_path / "in").mkdir()
+    for index in (0, 1):
+        Image.fromarray(shape(index)).save(tmp_path / "in" / f"f{index}.png")
+    said = {
+        "a.webp": "out/a.webp is there already: --overwrite replaces it, -o names",
+        "clip.mp4": "out/clip.mp4 is there already: --resume goes on with it, --overwrite replaces",
+        "in": "out/f0.png and 1 more are there already: --resume goes on with it, --overwrite",
+    }
+    for clip, words in said.items():
+        assert video(clip, "-o", "out/", "--smooth", 0).code == 0
+        assert refused_video(clip, "-o", "out/").startswith(words)
+        again = video(clip, "-o", "out/", "--smooth", 0, "--overwrite", "--strength", 0.5)
+        assert (again.code, "error" in again.err) == (0, False)
+    assert video("clip.mp4", "-o", "out/", "--smooth", 0, "--resume", "--strength", 0.5).code == 0
+    assert "leave out one" in refused_video("in", "-o", "out/", "--resume", "--overwrite")
+
+
+def test_a_clip_that_is_named_is_made_anew_and_an_input_is_called_one(video, moving, refused_video):
+    moving("in/a.webp")
+    for _ in range(2):
+        assert video("in/a.webp", "-o", "b.webp").code == 0
+    assert "is an input and would be overwritten" in refused_video("in/a.webp", "-o", "in/")
+
+
+def test_an_interrupted_animation_does_not_say_that_it_goes_on(
+    video, moving, monkeypatch, tmp_path
+):
+    moving("a.gif")
+    forward, calls = feedforward.forward, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return forward(*arguments)
+
+    monkeypatch.setattr(apply, "batch_size", lambda *_: 1)
+    monkeypatch.setattr(feedforward, "forward", interrupted)
+    ran = video("a.gif", "-o", "b.gif", "--smooth", 0)
+    assert (ran.code, ran.out) == (130, b"b.gif\n")
+    assert ran.err.splitlines()[-1] == "interrupted: b.gif holds what was painted"
+    with Image.open(tmp_path / "b.gif") as made:
+        assert (made.size, made.n_frames) == ((16, 12), 1)
+    (tmp_path / "b.gif").unlink()
+    calls[:] = [1]  # in front of the first frame
+    ran = video("a.gif", "-o", "b.gif", "--smooth", 0)
+    assert (ran.code, ran.out, (tmp_path / "b.gif").exists()) == (130, b"", False)

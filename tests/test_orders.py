@@ -18,9 +18,11 @@ def album(tmp_path):
     return tmp_path
 
 
-def found(source, place):
+def found(*sources, painting=""):
+    *sources, place = map(str, sources)
     told = Console(quiet=True, json=False)
-    return list(orders.found([str(source)], str(place), ["munch"], told, is_table=False, depth=8))
+    tags, kinds = ["munch"], {"is_table": False, "depth": 8}
+    return list(orders.found(sources, place, tags, told, **kinds, painting=painting))
 
 
 @pytest.mark.parametrize("source", ["album", "link"])
@@ -43,3 +45,18 @@ def test_what_a_link_leads_to_is_not_overwritten(album):
     (album / "album" / "b-munch.png").touch()
     with pytest.raises(StylizeError, match="would be overwritten"):
         found(album / "b.png", album / "link")
+
+
+@pytest.mark.parametrize("sources", [["a.png", "a-munch.png"], ["*.png"]])
+def test_no_input_that_is_named_is_overwritten_by_another_s_result(album, sources):
+    (album / "album" / "a-munch.png").touch()
+    with pytest.raises(StylizeError, match="would be overwritten"):
+        found(*(album / "album" / source for source in sources), album / "link")
+
+
+def test_a_painting_that_is_learnt_is_not_overwritten(album, monkeypatch):
+    monkeypatch.chdir(album)
+    with pytest.raises(StylizeError, match="would be overwritten"):
+        found("album/a.png", "album/out", painting="link/out/a-munch.png")
+    (one,) = found("album/a.png", "album/out", painting="album/out/another.png")
+    assert one.outputs == ["album/out/a-munch.png"]

@@ -1,3 +1,5 @@
+import atexit
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from stylize_cli import checkpoints, descriptors
 from stylize_cli.api import unseen
 from stylize_cli.api.picture import Picture
 from stylize_cli.config.train import TrainConfig
+from stylize_cli.decoders import decode_lean
 from stylize_cli.devices import Machine
 from stylize_cli.methods import quick_style
 from stylize_cli.methods.add_style import ROWS
@@ -14,6 +17,9 @@ from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
 from stylize_cli.progress import ignore, run
 
+pytest_plugins = ["commandline"]
+
+EXACT = ["--precision", "float32", "--threads", 1]
 CONFIG = TrainConfig(
     generator="conditional",
     width=2,
@@ -59,6 +65,46 @@ def test_a_painting_is_learnt_once_and_kept(model, loaded, home, picture_file):
     assert len(loaded) == 1
     (kept,) = (home / "cache" / "styles").glob("*.pt")
     assert checkpoints.load(kept).styles == ("new",)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_cache_that_takes_nothing_costs_the_next_run_a_minute_and_not_this_one(
+    model, stylize, pixels, picture_file, tmp_path, monkeypatch
+):
+    picture_file(40, 48, seed=5, name="photo.png")
+    picture_file(40, 40, seed=6, name="new.png")
+    run = ["apply", model, "photo.png", "--style", "new.png", "--engine", "torch", *EXACT, "-o"]
+    kept = stylize(*run, "kept.png")
+    assert (kept.code, "not writable" in kept.err) == (0, False)
+    ends = []
+    monkeypatch.setattr(atexit, "register", lambda *call, **options: ends.append((call, options)))
+    monkeypatch.setenv("STYLIZE_HOME", str(tmp_path / "photo.png" / "home"))
+    passing = stylize(*run, "passing.png")
+    assert (passing.code, passing.out) == (0, b"passing.png\n")
+    place = tmp_path / "photo.png" / "home" / "cache" / "styles"
+    assert f"{place} is not writable: a painting is learnt anew every time\n" in passing.err
+    np.testing.assert_array_equal(pixels("passing.png"), pixels("kept.png"))
+    (((remove, folder), options),) = ends
+    assert [file.suffix for file in folder.iterdir()] == [".pt"]
+    remove(folder, **options)
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_painting_is_decoded_once(model, stylize, picture_file, monkeypatch):
+    picture_file(40, 48, seed=5, name="photo.png")
+    painting = picture_file(40, 40, seed=6, name="new.png").read_bytes()
+    decoded = []
+
+    def told(data, **options):
+        decoded.append(data)
+        return decode_lean(data, **options)
+
+    monkeypatch.setattr("stylize_cli.decoders.decode_lean", told)
+    run = ["apply", model, "photo.png", "--style", "new.png", "--engine", "torch", *EXACT]
+    ran = stylize(*run)
+    assert (ran.code, ran.out) == (0, b"photo-new.png\n"), ran.err
+    assert decoded.count(painting) == 1
 
 
 @pytest.mark.usefixtures("loaded")

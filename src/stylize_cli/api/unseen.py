@@ -1,12 +1,16 @@
 """A painting that a network has never seen: its γ and β, learnt once and kept in the cache."""
 
+import atexit
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from stylize_cli import checkpoints, devices, files, paths, transparency
 from stylize_cli.api import describing
 from stylize_cli.api.picture import Picture, Source
+from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
@@ -45,6 +49,8 @@ def learn(
 ) -> Generator[Step, None, Path]:
     """The file of a network of one style, learnt on the spot where it is not in the cache.
 
+    Where that cannot be written to, it is a file that goes when the program ends.
+
     Args:
         model: a network of styles.
         style: the painting.
@@ -60,7 +66,7 @@ def learn(
     """
     painting = Picture(style)
     place = cached(model, painting)
-    if place.exists():
+    if paths.is_file(place):
         return place
     if not photos:
         raise StylizeError("a style is learnt on photos: give one at least")
@@ -75,8 +81,23 @@ def learn(
         if isinstance(now, float):
             yield Step(TASK, round(now * config.steps), config.steps)
         else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            checkpoints.save(place, now)
+            place = _kept(place, now)
+    return place
+
+
+def _kept(place: Path, network: Checkpoint) -> Path:
+    """Writes a network into the cache, or where that takes none, for as long as the program runs.
+
+    Raises:
+        StylizeError: it cannot be written anywhere.
+    """
+    try:
+        checkpoints.save(place, network)
+    except StylizeError:
+        folder = Path(tempfile.mkdtemp(prefix="stylize-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        place = folder / place.name
+        checkpoints.save(place, network)
     return place
 
 

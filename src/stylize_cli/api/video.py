@@ -17,7 +17,7 @@ from stylize_cli.clips import Destination
 from stylize_cli.config import MOST
 from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.film_writer import Codec
-from stylize_cli.frames import Clip, Frame, Section
+from stylize_cli.frames import Clip, Frame, Section, Writer
 from stylize_cli.methods import feedforward
 from stylize_cli.methods import video as method
 from stylize_cli.methods.video import ClipLook
@@ -56,6 +56,18 @@ class Video:
     notes: tuple[str, ...] = ()
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, behind the first frames of a clip.
+
+    Attributes:
+        made: what is there of it.
+    """
+
+    def __init__(self, made: Video) -> None:
+        super().__init__()
+        self.made = made
+
+
 def video(
     network: Network,
     clip: "str | PathLike[str]",
@@ -78,7 +90,7 @@ def video(
 
     Frames stream: memory does not grow with the length, but where a GIF, WebP or APNG is written.
     Times stay exact; sound and subtitles are copied. At a `KeyboardInterrupt` what is painted by
-    then stays, as a clip that plays.
+    then stays, as a clip that plays, and it is raised on as `Interrupted`.
 
     Args:
         network: from `load`.
@@ -169,7 +181,8 @@ class Filming:
                 f"{self.clip.name} has no frames from {float(self.span.start):g} s on: "
                 "choose another --start and --end"
             )
-        room, done = self.network.room, kept.count if kept else 0
+        room, before = self.network.room, kept.count if kept else 0
+        count = before
         painted = method.paint(
             self.network.engine,
             method.with_first(first, frames),
@@ -179,17 +192,31 @@ class Filming:
         )
         writer = self.target.writer(self.clip, self.span, self.result_size, self.label, kept)
         shifted = (replace(frame, time=frame.time - self.span.start) for frame in painted)
-        with (
-            contextlib.closing(painted),
-            writer,
-            contextlib.closing(method.behind(shifted, writer.write)) as written,
-        ):
-            for frame in written:
-                done += 1
-                on_step(self._step(done - (kept.count if kept else 0), done, began, frame))
+
+        def write(frame: Frame) -> None:
+            nonlocal count
+            writer.write(frame)
+            count += 1
+
+        try:
+            with (
+                contextlib.closing(painted),
+                writer,
+                contextlib.closing(method.behind(shifted, write)) as written,
+            ):
+                for new, frame in enumerate(written, 1):
+                    on_step(self._step(new, before + new, began, frame))
+        except KeyboardInterrupt as end:
+            if count:
+                raise Interrupted(self._made(count, began, writer)) from end
+            raise
+        return self._made(count, began, writer)
+
+    def _made(self, count: int, began: float, writer: Writer) -> Video:
+        """What was written: so many frames."""
         height, width = self.result_size
         notes = (*self.notes, *(f"left out: {kind}" for kind in getattr(writer, "left_out", ())))
-        return Video(self.target.path, width, height, done, time.perf_counter() - began, notes)
+        return Video(self.target.path, width, height, count, time.perf_counter() - began, notes)
 
     def _step(self, new: int, done: int, began: float, frame: Frame) -> Step:
         rate = new / (time.perf_counter() - began)

@@ -1,7 +1,7 @@
 """Which of the planned pictures are made: looked at block by block, before their turn comes."""
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,29 @@ KEEP = "--skip-existing keeps what is there, "
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What is read, none of which may be overwritten.
+
+    Attributes:
+        files: those of which `identities` tells.
+        folders: that are inputs as a whole, with all that is in them; resolved.
+    """
+
+    files: frozenset[tuple[int, int]] = frozenset()
+    folders: tuple[Path, ...] = ()
+
+    def __contains__(self, path: Path) -> bool:
+        """Whether a file is one of them, under whatever name."""
+        found = _identity(path)
+        if found is None:
+            return False
+        return found in self.files or any(one in path.resolve().parents for one in self.folders)
+
+
+NOTHING = Inputs()
+
+
+@dataclass(frozen=True)
 class Choice:
     """Which pictures are wanted.
 
@@ -28,7 +51,7 @@ class Choice:
         step: from one to the next.
         skips: whether results that are there are kept.
         overwrites: whether they are replaced; neither refuses them.
-        folders: that are inputs as a whole, and none of whose pictures may be overwritten.
+        inputs: what is read beside the pictures at hand: those of other blocks, a painting.
     """
 
     depth: "Depth"
@@ -36,7 +59,7 @@ class Choice:
     step: int = 1
     skips: bool = False
     overwrites: bool = False
-    folders: tuple[Path, ...] = ()
+    inputs: Inputs = NOTHING
 
 
 class Queue:
@@ -66,7 +89,7 @@ class Queue:
         block = self._block()
         self.is_named = all(item.is_named for item in block)
         self.first, self.several = block[0].source if block else "", len(block) > 1
-        refused = check(block, depth=choice.depth, folders=choice.folders)
+        refused = check(block, depth=choice.depth, inputs=choice.inputs)
         wanted = [item for item in self._wanted(block) if item.source not in refused]
         if self._refuses_old:
             check_new(wanted, keep=KEEP)
@@ -95,7 +118,7 @@ class Queue:
 
     def _refusals(self, block: Sequence[Item]) -> dict[str, str]:
         """Those that cannot be made, and why not, where others have been made already."""
-        found = faults(block, depth=self._choice.depth, folders=self._choice.folders)
+        found = faults(block, depth=self._choice.depth, inputs=self._choice.inputs)
         refused = {item.source: reason for item, reason, _ in found}
         if self._refuses_old:
             old = {item.source: _is_there(item.made, KEEP) for item in block if item.made}
@@ -118,13 +141,13 @@ class Queue:
         return left
 
 
-def check(items: Sequence[Item], *, depth: "Depth", folders: Sequence[Path] = ()) -> dict[str, str]:
+def check(items: Sequence[Item], *, depth: "Depth", inputs: Inputs = NOTHING) -> dict[str, str]:
     """Looks, before any work, for outputs that could not be written or would destroy something.
 
     Args:
         items: the pictures.
         depth: bits a channel.
-        folders: see `Choice`.
+        inputs: what is read beside them.
 
     Returns:
         Of several pictures those that can have no result, and why not.
@@ -133,7 +156,7 @@ def check(items: Sequence[Item], *, depth: "Depth", folders: Sequence[Path] = ()
         StylizeError: an output is an input, or none of them can be written.
     """
     failed: dict[str, str] = {}
-    for item, reason, destroys in faults(items, depth=depth, folders=folders):
+    for item, reason, destroys in faults(items, depth=depth, inputs=inputs):
         failed[item.source] = reason
         if destroys or len(failed) == len(items):
             raise StylizeError(reason)
@@ -141,20 +164,19 @@ def check(items: Sequence[Item], *, depth: "Depth", folders: Sequence[Path] = ()
 
 
 def faults(
-    items: Sequence[Item], *, depth: "Depth", folders: Sequence[Path]
+    items: Sequence[Item], *, depth: "Depth", inputs: Inputs
 ) -> Iterator[tuple[Item, str, bool]]:
     """Why pictures can have no result, and whether an input would be destroyed; see `check`."""
     from stylize_cli import images
 
-    read = {_identity(Path(item.source)) for item in items} - {None}
+    own = Inputs(identities(Path(item.source) for item in items))
     for item in items:
         for path in (path for path in item.outputs.values() if path != STDOUT):
             try:
                 images.check_writable(path, (), depth=depth)
             except StylizeError as error:  # a name that is too long, say
                 yield item, str(error), False
-            found = _identity(path)
-            if found in read or (found and any(one in path.resolve().parents for one in folders)):
+            if path in own or path in inputs:
                 reason = f"{path} is an input and would be overwritten: name another output with -o"
                 yield item, reason, True
 
@@ -176,6 +198,11 @@ def _is_there(made: Collection[Path], keep: str) -> str:
     return (
         f"{min(made)}{several} there already: {keep}--overwrite replaces it, -o names another place"
     )
+
+
+def identities(files: Iterable[Path]) -> frozenset[tuple[int, int]]:
+    """What files are, under whatever names; of those that are there."""
+    return frozenset(found for found in map(_identity, files) if found is not None)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -110,7 +110,10 @@ def apply(
 ) -> None:
     """Run a trained model over pictures: its style, or super-resolution."""
     inputs.check_one_stdin(sources)
-    _check_together(styles=bool(style and all_styles), files=bool(skip_existing and overwrite))
+    if style and all_styles:
+        raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
+    if skip_existing and overwrite:
+        raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
     console = Console(quiet, json, _screen(output, quiet=quiet) if show else None)
     budget, bits = options.parse_bytes(memory), options.bits(depth)
     batch = Batch(
@@ -168,19 +171,6 @@ def apply(
         failed = applying.run(net, look, chosen, batch, console)
     if failed:
         raise typer.Exit(PARTLY_FAILED)
-
-
-def _check_together(*, styles: bool, files: bool) -> None:
-    """Refuses options that contradict each other.
-
-    Args:
-        styles: whether some of the styles are named, and all are asked for.
-        files: whether what is there is to stay, and to be replaced.
-    """
-    if styles:
-        raise StylizeError("--style names styles, --all-styles takes all: leave out one of them")
-    if files:
-        raise StylizeError("--skip-existing keeps what --overwrite replaces: leave out one of them")
 
 
 def _screen(output: str | None, *, quiet: bool) -> "showing.Screen":

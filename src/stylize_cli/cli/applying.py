@@ -6,12 +6,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from stylize_cli.cli import batches, inputs, reports, styles
-from stylize_cli.cli.admission import Choice, Queue
+from stylize_cli.cli.admission import Choice, Inputs, Queue, identities
 from stylize_cli.cli.batches import Batch, Item, plan
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.outlets import SHEET, Outlet
 from stylize_cli.cli.styles import Chosen
-from stylize_cli.errors import StylizeError, counted
+from stylize_cli.errors import StylizeError
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
@@ -35,13 +35,14 @@ def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Con
     sources, output = batch.sources, batch.output
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
     first, step = batch.share
+    read = identities(inputs.named([*sources, chosen.unseen]))
     choice = Choice(
         depth=batch.depth,
         first=first,
         step=step,
         skips=batch.skips,
         overwrites=batch.overwrites,
-        folders=batches.whole_folders(sources, output),
+        inputs=Inputs(read, batches.whole_folders(sources, output)),
     )
     planned = plan(sources, output, labels, console, depth=batch.depth, labelled=chosen.are_some)
     queue = Queue(planned, choice, console)
@@ -73,13 +74,14 @@ def _run(
     Raises:
         StylizeError: the only picture failed.
     """
-    at_work: dict[str, Outlet] = {}
+    at_work: dict[Photo, Outlet] = {}  # a file may be called as stdin is
 
     def photos() -> "Iterator[Photo]":
         for item in queue:
             outlet = outlet_of(item)
-            at_work[outlet.name] = outlet
-            yield outlet.photo()
+            photo = outlet.photo()
+            at_work[photo] = outlet
+            yield photo
 
     results = net.apply(photos(), look)
     total = None if queue.total is None else queue.total * len(look.styles)
@@ -94,23 +96,29 @@ def _run(
         for done, result in enumerate(results, 1):
             on_step(Step("Applying", done, total))
             on_result(result)
-            outlet = at_work[result.photo.name]
-            style, path = result.style, outlet.path(result.style)
-            if result.error:
-                if not is_batch:
-                    raise StylizeError(result.error)
-                console.failure(outlet.name, result.error, str(path))
-                failed = True
-            elif not told:
+            if result.error and not is_batch:
+                raise StylizeError(result.error)
+            if not (result.error or told):
                 reports.announce(net.engine, console)
                 told = True
-            if not result.error and path not in outlet.made:
-                _tell(result, outlet, net, console)
-            # Also where the last style failed, of those that did not.
-            if style == outlet.styles[-1] and outlet.has_sheet:
-                failed |= _sheet_fails(outlet, net, console)
-            if style in (None, outlet.styles[-1]):  # a photo that cannot be read has no style
-                del at_work[outlet.name]
+            outlet = at_work[result.photo]
+            failed |= _take(result, outlet, net, console)
+            if result.style in (None, outlet.styles[-1]):  # what cannot be read has no style
+                del at_work[result.photo]
+    return failed
+
+
+def _take(result: "Result", outlet: Outlet, net: "Network", console: Console) -> bool:
+    """Tells of a result, and makes the sheet behind a picture's last one; whether any failed."""
+    path = outlet.path(result.style)
+    failed = bool(result.error)
+    if failed:
+        console.failure(outlet.name, result.error, str(path))
+    elif path not in outlet.made:
+        _tell(result, outlet, net, console)
+    # Also where the last style failed, of those that did not.
+    if result.style == outlet.styles[-1] and outlet.has_sheet:
+        failed |= _sheet_fails(outlet, net, console)
     return failed
 
 
@@ -142,8 +150,7 @@ def _told_of_an_end(
     try:
         yield on_result
     except KeyboardInterrupt:
-        known = f"{written} of {counted(total, 'result')}" if total else counted(written, "result")
-        done = f"interrupted: {known} written"
+        done = f"interrupted: {reports.count(written, total)} written"
         console.say(done if is_named else f"{done}; --skip-existing goes on")
         raise
 

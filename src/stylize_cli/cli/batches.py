@@ -171,12 +171,19 @@ class Names:
     def __init__(self) -> None:
         self._met: set[int] = set()
 
+    def __contains__(self, name: str) -> bool:
+        return self._short(name) in self._met
+
     def add(self, name: str) -> bool:
         """Notes a name; whether it is new."""
-        digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
         before = len(self._met)
-        self._met.add(int.from_bytes(digest, "little"))
+        self._met.add(self._short(name))
         return len(self._met) > before
+
+    @staticmethod
+    def _short(name: str) -> int:
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+        return int.from_bytes(digest, "little")
 
 
 def _free(path: Path, place: Path, taken: Names) -> Path:

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize_cli.cli import batches, inputs, orders, streams, styles
+from stylize_cli.cli import batches, inputs, orders, reports, streams, styles
 from stylize_cli.cli.admission import BLOCK
 from stylize_cli.cli.batches import Batch
 from stylize_cli.cli.console import Console
@@ -157,7 +157,10 @@ def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "
     is_there = tables.present(place) if is_table else stores.present(place)
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
     tags = batches.said(labels, labelled=chosen.are_some)
-    found = orders.found(batch.sources, place, tags, console, is_table=is_table, depth=batch.depth)
+    found = orders.found(
+        batch.sources, place, tags, console,
+        is_table=is_table, depth=batch.depth, painting=chosen.unseen,
+    )  # fmt: skip
     skipped = 0
     for order in islice(found, batch.share[0], None, batch.share[1]):
         if batch.overwrites:
@@ -204,9 +207,7 @@ def _run(
                     written += 1
                     _tell(report, console)
         except KeyboardInterrupt:
-            known = (
-                f"{written} of {counted(total, 'result')}" if total else counted(written, "result")
-            )
+            known = reports.count(written, total)
             console.say(
                 f"interrupted: {known} written; the same command, without --overwrite, goes on"
             )
@@ -230,19 +231,9 @@ def _sum_up(written: int, failures: Sequence[str], console: Console) -> None:
 
 
 def _tell(report: "Report", console: Console) -> None:
-    record = {
-        "output": report.output,
-        "width": report.width,
-        "height": report.height,
-        "seconds": round(report.seconds, 3),
-        "device": report.device,
-        "precision": report.precision,
-        "engine": report.engine,
-    }
     if report.note:
         console.say(f"{inputs.stem(report.input)}: {report.note}")
-    style = {"style": report.style} if report.style else {}
-    console.result({**record, **style, "input": report.input})
+    console.result({**reports.of_worker(report), "input": report.input})
     if console.screen:
         from stylize_cli import stores
         from stylize_cli.api.picture import Picture

@@ -75,6 +75,13 @@ def matching(source: str) -> list[str]:
     return sorted(glob.glob(source, recursive=True))  # noqa: PTH207
 
 
+def named(sources: Sequence[str]) -> Iterator[Path]:
+    """The files that are named, one by one or by a glob; those in folders are not."""
+    for source in sources:
+        if source not in ("", STDIO) and not paths.is_folder(source):
+            yield from map(Path, matching(source))
+
+
 def stem(source: str) -> str:
     """An input's name in an output's name."""
     return "stdin" if source == STDIO else Path(source).stem

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stylize_cli import models
-from stylize_cli.cli import completion, options, outputs, reports
+from stylize_cli.cli import completion, inputs, options, outputs, reports
 from stylize_cli.cli.command import Command
 from stylize_cli.cli.console import Console, write_line
 from stylize_cli.errors import StylizeError
@@ -20,6 +20,7 @@ from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
+    from stylize_cli.api.picture import Picture
     from stylize_cli.arrays import Pixels
 
 SHOWN = ("name", "method", "styles", "bytes", "licence", "where", "provenance")
@@ -96,7 +97,10 @@ def show(
     *,
     output: options.OutputOption = None,
     overwrite: options.OverwriteOption = False,
-    photo: Annotated[str | None, options.text("--photo", "PHOTO", "[default: a red panda]")] = None,
+    photo: Annotated[
+        str | None,
+        options.text("--photo", "PHOTO", "A file, or - for stdin. [default: a red panda]"),
+    ] = None,
     quality: options.QualityOption = 95,
     quiet: options.QuietOption = False,
     json: options.JsonOption = False,
@@ -110,24 +114,26 @@ def show(
 
     from stylize_cli import sheets
     from stylize_cli.api import network
+    from stylize_cli.api.picture import Picture
     from stylize_cli.arrays import size_of
 
     with console.progress(f"Loading {model}"):
         net, began = network.load(file), time.perf_counter()
     if not net.styles:
         raise StylizeError(f"{model} has no styles to show: it enlarges photos, by stylize apply")
+    shown = Picture(inputs.opened(photo) if photo else PHOTO, least=SHOWN_AT)
     cells = []
     with console.progress("Painting") as on_step:
         for done, style in enumerate(net.styles):
             on_step(Step(f"Painting {style}", done, len(net.styles)))
-            cells.append((style, _shown(net, style, photo or PHOTO)))
+            cells.append((style, _shown(net, style, shown)))
     drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
     out.save(drawn)
     size, seconds = size_of(drawn), time.perf_counter() - began
     console.result(reports.of_engine(out, size, seconds, net.engine, None))
 
 
-def _shown(net: "Network", style: str, photo: "str | Path") -> "Pixels":
+def _shown(net: "Network", style: str, photo: "Picture") -> "Pixels":
     """A style, small: (H, W, 3) in [0, 1]."""
     if net.engine.about.takes_photo:
         return net(photo, style, size=SHOWN_AT).floats

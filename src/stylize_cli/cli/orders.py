@@ -2,8 +2,9 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def found(
     *,
     is_table: bool,
     depth: "Depth",
+    painting: str = "",
 ) -> "Iterator[Order]":
     """The pictures in files, folders, globs, parquet files and addresses, and where each goes.
 
@@ -35,6 +37,7 @@ def found(
         console: told of what is left out.
         is_table: whether parquet files take the results, under their names alone.
         depth: bits a channel.
+        painting: file of one that is learnt, which is an input too, or "".
 
     Raises:
         StylizeError: there is none, or an input would be overwritten.
@@ -45,21 +48,26 @@ def found(
     if "" in sources:
         raise StylizeError("there is no '': check the path")
     roots = [stores.absolute(source).rstrip("/") or "/" for source in sources]
+    listed = {root: _named(root) for root in roots}
+    read = batches.Names()
+    for file in filter(None, chain([painting], *filter(None, listed.values()))):
+        read.add(_itself(file))
     folders = [f"{_itself(root).rstrip('/')}/" for root in roots]
     target = _itself(place)
     apart = tuple(folder for folder in folders if not target.startswith(folder))
     own = f"{target}/" if len(apart) < len(folders) else None  # in an input folder: no input
     pictures = (
         (one, name)
-        for one, name in _pictures(roots, console)
+        for one, name in _pictures(listed, console)
         if not (own and _itself(one.file).startswith(own))
     )
     for one, results in batches.named(pictures, labelled, depth):
         outputs = [path.as_posix() for path in results.values()]
         if not is_table:
-            files = [f"{target}/{output}" for output in outputs]
             outputs = [f"{place}/{output}" for output in outputs]
-            if _itself(one.file) in files or any(file.startswith(apart) for file in files):
+            made = [_itself(output) for output in outputs]
+            is_read = any(file in read or file.startswith(apart) for file in made)
+            if is_read or _itself(one.file) in made:
                 raise StylizeError(
                     f"inputs lie in {place} and would be overwritten: name another folder with -o"
                 )
@@ -73,17 +81,31 @@ def _itself(place: str) -> str:
     return place if stores.is_address(place) else os.path.realpath(place)
 
 
-def _pictures(roots: Sequence[str], console: Console) -> "Iterator[tuple[Order, Path]]":
+def _pictures(
+    listed: Mapping[str, Sequence[str] | None], console: Console
+) -> "Iterator[tuple[Order, Path]]":
     """The pictures, each once, and the place of each below the output folder; no outputs yet."""
     met = batches.Names()
-    for root in roots:
-        for file, name in _files(root, console):
+    for root, named in listed.items():
+        for file, name in _files(root, named, console):
             if met.add(file):
                 yield from _within(file, name)
 
 
-def _files(root: str, console: Console) -> Iterator[tuple[str, Path]]:
-    """The files that a path or an address is, or holds.
+def _named(root: str) -> Sequence[str] | None:
+    """The file that a path or an address is, or those that it is a glob for; None of a folder."""
+    from stylize_cli import stores
+
+    if stores.is_folder(root):
+        return None
+    if not stores.is_address(root):
+        return inputs.matching(root)
+    is_one = not glob.has_magic(root) or stores.exists(root)
+    return [root] if is_one else stores.matching(root)
+
+
+def _files(root: str, named: Sequence[str] | None, console: Console) -> Iterator[tuple[str, Path]]:
+    """The files that a path or an address is, or holds; `named` are those of `_named`.
 
     Raises:
         StylizeError: there is none.
@@ -93,17 +115,14 @@ def _files(root: str, console: Console) -> Iterator[tuple[str, Path]]:
     files: Iterator[tuple[str, Path]]
     suffixes = (*paths.readable_suffixes(), tables.SUFFIX)
     if not stores.is_address(root):
-        is_folder = paths.is_folder(root)
         for source, file in inputs.found([root], console, suffixes):
-            yield file, Path(file).relative_to(source) if is_folder else Path(Path(file).name)
+            yield file, Path(file).relative_to(source) if named is None else Path(Path(file).name)
         return
-    if stores.is_folder(root):
+    if named is None:
         files = ((f"{root}/{name}", Path(name)) for name in stores.inside(root, suffixes))
     else:
-        is_one = not glob.has_magic(root) or stores.exists(root)
-        named = [root] if is_one else stores.matching(root)
         files = ((file, Path(PurePosixPath(file).name)) for file in named)
-        if is_one and not (root.lower().endswith(suffixes) or stores.exists(root)):
+        if named == [root] and not (root.lower().endswith(suffixes) or stores.exists(root)):
             raise StylizeError(f"there is no {root}: check the address")  # as of a bucket
     first = next(files, None)
     if first is None:

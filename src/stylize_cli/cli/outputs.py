@@ -79,8 +79,8 @@ class Output:
 
     def numbered(self, number: int) -> "Output":
         """The output with a number in its name: out.png -> out-0020.png."""
-        path = self.path or Path("stylize.png")
-        return replace(self, path=path.with_stem(f"{path.stem}-{number:04d}"))
+        assert self.path is not None  # stdout takes one
+        return replace(self, path=self.path.with_stem(f"{self.path.stem}-{number:04d}"))
 
 
 def is_there(out: Output) -> bool:
@@ -90,9 +90,9 @@ def is_there(out: Output) -> bool:
 
 def is_numbered(out: Output) -> bool:
     """Whether the file is there, or one of its numbered ones."""
-    path = out.path or Path()
-    found = path.parent.glob(f"{glob.escape(path.stem)}-[0-9][0-9][0-9][0-9]*{path.suffix}")
-    return is_there(out) or any(found)
+    assert out.path is not None
+    pattern = f"{glob.escape(out.path.stem)}-[0-9][0-9][0-9][0-9]*{out.path.suffix}"
+    return is_there(out) or any(out.path.parent.glob(pattern))
 
 
 def choose(
@@ -198,6 +198,8 @@ class Written:
 
     def chosen(self, name: str, sources: list[str]) -> Output:
         """Where the picture goes; refuses what could not be written in the end."""
+        if self.save_every and self.output == STDIO:
+            raise StylizeError("--save-every writes files: give -o a file")
         out = choose(
             self.output,
             name,

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stylize_cli.cli.console import Console
+from stylize_cli.errors import counted
 
 if TYPE_CHECKING:
     from stylize_cli.devices import Machine
     from stylize_cli.engines import Engine
+    from stylize_cli.methods.commission import Report
 
 
 def announce(runner: "Engine", console: Console) -> None:
@@ -30,8 +32,14 @@ def of_engine(
     output: object, size: tuple[int, int], seconds: float, runner: "Engine", style: str | None
 ) -> dict[str, Any]:
     """The record of a result of a trained model; `size` is (height, width)."""
-    used = {"device": runner.device, "precision": runner.precision, "engine": runner.name}
-    return _picture(output, size, seconds) | used | ({} if style is None else {"style": style})
+    used = runner.device, runner.precision, runner.name
+    return _painted(output, size, seconds, used, style)
+
+
+def of_worker(report: "Report") -> dict[str, Any]:
+    """The same of a result that one of a cluster's machines reports."""
+    size, used = (report.height, report.width), (report.device, report.precision, report.engine)
+    return _painted(report.output, size, report.seconds, used, report.style or None)
 
 
 def of_machine(
@@ -45,6 +53,23 @@ def of_machine(
     device = {"device": str(machine.device), "precision": machine.precision, "engine": "torch"}
     of_losses = {} if losses is None else {"losses": dict(losses)}
     return _picture(output, size, seconds) | device | of_losses
+
+
+def count(written: int, total: int | None) -> str:
+    """How many results there are, such as "3 of 5 results"; a total of None is not known."""
+    return f"{written} of {counted(total, 'result')}" if total else counted(written, "result")
+
+
+def _painted(
+    output: object,
+    size: tuple[int, int],
+    seconds: float,
+    used: tuple[str, str, str],
+    style: str | None,
+) -> dict[str, Any]:
+    """The record of a result; `used` are its device, its precision and its engine."""
+    facts = dict(zip(("device", "precision", "engine"), used, strict=True))
+    return _picture(output, size, seconds) | facts | ({} if style is None else {"style": style})
 
 
 def _picture(output: object, size: tuple[int, int], seconds: float) -> dict[str, Any]:

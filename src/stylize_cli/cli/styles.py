@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylize_cli import paths
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
 from stylize_cli.names import style_name
@@ -47,17 +48,12 @@ def choose(net: "Network", asked: Sequence[str], *, takes_all: bool) -> Chosen:
     unseen = [one for one in asked if net.is_unseen(one)]
     if unseen and len(asked) > 1:
         raise StylizeError("a picture is learnt by itself: give --style once")
-    names = [_called(net, unseen[0])] if unseen else _named(net, asked, takes_all=takes_all)
+    # Learnt, it is called after its file.
+    called = [style_name(Path(one).stem, net.styles) for one in unseen]
+    names = called or _named(net, asked, takes_all=takes_all)
     labels = [name or Path(net.name).stem for name in names]
     are_some = bool(unseen) or len(net.engine.about.styles) > 1
     return Chosen(names, labels, "".join(unseen), are_some)
-
-
-def _called(net: "Network", painting: str) -> str:
-    """What the style of a painting is called that is learnt: after its file."""
-    from stylize_cli.api.picture import Picture
-
-    return style_name(Picture(painting).name, net.styles)
 
 
 def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str | None]:
@@ -103,8 +99,12 @@ def learnt(
     few = list(islice(photos, unseen.MOST_PHOTOS))
     if not few:
         raise StylizeError(without)
-    if not unseen.cached(net.model, Picture(painting)).exists():
+    shown = Picture(painting, room=net.room)
+    place = unseen.cached(net.model, shown)
+    if not paths.is_file(place):
         console.say(f"learning {painting} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:
-        net = net.with_style(painting, few, on_step=on_step)
+        net = net.with_style(shown, few, on_step=on_step)
+    if net.model != place:
+        console.say(f"{place.parent} is not writable: a painting is learnt anew every time")
     return net, replace(look, styles=net.styles)

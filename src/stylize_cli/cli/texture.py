@@ -11,6 +11,7 @@ from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
     from stylize_cli.arrays import Size
     from stylize_cli.engines import About
 
@@ -47,7 +48,7 @@ def texture(
         raise StylizeError("-o - is for one result: name a folder for several")
 
     from stylize_cli import models
-    from stylize_cli.api import network, textures
+    from stylize_cli.api import network
 
     file, bits = models.find(model), options.bits(depth)
     name = f"{Path(model).stem}-texture.png"
@@ -76,25 +77,40 @@ def texture(
             memory=budget,
             depth=bits,
         )
+    _make(net, wanted, out, console, seed=seed, count=count)
+
+
+def _make(
+    net: "Network",
+    size: "Size",
+    out: outputs.Output,
+    console: Console,
+    *,
+    seed: int,
+    count: int | None,
+) -> None:
+    """Makes textures, and tells of them: one, or a number of them in numbered files."""
+    from stylize_cli.api import textures
+
     with console.progress("Making a texture") as on_step:
         made = textures.make(
             net,
-            wanted,
+            size,
             seed=seed,
             count=count or 1,
-            depth=bits,
+            depth=out.depth,
             format=out.format,
             on_step=on_step,
         )
         reports.announce(net.engine, console)
-        if note := _seam(wanted, net.engine.about):
+        if note := _seam(size, net.engine.about):
             console.say(note)
         began = time.perf_counter()
         for number, picture in enumerate(made, 1):
             one = out.numbered(number) if count else out
             one.write(picture)
             seconds = time.perf_counter() - began
-            console.result(reports.of_engine(one, wanted, seconds, net.engine, None))
+            console.result(reports.of_engine(one, size, seconds, net.engine, None))
             began = time.perf_counter()
 
 

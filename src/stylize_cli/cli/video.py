@@ -1,13 +1,17 @@
 """`stylize video`: a trained model over clips."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stylize_cli import paths
-from stylize_cli.cli import completion, inputs, options, reports
-from stylize_cli.cli.console import PARTLY_FAILED, Console
+from stylize_cli import files, paths
+from stylize_cli.cli import admission, completion, inputs, options, reports
+from stylize_cli.cli.batches import Item
+from stylize_cli.cli.console import INTERRUPTED, PARTLY_FAILED, Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
@@ -38,6 +42,7 @@ def video(
             help="A clip, an animation, a folder, or frames such as out/%04d.png.",
         ),
     ],
+    overwrite: options.OverwriteOption = False,
     style: Annotated[
         list[str] | None,
         options.text("--style", "NAME", "Which of the model's styles.", completion.of_styles),
@@ -95,36 +100,73 @@ def video(
     budget = options.parse_bytes(memory)
     first, last = _seconds(start, "--start"), _seconds(end, "--end")
     one = options.only(style, "--style", "--style a --to b goes from one to the other")
+    if resume and overwrite:
+        raise StylizeError("--resume goes on with what --overwrite replaces: leave out one of them")
     clips = _found(clips)
-    places = _outputs(clips, output)
+    jobs = list(zip(clips, _outputs(clips, output), strict=True))
+    if not (resume or overwrite):
+        _check_new(jobs, Path(output))
 
     from stylize_cli.api import network
     from stylize_cli.api import video as api
+    from stylize_cli.methods import feedforward
 
     with console.progress(f"Loading {model}"):
         net = network.load(
             model, engine=engine, device=device, precision=precision, threads=threads, memory=budget
         )
-    failed = False
-    for index, (clip, path) in enumerate(zip(clips, places, strict=True)):
+    net.check_takes_photos()
+    one = feedforward.choose_style(net.engine.about, one)
+    paint = partial(
+        api.video, net, style=one, to=to, strength=strength, preserve_color=preserve_color,
+        size=size, start=first or 0, end=last, smooth=smooth, codec=codec, crf=crf, resume=resume,
+    )  # fmt: skip
+    if _run(paint, jobs, net, one, console):
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _run(
+    paint: "Callable[..., Video]",
+    jobs: list[tuple[str, Path]],
+    net: "Network",
+    style: str | None,
+    console: Console,
+) -> bool:
+    """Paints clips, each into its place, and tells of them; whether any failed.
+
+    Raises:
+        StylizeError: the only one failed.
+    """
+    from stylize_cli.api import video as api
+
+    told = failed = False
+    for clip, place in jobs:
         try:
             with console.progress("Reading the clip") as on_step:
-                made = api.video(
-                    net, clip, path, style=one, to=to, strength=strength,
-                    preserve_color=preserve_color, size=size, start=first or 0, end=last,
-                    smooth=smooth, codec=codec, crf=crf, resume=resume, on_step=on_step,
-                )  # fmt: skip
+                made = paint(clip, place, on_step=on_step)
+        except api.Interrupted as end:
+            _tell(end.made, net, style, console)
+            goes_on = "; --resume goes on" if _resumes(place) else ""
+            console.say(f"interrupted: {place} holds what was painted{goes_on}")
+            raise typer.Exit(INTERRUPTED) from None
         except StylizeError as error:
-            if len(clips) == 1:
+            if len(jobs) == 1:
                 raise
-            console.failure(clip, str(error), str(path))
+            console.failure(clip, str(error), str(place))
             failed = True
             continue
-        if not index:
+        if not told:
             reports.announce(net.engine, console)
-        _tell(made, net, one, console)
-    if failed:
-        raise typer.Exit(PARTLY_FAILED)
+            told = True
+        _tell(made, net, style, console)
+    return failed
+
+
+def _resumes(place: Path) -> bool:
+    """Whether --resume knows how to go on with what is there."""
+    from stylize_cli.clips import Destination
+
+    return Destination(place).kind != "animation"
 
 
 def _tell(made: "Video", net: "Network", style: str | None, console: Console) -> None:
@@ -150,6 +192,40 @@ def _found(clips: list[str]) -> list[str]:
             raise StylizeError(f"there are no clips in '{clip}': check the path")
         found += files
     return found
+
+
+def _check_new(jobs: list[tuple[str, Path]], output: Path) -> None:
+    """Refuses what an earlier run made under a name that -o does not say itself.
+
+    Raises:
+        StylizeError: it is there.
+    """
+    items = [
+        Item(clip, {str(file): file for file in _named_after(clip, place)})
+        for clip, place in jobs
+        if (place != output or paths.is_folder(clip)) and not _is_one(clip, place)
+    ]
+    goes_on = any(_resumes(place) for _, place in jobs)
+    admission.check_new(items, keep="--resume goes on with it, " if goes_on else "")
+
+
+def _is_one(clip: str, place: Path) -> bool:
+    """Whether a clip would be painted into itself, which is refused in its turn."""
+    return files.resolved(Path(clip)) == files.resolved(place)
+
+
+def _named_after(clip: str, place: Path) -> list[Path]:
+    """The files of a result that are called after its clip: itself, or each of its frames."""
+    from stylize_cli.clips import Destination, open_clip
+
+    target = Destination(place)
+    if not paths.is_folder(clip):
+        return [place]
+    names: object = None
+    if target.kind == "frames":
+        with suppress(StylizeError):  # where there are none, which is told in its turn
+            names = target.names(open_clip(Path(clip)))
+    return names if isinstance(names, list) else []
 
 
 def _outputs(clips: list[str], output: str) -> list[Path]:
