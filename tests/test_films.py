@@ -12,7 +12,7 @@ from shapes import NTSC, shape
 
 from stylize_cli.errors import StylizeError
 from stylize_cli.films import FORMATS, Film
-from stylize_cli.frames import WHOLE
+from stylize_cli.frames import Section
 
 pytest_plugins = ["films"]
 
@@ -45,7 +45,7 @@ def encoded(path, form, codec, count=5, size=(48, 64)):
 def test_containers(tmp_path, form, codec):
     encoded(tmp_path / "clip", form, codec, size=(64, 64))
     film = Film(tmp_path / "clip")
-    frames = list(film.frames(WHOLE, film.size))
+    frames = list(film.frames(Section(), film.size))
     assert film.size == (64, 64)
     assert [frame.time for frame in frames] == [index / RATE for index in range(5)]
     levels = [frame.pixels.mean() for frame in frames]
@@ -61,7 +61,7 @@ def test_y4m(tmp_path):
     data = b"YUV4MPEG2 W16 H8 F24000:1001 Ip A1:1 C444\n"
     (tmp_path / "clip.y4m").write_bytes(data + b"".join(b"FRAME\n" + p.tobytes() for p in planes))
     film = Film(tmp_path / "clip.y4m")
-    frames = list(film.frames(WHOLE, film.size))
+    frames = list(film.frames(Section(), film.size))
     assert (film.size, film.rate) == ((8, 16), NTSC)
     assert [frame.time for frame in frames] == [0, 1 / NTSC, 2 / NTSC]
     # Luma from 16 to 235 is black to white (BT.601).
@@ -108,7 +108,7 @@ def test_a_name_with_a_colon(film, tmp_path, monkeypatch):
     film("clip.mp4", frames=3, sound=False).rename(tmp_path / "12:30.mp4")
     monkeypatch.chdir(tmp_path)
     there = Film(Path("12:30.mp4"))
-    assert len(list(there.frames(WHOLE, there.size))) == 3
+    assert len(list(there.frames(Section(), there.size))) == 3
 
 
 def with_streams(path, *sources):
@@ -139,7 +139,7 @@ def test_a_cover_is_not_the_film(film, tmp_path, suffix):
     with_streams(path, (tmp_path / "cover.jpg", kinds.attached_pic), (clip, kinds(0)))
     found = Film(path)
     assert found.size == (48, 64)
-    assert len(list(found.frames(WHOLE, found.size))) == 6
+    assert len(list(found.frames(Section(), found.size))) == 6
 
 
 def test_a_cover_that_is_attached(film, tmp_path):

@@ -41,9 +41,6 @@ class Section:
         return self.end is not None and time >= self.end
 
 
-WHOLE = Section()
-
-
 class Clip(Protocol):
     """What frames are read from."""
 
