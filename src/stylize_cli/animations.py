@@ -24,6 +24,8 @@ MILLISECOND = Fraction(1, 1000)
 USUAL = 100  # ms, of a frame that says 0: what browsers make of it
 NUMBER = re.compile(r"%0?\d*d")
 
+Names = Sequence[Path] | Path  # of frames: each one's, or a pattern with a number in its name
+
 
 @dataclass(frozen=True)
 class Animation:
@@ -144,8 +146,7 @@ class Folder:
     @cached_property
     def size(self) -> Size:
         """(height, width) of the first, px."""
-        pixels = self._read(self.files[0])
-        return size_of(pixels)
+        return size_of(_read(self.files[0]))
 
     @property
     def length(self) -> Fraction:
@@ -159,11 +160,7 @@ class Folder:
             if span.is_over(time):
                 return
             if span.holds(time):
-                yield Frame(_scaled(Image.fromarray(self._read(file)), size), time, 1 / RATE)
-
-    def _read(self, file: Path) -> Bytes:
-        pixels, _note = decoders.decode(files.contents(file), name=str(file))
-        return encoders.quantised(pixels, 8, on_white=pixels.shape[2] == 4)  # type: ignore[return-value]
+                yield Frame(_scaled(Image.fromarray(_read(file)), size), time, 1 / RATE)
 
 
 class AnimationWriter:
@@ -227,7 +224,7 @@ class AnimationWriter:
 class FolderWriter:
     """Writes frames as pictures, under the names that are given or numbered ones."""
 
-    def __init__(self, names: Sequence[Path] | str, first: int = 0, quality: int = 95) -> None:
+    def __init__(self, names: Names, first: int = 0, quality: int = 95) -> None:
         self.names, self.quality, self._next = names, quality, first
 
     def __enter__(self) -> "FolderWriter":
@@ -236,35 +233,49 @@ class FolderWriter:
     def write(self, frame: Frame) -> None:
         """Writes one, whole or not at all."""
         path = nth(self.names, self._next)
+        self._next += 1  # also of one that fails: the next has a name of its own
         data = encoders.encode(frame.pixels, images.format_of(path), quality=self.quality)
         files.write(path, data)
-        self._next += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         pass
 
 
-def nth(names: Sequence[Path] | str, index: int) -> Path:
+def nth(names: Names, index: int) -> Path:
     """The path of a frame: from the list, or of a pattern such as out/%04d.png, from 1 on."""
-    return Path(names % (index + 1)) if isinstance(names, str) else names[index]
+    if not isinstance(names, Path):
+        return names[index]
+    return names.with_name(NUMBER.sub(lambda number: number[0] % (index + 1), names.name))
 
 
-def kept(names: Sequence[Path] | str) -> Kept | None:
-    """What an earlier run left: the frames from the first on that are there."""
+def kept(names: Names) -> Kept | None:
+    """What an earlier run left: the frames from the first on that are there.
+
+    Raises:
+        StylizeError: the last of them is no whole picture.
+    """
     count = 0
     with contextlib.suppress(IndexError):
         while nth(names, count).exists():
             count += 1
     if not count:
         return None
-    last = nth(names, count - 1)
-    with Image.open(last) as image:
-        return Kept((count - 1) / RATE, np.asarray(image.convert("RGB")), count)
+    try:
+        last = _read(nth(names, count - 1))
+    except StylizeError as error:
+        raise StylizeError(f"{error}, or delete it to paint it anew") from error
+    return Kept((count - 1) / RATE, last, count)
 
 
 def is_animation(path: Path) -> bool:
     """Whether a clip is read here, by its suffix."""
     return path.suffix.lower() in READ
+
+
+def _read(file: Path) -> Bytes:
+    """(H, W, 3) of a frame, on white where it is transparent."""
+    pixels, _note = decoders.decode(files.contents(file), name=str(file))
+    return encoders.quantised(pixels, 8, on_white=pixels.shape[2] == 4)  # type: ignore[return-value]
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

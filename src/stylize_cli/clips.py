@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from stylize_cli import animations, files, films, images, paths
-from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
-from stylize_cli.arrays import Size
+from stylize_cli import animations, encoders, files, films, images, paths
+from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter, Names
+from stylize_cli.arrays import Size, size_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
 from stylize_cli.films import Film
@@ -103,19 +103,38 @@ class Destination:
             raise StylizeError(f"--crf of {self.chosen} goes from 0 to {CRF[self.chosen][1]}")
 
     def _check_frames(self, clip: Clip) -> None:
+        if len(animations.NUMBER.findall(self.path.name)) > 1:
+            raise StylizeError(f"{self.path} has two numbers, and frames one: write out/%04d.png")
         names = self.names(clip)
+        if isinstance(names, list) and len(set(names)) < len(names):
+            raise StylizeError(
+                f"names of frames in {clip.name} differ in nothing but their endings: "
+                f"number the results with -o {self.path}/%05d.png"
+            )
         first = animations.nth(names, 0)
-        files.check_place(first, [])
+        images.check_writable(first, [])
         folder = first.parent
         if paths.is_folder(clip.name) and folder.resolve() == Path(clip.name).resolve():
             raise StylizeError(
                 f"{folder} is an input and would be overwritten: name another folder"
             )
 
-    def names(self, clip: Clip) -> "list[Path] | str":
+    def check_size(self, size: Size) -> None:
+        """Refuses, before any work, frames of (height, width) that the format does not hold.
+
+        Raises:
+            StylizeError: they are too long for it.
+        """
+        format = images.FORMATS.get(self.path.suffix.lower())
+        if format:
+            other = ".png" if self.kind == "frames" else ".apng"
+            fix = f"use a smaller --size, or name it {self.path.with_suffix(other)}"
+            encoders.check_side(format, max(size), fix=fix)
+
+    def names(self, clip: Clip) -> Names:
         """Of frames: the clip's own where that is a folder, or a pattern."""
         if animations.NUMBER.search(self.path.name):
-            return str(self.path)
+            return self.path
         if isinstance(clip, Folder):
             suffixes = [
                 file.suffix if file.suffix.lower() in images.FORMATS else ".png"
@@ -123,23 +142,34 @@ class Destination:
             ]
             pairs = zip(clip.files, suffixes, strict=True)
             return [self.path / (file.stem + suffix) for file, suffix in pairs]
-        return str(self.path / "%05d.png")
+        return self.path / "%05d.png"
 
-    def kept(self, clip: Clip, label: str) -> Kept | None:
+    def kept(self, clip: Clip, size: Size, label: str) -> Kept | None:
         """What an earlier run left, where it was made in the same way.
+
+        Args:
+            clip: that is painted.
+            size: (height, width) of the result, which is all that frames tell.
+            label: of all else that decides how a film looks.
 
         Raises:
             StylizeError: it was made otherwise, or of its kind nothing can be gone on with.
         """
-        if self.kind == "frames":
-            return animations.kept(self.names(clip))
         if self.kind == "animation":
             raise StylizeError("--resume goes on with films and frames: leave it out")
+        if self.kind == "frames":
+            kept = animations.kept(self.names(clip))
+            if kept is not None and size_of(kept.last) != size:
+                raise self._made_otherwise()
+            return kept
         if paths.is_there(self.path) and films.label_of(self.path) != label:
-            raise StylizeError(
-                f"{self.path} was made with other options: leave out --resume, or name another -o"
-            )
+            raise self._made_otherwise()
         return films.kept(self.path)
+
+    def _made_otherwise(self) -> StylizeError:
+        return StylizeError(
+            f"{self.path} was made with other options: leave out --resume, or name another -o"
+        )
 
     def writer(
         self, clip: Clip, span: Section, size: Size, label: str, kept: Kept | None

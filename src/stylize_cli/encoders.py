@@ -71,8 +71,15 @@ def encode(
     return buffer.getvalue()
 
 
-def check_side(format: Format, side: int) -> None:
+def check_side(
+    format: Format, side: int, *, fix: str = "give the output a name ending in .png or .tif"
+) -> None:
     """Refuse a picture that is too long for the format.
+
+    Args:
+        format: of the file.
+        side: the longer one, px.
+        fix: what to advise.
 
     Raises:
         StylizeError: the format cannot hold that many pixels a side.
@@ -80,8 +87,7 @@ def check_side(format: Format, side: int) -> None:
     limit = _LONGEST_SIDE.get(format)
     if limit and side > limit:
         raise StylizeError(
-            f"{format} holds at most {limit} pixels a side and this picture has {side}: "
-            "give the output a name ending in .png or .tif"
+            f"{format} holds at most {limit} pixels a side and this picture has {side}: {fix}"
         )
 
 

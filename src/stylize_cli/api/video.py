@@ -172,7 +172,7 @@ class Filming:
     def run(self, *, resume: bool, on_step: OnStep) -> Video:
         """Paints and writes it; see `video`."""
         began = time.perf_counter()
-        kept = self.target.kept(self.clip, self.label) if resume else None
+        kept = self.target.kept(self.clip, self.result_size, self.label) if resume else None
         left = clips.behind(kept, self.span)
         frames = self.clip.frames(left, self.size)
         first = next(frames, None)
@@ -257,7 +257,9 @@ def prepare(
         if over is None:
             raise StylizeError(f"{opened.name} does not say how long it is: give --end with --to")
         look = replace(look, to=feedforward.choose_style(about, to), over=(span.start, over))
-    return Filming(network, opened, target, span, sides, look)
+    filming = Filming(network, opened, target, span, sides, look)
+    target.check_size(filming.result_size)
+    return filming
 
 
 def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size:

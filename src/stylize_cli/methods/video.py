@@ -16,7 +16,6 @@ from stylize_cli.engines import Engine
 from stylize_cli.flow import Flow
 from stylize_cli.frames import Frame
 from stylize_cli.methods import apply, feedforward, painting
-from stylize_cli.methods.feedforward import Noise
 
 AHEAD = 4  # frames that are decoded, and whose flow is found, before they are needed
 KEPT = 0.95  # most that a frame takes from the one before: all would never change again
@@ -35,7 +34,6 @@ class ClipLook:
         strength: share of the result in the mixture with the frame, in [0, 1].
         preserve_color: keep the frame's colours.
         smooth: how much of the result before is carried along, in [0, 1]; 0 is none.
-        noise: of a texture-style net, the same for every frame.
     """
 
     style: str | None = None
@@ -44,7 +42,6 @@ class ClipLook:
     strength: float = 1.0
     preserve_color: bool = False
     smooth: float = 0.0
-    noise: Noise = feedforward.USUAL
 
 
 @dataclass(frozen=True)
@@ -113,12 +110,23 @@ def ahead(items: Iterable[T], count: int = AHEAD) -> Iterator[T]:
 def behind(
     items: Iterable[T], work: Callable[[T], None], count: int = AHEAD
 ) -> Generator[T, None, None]:
-    """The items, each given when a thread has worked on it; a few of them wait."""
+    """The items, each given when a thread has worked on it; a few of them wait.
+
+    Where the work on one fails, there is none on those behind it.
+    """
+
+    def follow(before: Future[None] | None, item: T) -> None:
+        if before is not None:
+            before.result()  # which is over, and fails this one with it
+        work(item)
+
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[tuple[T, Future[None]]] = deque()
+        last: Future[None] | None = None
         try:
             for item in items:
-                waiting.append((item, pool.submit(work, item)))
+                last = pool.submit(follow, last, item)
+                waiting.append((item, last))
                 while len(waiting) > count:
                     done, future = waiting.popleft()
                     future.result()
@@ -154,7 +162,7 @@ def _painted(engine: Engine, batch: Sequence[_Seen], look: ClipLook) -> list[tup
     """Some frames, each with what the network makes of it by itself."""
     photos = [encoders.floats(item.frame.pixels) for item in batch]
     mixes = [mixture(engine, look, item.frame.time) for item in batch]
-    outputs = feedforward.forward(engine, photos, mixes, look.noise)
+    outputs = feedforward.forward(engine, photos, mixes)
     finished = (
         feedforward.finish(
             output,
