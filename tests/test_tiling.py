@@ -128,6 +128,24 @@ def test_a_pattern_enlarged_stays_one(net, engine):
     assert gap(one, whole(runner, pixels)) > 1e-3  # which is another at its borders
 
 
+@pytest.mark.parametrize("loss", ["pixel", "feature"])
+@pytest.mark.parametrize("size", [(2, 2), (2, 7)])
+def test_a_pattern_of_two_pixels_is_one_that_is_repeated(net, loss, size):
+    """Also where the network takes no such side, and is given more of it."""
+    runner, pixels = opened(net("upscaler", loss=loss)), photo(*size)
+    found = tiled(runner, pixels, 64, wraps=True)
+    repeated = tiled(runner, np.tile(pixels, (3, 3, 1)), 64, wraps=True)
+    assert found.shape == (2 * size[0], 2 * size[1], 3)
+    if loss == "pixel":  # quantiles of a few values are not those of more
+        assert gap(found, repeated[: found.shape[0], : found.shape[1]]) < 1e-4
+
+
+def test_an_output_that_stays_is_not_laid_beside_the_photo(net, monkeypatch):
+    monkeypatch.setattr(tiling, "_finished", None)
+    runner, pixels = opened(net()), photo(203, 229)
+    assert gap(tiled(runner, pixels, 168), whole(runner, pixels)) < 1e-4
+
+
 def test_moments_are_numpy_s_of_the_whole():
     maps = np.random.default_rng(0).normal(50, 2, (3, 40, 30)).astype(np.float32)
     maps[:, :7] += 100

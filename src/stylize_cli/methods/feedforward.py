@@ -181,9 +181,13 @@ class Finish:
             output = (1 - share) * rgb + share * output
         return np.concatenate([output, base[..., 3:]], axis=2) if base.shape[2] > 3 else output
 
-    def leaves(self, photo: Pixels) -> bool:
+    def leaves(self, photo: Pixels | Samples) -> bool:
         """Whether a photo (h, w, C) changes nothing of the output."""
         return self.strength == 1 and not self.preserve_color and photo.shape[2] == 3
+
+    def changes(self, photo: Pixels | Samples) -> bool:
+        """Whether the output of a photo (h, w, C) is not the result as it is."""
+        return self.is_grey or not self.leaves(photo)
 
 
 def finishing(
@@ -218,7 +222,7 @@ def finish(
     if is_matched(about):
         output = colours.match_histogram(output, photo[..., :3])
     finished = finishing(photo, about, strength=strength, preserve_color=preserve_color)
-    if finished.leaves(photo) and not finished.is_grey:
+    if not finished.changes(photo):
         return output
     result = np.empty((*output.shape[:2], photo.shape[2]), np.float32)
     factor = about.factor

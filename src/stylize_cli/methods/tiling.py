@@ -18,7 +18,7 @@ from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, Piece
 from stylize_cli.methods import feedforward, tile_plan
-from stylize_cli.methods.feedforward import Noise
+from stylize_cli.methods.feedforward import Finish, Noise
 from stylize_cli.methods.moments import Moments
 from stylize_cli.methods.tile_plan import TilePlan
 from stylize_cli.tiles import Stretch, Tile
@@ -73,16 +73,23 @@ def paint(engine: Engine, photo: Photo, wanted: Wanted, plan: TilePlan) -> Sampl
     shape = (factor * photo.shape[0], factor * photo.shape[1], photo.shape[2])
     samples: Any = np.empty(shape, np.uint8 if wanted.depth == 8 else np.uint16)
     for tile, output in outputs:
-        base = canvas.seen(tile)
-        grown = np.zeros((factor * base.shape[0], factor * base.shape[1], 3), np.float32)
-        inner = _inner(tile, factor)
-        grown[inner] = output
-        place = samples[_place(tile, factor)]
-        finished = finish(grown, base)[inner]
-        shown = finished[: place.shape[0], : place.shape[1]]
-        place[:] = encoders.quantised(shown, wanted.depth)
+        shown = _finished(canvas, tile, output, finish) if finish.changes(photo) else output
+        samples[_place(tile, factor)] = encoders.quantised(shown, wanted.depth)
     made: Samples = samples
     return made
+
+
+def _finished(canvas: "_Canvas", tile: Tile, output: Pixels, finish: Finish) -> Pixels:
+    """A tile's output, finished with its halo: an enlarged photo looks beyond the tile."""
+    factor, base = canvas.engine.about.factor, canvas.seen(tile)
+    grown = np.zeros((factor * base.shape[0], factor * base.shape[1], 3), np.float32)
+    rows, columns = _inner(tile, factor)
+    inner = (
+        slice(rows.start, rows.start + output.shape[0]),
+        slice(columns.start, columns.start + output.shape[1]),
+    )
+    grown[inner] = output
+    return finish(grown, base)[inner]
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,10 @@ class _Canvas:
         return encoders.floats(self.photo[np.ix_(rows, columns)])
 
     def _positions(self, span: Stretch, side: int) -> NDArray[np.intp]:
-        whole = feedforward.filled(side, self.engine.about)
-        at = np.arange(span.first, span.last) % whole
+        at = np.arange(span.first, span.last)
+        if self.wanted.wraps:
+            return at % side
+        at %= feedforward.filled(side, self.engine.about)
         return np.abs((at + side - 1) % (2 * side - 2) - side + 1)
 
     def given(self, tile: Tile) -> list[Pixels]:
@@ -126,7 +135,7 @@ class _Canvas:
         )
 
     def outputs(self) -> Iterator[tuple[Tile, Pixels]]:
-        """What the network makes of every tile, (h, w, 3) in [0, 1] without the halo."""
+        """What the network makes of every tile, (h, w, 3) in [0, 1]: of the photo, no halo."""
         if self.engine.about.is_cut:
             yield from self._in_pieces()
             return
@@ -136,8 +145,11 @@ class _Canvas:
             yield tile, self._shown(tile, engine.run(*self.given(tile), *mix))
 
     def _shown(self, tile: Tile, output: Pixels) -> Pixels:
-        inner = _inner(tile, self.engine.about.factor)
-        return feedforward.clipped(output[0].transpose(1, 2, 0)[inner])
+        factor = self.engine.about.factor
+        inner = output[0].transpose(1, 2, 0)[_inner(tile, factor)]
+        ends = (factor * (side - span.start) for span, side in zip(tile, self.size, strict=True))
+        rows, columns = map(slice, ends)  # beyond them the photo was filled up
+        return feedforward.clipped(inner[rows, columns])
 
     def _measured(self) -> Engine:
         """The network, normalising by the statistics of a reduced picture."""
@@ -179,8 +191,7 @@ class _Canvas:
         factor, done = self.engine.about.factor, list[Tile]()
         held = np.empty((factor * self.size[0], factor * self.size[1], 3), np.uint16)
         for tile, output in outputs:
-            place = held[_place(tile, factor)]
-            place[:] = encoders.quantised(output, 16)[: place.shape[0], : place.shape[1]]
+            held[_place(tile, factor)] = encoders.quantised(output, 16)
             done.append(tile)
         at = np.linspace(0, 1, colours.QUANTILES)
         ramp, curves = np.linspace(0, 1, LEVELS), []
