@@ -50,8 +50,8 @@ class Fake:
 
     name, device, precision, note = "fake", "cpu", "float32", ""
 
-    def __init__(self, about):
-        self.about = about
+    def __init__(self, about, threads):
+        self.about, self.threads = about, threads
         self.batches = []
 
     def run(self, image, mix=None):
@@ -69,12 +69,12 @@ class Fake:
 
 @pytest.fixture
 def fake():
-    """fake(styles=(), factor=1, multiple=4) -> an engine that does nothing but invert."""
+    """fake(styles=(), factor=1, multiple=4, threads=2): an engine that does nothing but invert."""
 
-    def make(styles=(), *, factor=1, multiple=4):
+    def make(styles=(), *, factor=1, multiple=4, threads=2):
         generator = "conditional" if styles else "upscaler"
         arguments = {"factor": factor}
-        return Fake(engines.About("m", generator, arguments, styles, multiple, 8, {}))
+        return Fake(engines.About("m", generator, arguments, styles, multiple, 8, {}), threads)
 
     return make
 
@@ -265,6 +265,46 @@ def test_a_result_that_cannot_be_saved_fails_alone(fake):
     assert [result.error for result in results] == ["the disk is full", ""]
 
 
+def test_a_picture_that_takes_too_much_memory_fails_alone(fake, monkeypatch):
+    finish = feedforward.finish
+
+    def limited(output, *others, **options):
+        if output.shape[1] > 8:
+            raise MemoryError
+        return finish(output, *others, **options)
+
+    def exhausted(*_arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(feedforward, "finish", limited)
+    small, wide = (lambda side=side: file_of(noise(8, side)) for side in (8, 9))
+    works = {"read": (exhausted, print), "finished": (wide, print), "saved": (small, exhausted)}
+    photos = [Photo("a", small, lambda *_: None)]
+    photos += [Photo(name, read, save) for name, (read, save) in works.items()]
+    results = list(method.apply(fake(), [*photos, photos[0]], Look((None,)), room=ROOM))
+    assert [result.photo.name for result in results] == ["a", *works, "a"]
+    assert all("use a smaller --size" in result.error for result in results[1:-1])
+    assert results[0].error == results[-1].error == ""
+
+
+@pytest.mark.parametrize(("threads", "decoding"), [(1, 2), (3, 3), (64, 8)])
+def test_as_many_decode_as_the_engine_has_threads(fake, threads, decoding):
+    together, alive, most = threading.Barrier(decoding), [], []
+
+    def read():
+        alive.append(1)
+        most.append(len(alive))
+        together.wait(timeout=10)
+        alive.pop()
+        together.wait(timeout=10)
+        return file_of(noise(8, 8))
+
+    photos = [Photo("x", read, lambda *_: None)] * 24
+    results = list(method.apply(fake(threads=threads), photos, Look((None,)), room=ROOM))
+    assert [result.error for result in results] == [""] * 24
+    assert max(most) == decoding
+
+
 def test_every_style_is_a_result_of_its_own(fake):
     engine = fake(("a", "b", "c", "d", "e"))
     results, saved = collected(engine, {"x": file_of(noise(8, 8))}, Look(engine.about.styles))
@@ -318,9 +358,10 @@ def test_no_more_pictures_are_held_than_the_estimate_says(fake):
 
         return Photo(str(index), read, save)
 
-    results = method.apply(fake(), map(photo, range(60)), Look((None,)), room=ROOM)
+    engine = fake()
+    results = method.apply(engine, map(photo, range(60)), Look((None,)), room=ROOM)
     assert len(list(results)) == 60
-    assert max(most) <= 2 * method.AHEAD + 2 * method.BATCH
+    assert max(most) <= 2 * method.early(engine) + 2 * method.BATCH
 
 
 def test_ctrl_c_lets_out_what_is_computed(fake):

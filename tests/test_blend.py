@@ -36,6 +36,7 @@ class Fake:
     """An engine that paints every pixel (w_a, w_b, w_c), and counts what runs together."""
 
     about = engines.About("m", "conditional", {}, ("a", "b", "c"), 4, 8, {})
+    threads = 1
 
     def __init__(self):
         self.batches = []

@@ -260,7 +260,9 @@ def test_threads_are_those_asked_for_or_the_cores_there_are(net, monkeypatch, as
     if asked:
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
     monkeypatch.setattr(hardware, "cores", lambda: 5)
-    assert opened(net(), "openvino", threads=given).threads == want
+    assert [opened(net(), name, threads=given).threads for name in ("openvino", "torch")] == [
+        want
+    ] * 2
 
 
 PINNED = """

@@ -34,7 +34,7 @@ def stroked():
             seen.append((photos, mix))
             return photos
 
-        names = {"name": "n", "device": "d", "precision": "p", "note": ""}
+        names = {"name": "n", "device": "d", "precision": "p", "note": "", "threads": 1}
         size = {"bytes_needed": lambda size, batch=1: batch * size[0] * size[1]}
         painter = SimpleNamespace(**names, **size, about=about(), run=run)
         enlarge = lambda x: x.repeat(4, 2).repeat(4, 3)  # noqa: E731

@@ -131,6 +131,11 @@ def check_threads(count: int | None) -> None:
         raise StylizeError(f"threads {count} will not do: it must be from 1 to {MOST_THREADS}")
 
 
+def threads(count: int | None) -> int:
+    """That many; for None those that OMP_NUM_THREADS asks for, or all that may be used."""
+    return count or asked_threads() or cores()
+
+
 def asked_threads() -> int | None:
     """Threads that OMP_NUM_THREADS asks for; None where it does not, or for ever so many."""
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()

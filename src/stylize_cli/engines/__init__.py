@@ -101,6 +101,10 @@ class Engine(Protocol):
         """The precision of the activations, such as "bfloat16"."""
 
     @property
+    def threads(self) -> int:
+        """How many threads of the CPU it may take."""
+
+    @property
     def about(self) -> About:
         """The model."""
 

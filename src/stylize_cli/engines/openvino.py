@@ -214,7 +214,7 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
     else:
         graph = graphs.unpack(body)
     chosen = _precision(runtime, precision)
-    count = threads or hardware.asked_threads() or hardware.cores()
+    count = hardware.threads(threads)
     if precision == "auto" and hardware.fast_int8():
         if graph.ranges is None:
             graph = _with_ranges(runtime, graph, count)

@@ -3,13 +3,13 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import checkpoints, devices, engines
+from stylize_cli import checkpoints, devices, engines, hardware
 from stylize_cli.arrays import Pixels
 from stylize_cli.config import Precision
 from stylize_cli.devices import Machine
@@ -27,7 +27,7 @@ class TorchEngine:
     machine: Machine
     about: About
     note: str = ""
-    threads: int | None = None  # of the CPU; None leaves torch's number alone
+    given: int | None = None  # threads of the CPU; None leaves torch's number alone
     name: str = "torch"
 
     @property
@@ -40,10 +40,15 @@ class TorchEngine:
         """Name of the type computed in."""
         return self.machine.precision
 
+    @cached_property
+    def threads(self) -> int:
+        """How many threads of the CPU it may take."""
+        return hardware.threads(self.given)
+
     @torch.inference_mode()
     def run(self, *arrays: Pixels) -> Pixels:
         """Runs a batch."""
-        with devices.threads(self.threads):
+        with devices.threads(self.given):
             return self._run(*arrays)
 
     def _run(self, *arrays: Pixels) -> Pixels:
@@ -65,7 +70,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def _piece(self, piece: nn.Module, *arrays: Pixels) -> tuple[Pixels, ...]:
-        with devices.threads(self.threads):
+        with devices.threads(self.given):
             maps = piece(*(self._input(array) for array in arrays))
             return tuple(one.float().cpu().contiguous().numpy() for one in maps)
 

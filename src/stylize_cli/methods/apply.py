@@ -15,10 +15,10 @@ from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError, first_line, is_exhausted
 from stylize_cli.methods import feedforward
 from stylize_cli.methods.feedforward import Noise
-from stylize_cli.methods.painting import THREADS, fit, given_size, needed, paint
+from stylize_cli.methods.painting import fit, given_size, needed, paint, threads
 from stylize_cli.methods.tiling import Wanted
 
-AHEAD = 2 * THREADS  # pictures decoded early, and as many results that wait to be written
+EXHAUSTED = "it takes more memory than there is: use a smaller --size"
 BATCH = 4  # pictures that run together
 BATCH_PIXELS = 4_000_000  # of them together: larger ones gain nothing
 
@@ -137,14 +137,16 @@ def apply(
         The results in the order of the photos; a photo that fails does not stop the others. After
         Ctrl-C those that are computed by then are still saved and yielded.
     """
-    decoding, encoding = ThreadPoolExecutor(THREADS), ThreadPoolExecutor(THREADS)
+    decoding, encoding = (ThreadPoolExecutor(threads(engine)) for _ in range(2))
     pending: deque[Future[Result]] = deque()
-    decoded = _ahead(decoding, partial(_decode, look=look, engine=engine, room=room), photos)
+    ahead = early(engine)
+    decode = partial(_decode, look=look, engine=engine, room=room)
+    decoded = _ahead(decoding, decode, photos, ahead)
     try:
         for group in _groups(decoded, partial(batch_size, engine, room)):
             for work in _works(engine, group, look, room):
                 pending.append(encoding.submit(work))
-                while len(pending) > AHEAD:
+                while len(pending) > ahead:
                     yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
@@ -158,12 +160,19 @@ def apply(
         encoding.shutdown()
 
 
-def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T]) -> Iterator[U]:
-    """Results of `work` in order, a few of them computed ahead."""
+def early(engine: Engine) -> int:
+    """How many pictures are decoded early, and as many results that wait to be written."""
+    return 2 * threads(engine)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], U], items: Iterable[T], count: int
+) -> Iterator[U]:
+    """Results of `work` in order, so many of them computed ahead."""
     waiting: deque[Future[U]] = deque()
     for item in items:
         waiting.append(pool.submit(work, item))
-        if len(waiting) > AHEAD:
+        if len(waiting) > count:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
@@ -181,6 +190,8 @@ def _decode(photo: Photo, *, look: Look, engine: Engine, room: int) -> _Decoded 
         pixels = fit(pixels, look.size, engine, room)
     except StylizeError as error:
         return Result(photo, error=str(error))
+    except MemoryError:
+        return Result(photo, error=EXHAUSTED)
     return _Decoded(photo, pixels, time.perf_counter() - began, note)
 
 
@@ -279,17 +290,19 @@ def _finish(
     seconds: float,
 ) -> Result:
     began = time.perf_counter()
-    result = feedforward.finish(
-        output,
-        item.pixels,
-        engine.about,
-        strength=look.strength,
-        preserve_color=look.preserve_color,
-    )
     try:
+        result = feedforward.finish(
+            output,
+            item.pixels,
+            engine.about,
+            strength=look.strength,
+            preserve_color=look.preserve_color,
+        )
         item.photo.save(style, result)
     except StylizeError as error:
         return Result(item.photo, style, error=str(error))
+    except MemoryError:
+        return Result(item.photo, style, error=EXHAUSTED)
     size = size_of(result)
     seconds += item.seconds / len(look.styles) + time.perf_counter() - began
     return Result(item.photo, style, size, seconds, note=item.note)

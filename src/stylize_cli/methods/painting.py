@@ -4,22 +4,27 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stylize_cli import decoders, encoders, hardware, images
+from stylize_cli import decoders, encoders, images
 from stylize_cli.arrays import Pixels, Samples, size_of
 from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError, too_little_memory
 from stylize_cli.methods import feedforward, tile_plan, tiling
 from stylize_cli.methods.tiling import Wanted
 
-MOST_THREADS = 8  # pictures that wait take memory
-THREADS = min(max(2, hardware.cores()), MOST_THREADS)  # that decode, and as many that encode
-PICTURES = 10 + 4 * THREADS  # beside the network's own: waiting, in hand, and as they are encoded
+FEWEST, MOST = 2, 8  # threads that decode: pictures that wait take memory
+
+
+def threads(engine: Engine) -> int:
+    """How many threads decode beside the network, and as many that encode."""
+    return min(max(FEWEST, engine.threads), MOST)
 
 
 def needed(engine: Engine, size: tuple[int, int], batch: int = 1) -> int:
     """Bytes that pictures of (height, width) take, a batch of them at a time, from file to file."""
     outputs = size[0] * size[1] * engine.about.factor**2
-    waiting = PICTURES * 4 * np.dtype(np.float32).itemsize * outputs
+    # Beside the network's own: waiting, in hand, and as they are encoded.
+    pictures = 10 + 4 * threads(engine)
+    waiting = pictures * 4 * np.dtype(np.float32).itemsize * outputs
     return engine.bytes_needed(size, batch) + waiting
 
 

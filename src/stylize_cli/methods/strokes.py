@@ -38,8 +38,8 @@ class Stroked:
             )
         self.engine, self.upscaler, self.scale = engine, upscaler, scale
         self.name, self.device, self.precision = engine.name, engine.device, engine.precision
+        self.threads, self.note = engine.threads, engine.note
         self.about: About = about
-        self.note = engine.note
 
     def run(self, *arrays: Pixels) -> Pixels:
         """Runs a batch; see `Engine.run`."""
