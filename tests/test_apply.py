@@ -129,6 +129,13 @@ def test_a_constant_picture_stays_constant_to_the_border(runner, engine, generat
     assert result.std(axis=(0, 1)).max() < 2e-3
 
 
+@pytest.mark.parametrize("generator", ["conditional", "upscaler"])
+def test_what_torch_makes_is_handed_over_as_it_lies(runner, generator):
+    """Row by row, each pixel's colours together, as it is computed and will be written."""
+    (result,) = forward(runner(generator, engine="torch"), noise(48, 64))
+    assert result.flags.c_contiguous
+
+
 def test_only_what_lies_beyond_is_clipped():
     inside, beyond = noise(4, 5), np.array([[-0.5, 0.25], [1, 1.5]], np.float32)
     np.testing.assert_array_equal(feedforward.clipped(inside.copy()), inside)

@@ -53,7 +53,8 @@ class TorchEngine:
 
     def _run(self, *arrays: Pixels) -> Pixels:
         output: Tensor = self.network(*(self._input(array) for array in arrays))
-        result: Pixels = output.float().cpu().contiguous().numpy()
+        # Channels last, as it is: what is made of it is a picture, (H, W, 3).
+        result: Pixels = output.float().cpu().numpy()
         return result
 
     def _input(self, array: Pixels) -> Tensor:

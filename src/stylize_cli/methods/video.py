@@ -191,7 +191,7 @@ def _joined(before: Pixels | None, new: Pixels, found: Flow | None, smooth: floa
     """The new result, and where it can be trusted that of the frame before, carried along."""
     if before is None or found is None or found.is_cut:
         return new
-    new = np.ascontiguousarray(new)  # which is planes, as the network makes them
+    new = np.ascontiguousarray(new)  # which is planes, as OpenVINO makes them
     weight = np.float32(KEPT * smooth) * flow.trusted(found, size_of(new))
     joined = flow.carried(before, found)  # a picture of its own, so that all is done in place
     joined -= new
