@@ -124,11 +124,12 @@ def prepare(
         tuple(zip(shown, shares, strict=True)),
         None if start is None else start.planes().rgb,
     ).fitted(size, config.style_scale)
-    notes = tuple(picture.named_note for picture in read if picture.note)
+    notes = (*(picture.named_note for picture in read if picture.note), *plan.notes)
+    if options.get("compile") and plan.room:  # of whose tiles VGG's stages are called one by one
+        options["compile"] = False
+        notes += ("--compile is for pictures that fit into memory whole: nothing is compiled",)
     alpha, exif = (planes.alpha if planes else None), (photo.exif if photo else b"")
-    return Optimization(
-        config, given, alpha, size, machine, plan, options, notes + plan.notes, exif
-    )
+    return Optimization(config, given, alpha, size, machine, plan, options, notes, exif)
 
 
 def _read(
