@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from stylize_cli import devices, engines
-from stylize_cli.generators import KINDS, johnson
+from stylize_cli.generators import KINDS, johnson, width_of
 from stylize_cli.generators.conditional import ConditionalTransform
 from stylize_cli.generators.halved import HalvedTransform
 from stylize_cli.generators.johnson import JohnsonTransform
@@ -506,3 +506,25 @@ def test_normalising_keeps_channels_last(mode, relu):
     want = (x - mean) / deviation * gamma[:, :, None, None] + beta[:, :, None, None]
     torch.testing.assert_close(found, want.relu() if relu else want, atol=1e-3, rtol=1e-3)
     assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("generator", "given"),
+    [
+        ("conditional", {"styles": 1}),
+        ("halved", {"styles": 1}),
+        ("johnson", {}),
+        ("johnson-upscaler", {"factor": 2}),
+        ("pyramid", {"image": True}),
+        ("upscaler", {"factor": 2}),
+    ],
+)
+def test_what_arguments_leave_out_is_what_the_network_is_built_with(generator, given):
+    full = {**given, "width": width_of(generator, given)}
+    with torch.device("meta"):
+        built = [KINDS[generator].build(**arguments).state_dict() for arguments in (given, full)]
+    assert [value.shape for value in built[0].values()] == [v.shape for v in built[1].values()]
+    abouts = [engines.About("m", generator, one, ("a",), 16, 4, {}) for one in (given, full)]
+    need = [engines.bytes_needed(about, (64, 64), itemsize=4) for about in abouts]
+    assert need[0] == need[1]
+    assert not abouts[0].is_measured  # a pyramid's usual norm is the batch's

@@ -76,6 +76,13 @@ def test_an_upscaler_that_does_not_fit_is_refused(upscaler, changes, factor):
         warm_start.check(upscaler, replace(SHALLOW, **changes), factor)
 
 
+def test_an_upscaler_that_does_not_say_its_width_has_the_usual_one(upscaler):
+    start = replace(upscaler, arguments={"factor": 2, "blocks": 2})
+    warm_start.check(start, replace(SHALLOW, width=64), 2)
+    with pytest.raises(StylizeError, match="by 2 of width 64 and 2 blocks"):
+        warm_start.check(start, SHALLOW, 2)
+
+
 @pytest.mark.parametrize("blocks", [3, 5])
 def test_a_network_without_full_size_starts_with_the_other_s_trunk(start, blocks):
     """What both have stays; what reads the image and makes the result begins anew."""

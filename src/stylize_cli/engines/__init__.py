@@ -16,7 +16,7 @@ from stylize_cli import hardware, noise_field
 from stylize_cli.arrays import Pixels
 from stylize_cli.config import Precision
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS, blocks_of
+from stylize_cli.generators import KINDS, blocks_of, width_of
 
 EngineName = Literal["auto", "openvino", "torch"]
 Piece = Callable[..., tuple[Pixels, ...]]  # of a network; see `Engine.pieces`
@@ -82,7 +82,8 @@ class About:
     @property
     def is_measured(self) -> bool:
         """Whether it normalises by the picture at hand, and does not come in pieces."""
-        return bool(self.noise_levels and self.takes_photo and self.arguments["norm"] == "instance")
+        norm = self.arguments.get("norm", "batch")
+        return bool(self.noise_levels and self.takes_photo and norm == "instance")
 
 
 class Engine(Protocol):
@@ -213,9 +214,8 @@ def _may_have_accelerator() -> bool:
 
 def bytes_needed(about: About, size: tuple[int, int], *, itemsize: int) -> int:
     """Bytes that one input of (height, width) takes in a generator of that precision."""
-    given = about.arguments
-    width = about.noise_levels * given.get("width", 8) or given.get("width", 32)
-    width = max(width, given.get("trunk", 0))
+    width = width_of(about.generator, about.arguments) * max(1, about.noise_levels)
+    width = max(width, about.arguments.get("trunk", 0))
     maps = KINDS[about.generator].alive * width
     outputs = size[0] * size[1] * about.factor**2
     colours = 2 * 3 * np.dtype(np.float32).itemsize  # what goes in, and what comes out

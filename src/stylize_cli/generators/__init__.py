@@ -20,6 +20,7 @@ class Kind:
         takes_mix: whether its second input is a mixture of styles.
         takes_noise: whether it takes noise at several scales, each half as coarse as the last.
         shortest: side of a photo that it can be trained on, px.
+        width: of its maps, where a file does not say.
         halo: px around its own place that a pixel of the output looks at, statistics apart; of one
             that takes noise, `noise_field.halo` says it.
         block_halo: px more for each residual block, of one that takes a number of these.
@@ -31,6 +32,7 @@ class Kind:
     takes_mix: bool = False
     takes_noise: bool = False
     shortest: int = 1
+    width: int = 32
     halo: int = 0
     block_halo: int = 0
     is_cut: bool = False
@@ -72,6 +74,11 @@ def blocks_of(arguments: Mapping[str, Any]) -> int:
     return int(arguments.get("blocks", BLOCKS))
 
 
+def width_of(generator: str, arguments: Mapping[str, Any]) -> int:
+    """The width of a network of such arguments, which its maps are multiples of."""
+    return int(arguments.get("width", KINDS[generator].width))
+
+
 KINDS: Mapping[str, Kind] = {
     "conditional": Kind(
         "conditional.ConditionalTransform", alive=5.0, takes_mix=True, halo=60, is_cut=True
@@ -81,8 +88,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     # It mirrors 40 px around its input.
     "johnson": Kind("johnson.JohnsonTransform", alive=2.5, shortest=41, halo=64),
-    "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5, halo=16),
+    "johnson-upscaler": Kind("superres.JohnsonUpscaler", alive=1.5, width=64, halo=16),
     # Alive is its trunk, at full resolution.
-    "pyramid": Kind("pyramid.Pyramid", alive=7.0, takes_noise=True),
-    "upscaler": Kind("superres.Upscaler", alive=1.5, halo=5, block_halo=2),
+    "pyramid": Kind("pyramid.Pyramid", alive=7.0, takes_noise=True, width=8),
+    "upscaler": Kind("superres.Upscaler", alive=1.5, width=64, halo=5, block_halo=2),
 }

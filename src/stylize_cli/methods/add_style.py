@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig, TrainPreset
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS
+from stylize_cli.generators import KINDS, width_of
 
 LOSSES = (  # fields of a config that say what is minimised
     *("weighting", "content_weight", "style_weight", "halved_weight", "tv_weight"),
@@ -59,7 +59,7 @@ def settings(base: Checkpoint, preset: TrainPreset = "default") -> TrainConfig:
     By default with the model's own losses; a preset that is named replaces them.
     """
     start = TRAIN_PRESETS["conditional", preset]
-    width = base.arguments.get("width", 32)
+    width = width_of(base.generator, base.arguments)
     config = replace(start, generator=base.generator, width=width)
     return with_losses_of(base, config) if preset == "default" else config
 

@@ -6,6 +6,7 @@ from itertools import product
 from stylize_cli import hardware, images, tiles
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine
+from stylize_cli.generators import width_of
 from stylize_cli.methods import feedforward
 from stylize_cli.tiles import Tile
 
@@ -85,7 +86,7 @@ def _kept_bytes(engine: Engine, size: tuple[int, int], side: int) -> int:
 
 
 def _width(engine: Engine) -> int:
-    return int(engine.about.arguments.get("width", 32))
+    return width_of(engine.about.generator, engine.about.arguments)
 
 
 def most_kept(engine: Engine) -> float:

@@ -8,7 +8,7 @@ from torch import Tensor
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS, blocks_of
+from stylize_cli.generators import KINDS, blocks_of, width_of
 from stylize_cli.generators.halved import SHARED
 from stylize_cli.generators.widening import check_width, widened
 from stylize_cli.methods.add_style import ROWS
@@ -67,8 +67,7 @@ def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> 
 
 def _check_upscaler(start: Checkpoint, config: TrainConfig, factor: int | None) -> None:
     """Refuses an upscaler with which a deeper one cannot start: further blocks begin as nothing."""
-    own, width = (start.arguments[name] for name in ("factor", "width"))
-    blocks = blocks_of(start.arguments)
+    own, width, blocks = start.arguments["factor"], _width(start), blocks_of(start.arguments)
     if (own, width) != (factor, config.width) or blocks > config.blocks:
         raise StylizeError(
             f"an upscaler by {own} of width {width} and {blocks} blocks cannot start one by "
@@ -77,7 +76,7 @@ def _check_upscaler(start: Checkpoint, config: TrainConfig, factor: int | None) 
 
 
 def _width(start: Checkpoint) -> int:
-    return int(start.arguments.get("width", 32))
+    return width_of(start.generator, start.arguments)
 
 
 def _shared(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
