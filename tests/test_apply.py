@@ -11,7 +11,7 @@ from skimage import metrics, transform
 from stylize_cli import encoders, engines, images
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply as method
-from stylize_cli.methods import feedforward
+from stylize_cli.methods import feedforward, resampling
 from stylize_cli.methods.apply import Look, Photo
 
 pytest_plugins = ["nets"]
@@ -206,7 +206,7 @@ def test_super_resolution_by_features_gets_the_photo_s_histogram(runner, loss, m
 @pytest.mark.parametrize("size", [(20, 31), (90, 70)])
 def test_resized_agrees_with_torch(size, picture):
     tensor = picture(45, 60)
-    found = feedforward.resized(tensor[0].permute(1, 2, 0).numpy(), size)
+    found = resampling.resized(tensor[0].permute(1, 2, 0).numpy(), size)
     expected = images.resize(tensor, size)[0].permute(1, 2, 0).numpy()
     assert metrics.peak_signal_noise_ratio(expected, found, data_range=1) > 50
 

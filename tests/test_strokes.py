@@ -5,7 +5,7 @@ import pytest
 
 from stylize_cli import engines
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import feedforward
+from stylize_cli.methods import resampling
 from stylize_cli.methods.strokes import Stroked
 
 pytest_plugins = ["commandline", "nets"]
@@ -54,7 +54,7 @@ def test_the_network_sees_another_size_and_the_result_keeps_its_own(stroked, pho
     assert shown.shape[2:] == given  # a third of 64 is filled up to a multiple of 4
     assert np.array_equal(mixed, mix)
     rows, columns = (round(side / scale) for side in SIZE)
-    want = feedforward.resized(photo[0].transpose(1, 2, 0), (rows, columns))
+    want = resampling.resized(photo[0].transpose(1, 2, 0), (rows, columns))
     np.testing.assert_allclose(shown[0, :, :rows, :columns].transpose(1, 2, 0), want, atol=1e-6)
     assert np.abs(result - photo).mean() < 0.03  # no shift: what was left alone is what comes back
 

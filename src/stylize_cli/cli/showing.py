@@ -159,7 +159,7 @@ def _cells(size: tuple[int, ...]) -> tuple[int, int]:
 
 def _png(pixels: "Pixels") -> bytes:
     from stylize_cli import encoders
-    from stylize_cli.methods.feedforward import resized
+    from stylize_cli.methods.resampling import resized
 
     height, width = pixels.shape[:2]
     share = min(1.0, SHOWN_AT / max(height, width))

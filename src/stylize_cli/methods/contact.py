@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stylize_cli import sheets
 from stylize_cli.arrays import Pixels, Samples, size_of
-from stylize_cli.methods.feedforward import reduced
+from stylize_cli.methods.resampling import reduced
 
 CELL = 256  # px, height of its pictures
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from stylize_cli import colours, encoders, files, names, noise_field
 from stylize_cli.arrays import Pixels, Samples, Size, size_of
-from stylize_cli.encoders import Depth
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
+from stylize_cli.methods import resampling
 from stylize_cli.paths import SUFFIXES, is_there
 from stylize_cli.tiles import Stretch, Tile
 
@@ -172,7 +171,7 @@ class Finish:
             output = colours.greyed(_batch(output))[0].transpose(1, 2, 0)
         if self.leaves(photo):
             return output
-        base = resized(photo, size_of(output))
+        base = resampling.resized(photo, size_of(output))
         rgb = base[..., :3]
         if self.preserve_color:
             output = colours.with_luminance(_batch(rgb), _batch(output))[0].transpose(1, 2, 0)
@@ -245,37 +244,3 @@ def _loss(about: About) -> str:
 
 def _batch(pixels: Pixels) -> Pixels:
     return pixels.transpose(2, 0, 1)[None]
-
-
-def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Pixels (H, W, C) at another (height, width), by an antialiased bicubic filter, in [0, 1]."""
-    if pixels.shape[:2] == size:
-        return pixels
-    height, width = size
-    channels = [
-        Image.fromarray(np.ascontiguousarray(plane)).resize(
-            (width, height), Image.Resampling.BICUBIC
-        )
-        for plane in pixels.transpose(2, 0, 1)
-    ]
-    stacked: Pixels = np.stack([np.asarray(channel) for channel in channels], axis=2).clip(0, 1)
-    return stacked
-
-
-def reduced(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels:
-    """RGB of a photo (H, W, C), floats or samples, at another (height, width); by channel."""
-    channels = (encoders.floats(photo[..., channel : channel + 1]) for channel in range(3))
-    return np.concatenate([resized(channel, size) for channel in channels], axis=2)
-
-
-def resampled(photo: Pixels | Samples, size: tuple[int, int]) -> Pixels | Samples:
-    """A photo (H, W, C) at another (height, width), in its own type; by channel."""
-    if photo.shape[:2] == size:
-        return photo
-    result = np.empty((*size, photo.shape[2]), photo.dtype)
-    depth: Depth = 16 if photo.dtype == np.uint16 else 8
-    for channel in range(photo.shape[2]):
-        values = resized(encoders.floats(photo[..., channel : channel + 1]), size)[..., 0]
-        is_float = photo.dtype.kind == "f"
-        result[..., channel] = values if is_float else encoders.quantised(values, depth)
-    return result

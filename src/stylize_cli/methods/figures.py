@@ -7,7 +7,7 @@ from typing import Literal
 from stylize_cli import sheets
 from stylize_cli.arrays import Pixels
 from stylize_cli.errors import too_little_memory
-from stylize_cli.methods import blend, feedforward
+from stylize_cli.methods import blend, resampling
 from stylize_cli.methods.blend import Weights
 
 BYTES = 4 * 3 * 4  # a pixel: of the figure, and of what encoding it takes, float32
@@ -49,7 +49,7 @@ def draw(pictures: Iterable[Pixels], mixture: Mixture, size: tuple[int, int], ro
     if need > room:
         fix = "use a smaller --cell, or fewer --steps"
         raise too_little_memory(f"the {mixture.kind}", need, room, fix)
-    cells = (feedforward.resized(_on_white(picture), size) for picture in pictures)
+    cells = (resampling.resized(_on_white(picture), size) for picture in pictures)
     if mixture.kind == "grid":
         table = blend.tiled(cells, size, columns=mixture.steps)
         return sheets.cornered(table, mixture.styles)

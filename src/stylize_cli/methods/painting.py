@@ -8,7 +8,7 @@ from stylize_cli import decoders, encoders, images
 from stylize_cli.arrays import Pixels, Samples, size_of
 from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError, too_little_memory
-from stylize_cli.methods import feedforward, tile_plan, tiling
+from stylize_cli.methods import feedforward, resampling, tile_plan, tiling
 from stylize_cli.methods.tiling import Wanted
 
 FEWEST, MOST = 2, 8  # threads that decode: pictures that wait take memory
@@ -37,7 +37,7 @@ def fit(pixels: Pixels, long_side: int | None, engine: Engine, room: int) -> Pix
     size = given_size(size_of(pixels), long_side)
     if needed(engine, size) > room:
         raise _refusal(engine, size, room, lambda smaller: needed(engine, smaller) <= room)
-    return feedforward.resized(pixels, size)
+    return resampling.resized(pixels, size)
 
 
 def given_size(own: tuple[int, int], long_side: int | None) -> tuple[int, int]:
@@ -66,7 +66,7 @@ def paint(
     """
     size = given_size(size_of(pixels), long_side)
     if not wanted.wraps and needed(engine, size) <= room:
-        photo = feedforward.resized(encoders.floats(pixels), size)
+        photo = resampling.resized(encoders.floats(pixels), size)
         (output,) = feedforward.forward(engine, [photo], [wanted.mix], wanted.noise)
         result = feedforward.finish(
             output,
@@ -87,7 +87,7 @@ def paint(
                 or (not wanted.wraps and needed(engine, smaller) <= room)
             ),
         )
-    return tiling.paint(engine, feedforward.resampled(pixels, size), wanted, plan), plan.note
+    return tiling.paint(engine, resampling.resampled(pixels, size), wanted, plan), plan.note
 
 
 def _refusal(

@@ -7,7 +7,7 @@ import numpy as np
 from stylize_cli.arrays import Pixels
 from stylize_cli.engines import About, Engine, Piece
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import feedforward
+from stylize_cli.methods import feedforward, resampling
 
 UPSCALER = "sr4"  # the bundled network that brings results back to their size
 LEAST, MOST = 0.25, 4.0  # times the network's own strokes
@@ -45,9 +45,9 @@ class Stroked:
         """Runs a batch; see `Engine.run`."""
         photos, *mixes = arrays
         size = photos.shape[2], photos.shape[3]
-        small = [feedforward.resized(one.transpose(1, 2, 0), self._seen(size)) for one in photos]
+        small = [resampling.resized(one.transpose(1, 2, 0), self._seen(size)) for one in photos]
         painted = feedforward.forward(self.engine, small, list(mixes[0]) if mixes else [])
-        results = [feedforward.resized(self._enlarged(one), size) for one in painted]
+        results = [resampling.resized(self._enlarged(one), size) for one in painted]
         return np.stack(results).transpose(0, 3, 1, 2)
 
     def bytes_needed(self, size: tuple[int, int], batch: int = 1) -> int:

@@ -17,7 +17,7 @@ from stylize_cli import colours, encoders, images
 from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, Piece
-from stylize_cli.methods import feedforward, tile_plan
+from stylize_cli.methods import feedforward, resampling, tile_plan
 from stylize_cli.methods.feedforward import Finish, Noise
 from stylize_cli.methods.moments import Moments
 from stylize_cli.methods.tile_plan import TilePlan
@@ -153,7 +153,7 @@ class _Canvas:
 
     def _measured(self) -> Engine:
         """The network, normalising by the statistics of a reduced picture."""
-        small = feedforward.reduced(self.photo, images.fitted(self.size, self.plan.reduced))
+        small = resampling.reduced(self.photo, images.fitted(self.size, self.plan.reduced))
         canvas = replace(self, photo=small)
         sides = (feedforward.filled(side, self.engine.about) for side in canvas.size)
         rows, columns = (Stretch.whole(side) for side in sides)

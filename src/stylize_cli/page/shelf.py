@@ -10,7 +10,7 @@ from typing import Any, Literal
 from stylize_cli import images
 from stylize_cli.api.picture import Picture, of_pixels
 from stylize_cli.errors import StylizeError, printable
-from stylize_cli.methods import feedforward
+from stylize_cli.methods import resampling
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST = 24  # pictures given
@@ -112,7 +112,7 @@ def within(picture: Picture, long_side: int) -> Picture:
     own = picture.height, picture.width
     size = own if max(own) <= long_side else images.fitted(own, long_side)
     size = max(2, size[0]), max(2, size[1])
-    small = of_pixels(feedforward.resized(picture.floats, size), name=picture.name)
+    small = of_pixels(resampling.resized(picture.floats, size), name=picture.name)
     return Picture(small.samples(), name=picture.name)
 
 
