@@ -23,7 +23,7 @@ class Board(Protocol):
 
 
 def open_board(folder: Path, *, first: int) -> Board:
-    """TensorBoard's writer into a folder; what is there from step `first` on is superseded.
+    """TensorBoard's writer into a folder; what is there of steps behind `first` is superseded.
 
     Raises:
         StylizeError: it is not installed, or cannot write there.

@@ -132,8 +132,9 @@ class Engine(Protocol):
 
         The first takes the image (1, 3, H, W) and returns maps, the last of which are to be
         normalised. The others take the mixture of styles (1, N), means and variances (1, C) of
-        these, and the maps; the last returns the image. What one returns may be overwritten when it
-        is called again.
+        these, and the maps; the last returns the image. What one returns can be handed to the next
+        piece, and may be gone when that has returned, or when any other was called: whoever wants
+        it for longer copies it.
         """
 
     def measured(self, *arrays: Pixels) -> "Engine":

@@ -40,7 +40,7 @@ class OpenvinoPiece:
         self._request: Any = None
 
     def __call__(self, *arrays: Pixels) -> tuple[Pixels, ...]:
-        """Computes a tile; what it returns holds until another piece is compiled, or this runs."""
+        """Computes a tile; what it returns holds until this runs again, or another is compiled."""
         shapes = tuple(array.shape for array in arrays)
         if self in self._others:
             self._others.remove(self)

@@ -39,7 +39,7 @@ def learn(
     Args:
         base: a network of styles.
         name: of the new one.
-        style: (1, 3, H, W) RGB in [0, 1].
+        style: (1, 3, H, W) RGB in [0, 1]; or with alpha (1, 4, H, W): what is opaque counts.
         photos: files or their bytes, of which it learns; those that it is to paint will do.
         describe: a `Descriptor` with the config's layers.
         machine: device and precision.

@@ -33,7 +33,7 @@ ALSO: Mapping[Method, tuple[Method, ...]] = {
 }
 
 Wanted = Literal["auto", Method]
-Style = tuple[str, Tensor]  # name, (1, 3, H, W) RGB in [0, 1]
+Style = tuple[str, Tensor]  # name, (1, 3, H, W) RGB in [0, 1] or with alpha (1, 4, H, W)
 
 
 @dataclass(frozen=True)
