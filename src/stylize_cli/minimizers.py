@@ -18,6 +18,8 @@ TYPES: Mapping[PairType, torch.dtype] = {"float32": torch.float32, "bfloat16": t
 
 Bound = float | Tensor
 Operator = Callable[[Tensor], Tensor]
+Pair = tuple[Tensor, Tensor]  # how a point and its gradient differ from those before
+Pairs = deque[Pair]
 
 SUFFICIENT_DECREASE = 1e-4  # Armijo's constant (Nocedal & Wright, Numerical Optimization, sec. 3.1)
 SHRINK = 0.3  # of the step, each time the loss has not fallen enough
@@ -86,15 +88,10 @@ def lbfgs(
     now = objective(x)
     evaluations = 1
     yield Point(x, now, evaluations)
-    pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=history)
+    pairs: Pairs = deque(maxlen=history)
     while True:
         free = ~(((x <= low) & (now.gradient > 0)) | ((x >= high) & (now.gradient < 0)))
-        direction = _two_loop(-now.gradient * free, pairs, guess).mul_(free)
-        slope, size = _read(_dot(direction, now.gradient), direction.abs().mean())
-        if slope >= 0:
-            pairs.clear()
-            direction = _two_loop(-now.gradient * free, pairs, guess).mul_(free)
-            (size,) = _read(direction.abs().mean())
+        direction, size = _downhill(now.gradient, free, pairs, guess)
         del free  # a large picture leaves no room for what is not needed
         if size == 0:
             return
@@ -113,13 +110,33 @@ def lbfgs(
             pairs.clear()  # a stale history: once more from the steepest descent
             continue
         pair = (trial - x).to(kept_in), (then.gradient - now.gradient).to(kept_in)
-        step, change = (one.to(x.dtype) for one in pair)
-        curvature, most = _read(_dot(step, change), step.norm() * change.norm())
-        if curvature > CURVATURE * most > 0:
+        if _is_curved(pair, x.dtype):
             pairs.append(pair)
-        del step, change
         x, now = trial, then
         yield Point(x, now, evaluations)
+
+
+def _downhill(
+    gradient: Tensor, free: Tensor, pairs: Pairs, guess: Operator | None
+) -> tuple[Tensor, float]:
+    """The direction of the values that are free, and its mean size.
+
+    A history that leads uphill is forgotten.
+    """
+    direction = _two_loop(-gradient * free, pairs, guess).mul_(free)
+    slope, size = _read(_dot(direction, gradient), direction.abs().mean())
+    if slope >= 0:
+        pairs.clear()
+        direction = _two_loop(-gradient * free, pairs, guess).mul_(free)
+        (size,) = _read(direction.abs().mean())
+    return direction, size
+
+
+def _is_curved(pair: Pair, dtype: torch.dtype) -> bool:
+    """Whether the loss curves upwards from one point to the next, as an inverse Hessian wants."""
+    step, change = (one.to(dtype) for one in pair)
+    curvature, most = _read(_dot(step, change), step.norm() * change.norm())
+    return curvature > CURVATURE * most > 0
 
 
 def coarse_first(size: tuple[int, int], exponent: float = 1.0) -> Operator:
@@ -146,9 +163,7 @@ def coarse_first(size: tuple[int, int], exponent: float = 1.0) -> Operator:
     return filtered
 
 
-def _two_loop(
-    vector: Tensor, pairs: deque[tuple[Tensor, Tensor]], guess: Operator | None
-) -> Tensor:
+def _two_loop(vector: Tensor, pairs: Pairs, guess: Operator | None) -> Tensor:
     """The inverse Hessian that the pairs (s, y) stand for, times a vector, which is overwritten."""
     if not pairs:
         return guess(vector) if guess else vector
