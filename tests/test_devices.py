@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import psutil
 import pytest
 import torch
@@ -137,42 +139,64 @@ def test_free_memory_is_the_devices_own(machine, monkeypatch, name, want):
     assert devices.free_memory(torch.device(name)) == want
 
 
-FLAGS = (
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction"),
-)
+CUDNN, MATMUL = torch.backends.cudnn, torch.backends.cuda.matmul
+IS_NEW = hasattr(MATMUL, "fp32_precision")
 
 
-def flags():
-    return [getattr(place, name) for place, name in FLAGS]
-
-
-def set_flags(values):
-    for (place, name), value in zip(FLAGS, values, strict=True):
-        setattr(place, name, value)
+def precisions():
+    """Whether torch may multiply float32 as TF32 and add bfloat16 up in bfloat16, all over."""
+    sums = MATMUL.allow_bf16_reduced_precision_reduction
+    if IS_NEW:
+        return *(one.fp32_precision == "tf32" for one in (CUDNN.conv, MATMUL)), sums
+    return CUDNN.allow_tf32, MATMUL.allow_tf32, sums
 
 
 @pytest.fixture
-def own_flags():
-    """Leaves torch's settings as they were."""
-    before = flags()
-    yield
-    set_flags(before)
+def host():
+    """host(conv, matmul, sums): a program's own settings, which torch has back afterwards."""
+    before = CUDNN.allow_tf32, MATMUL.allow_tf32, MATMUL.allow_bf16_reduced_precision_reduction
+
+    def ask(conv, matmul, sums):
+        CUDNN.allow_tf32, MATMUL.allow_tf32 = conv, matmul
+        MATMUL.allow_bf16_reduced_precision_reduction = sums
+
+    yield ask
+    ask(*before)
 
 
-@pytest.mark.parametrize("before", [[True, False, True], [False, True, False]])
-@pytest.mark.usefixtures("own_flags")
-def test_float32_is_float32_inside_and_the_process_as_it_was_afterwards(before):
-    set_flags(before)
+@pytest.mark.parametrize("before", [(True, False, True), (False, True, False)])
+def test_float32_is_float32_inside_and_the_process_as_it_was_afterwards(host, before):
+    host(*before)
     first, second = devices.threads(None), devices.threads(1)
     first.__enter__()
-    assert flags() == [False] * 3
+    assert precisions() == (False,) * 3
     second.__enter__()
     first.__exit__(None, None, None)  # in any order, as in a host's threads
-    assert flags() == [False] * 3
+    assert precisions() == (False,) * 3
     second.__exit__(None, None, None)
-    assert flags() == before
+    assert precisions() == before
+    assert (CUDNN.allow_tf32, MATMUL.allow_tf32) == before[:2]  # and can be read so
+
+
+@pytest.mark.skipif(not IS_NEW, reason="torch has no fp32_precision")
+def test_a_host_may_ask_for_tf32_in_torch_s_newer_words(host):
+    host(False, False, False)
+    MATMUL.fp32_precision = CUDNN.conv.fp32_precision = "tf32"
+    for _ in range(2):
+        with devices.threads(None):
+            assert precisions() == (False,) * 3
+        assert precisions() == (True, True, False)
+
+
+def test_older_torch_is_asked_in_its_own_words(monkeypatch):
+    cudnn = SimpleNamespace(allow_tf32=True)
+    matmul = SimpleNamespace(allow_tf32=True, allow_bf16_reduced_precision_reduction=True)
+    monkeypatch.setattr(torch.backends, "cudnn", cudnn)
+    monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
+    monkeypatch.setattr(devices, "_SHORTCUTS", devices._shortcuts())
+    with devices.exact():
+        assert not any([*vars(cudnn).values(), *vars(matmul).values()])
+    assert all([*vars(cudnn).values(), *vars(matmul).values()])
 
 
 @pytest.mark.parametrize(("name", "want"), [("cuda:1", 700), ("mps", 77), ("cpu", 77)])

@@ -16,15 +16,25 @@ from stylize_cli.errors import StylizeError
 T = TypeVar("T")
 
 _COUNT = RLock()  # torch's number of threads is the process's: one asks for another at a time
-# What torch may do by itself to be faster on CUDA: multiply float32 as TF32, which has 10 bits, and
-# add bfloat16 products up in bfloat16. These are the process's too; several may ask at once.
-_SHORTCUTS: tuple[tuple[Any, str], ...] = (
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_tf32"),
-    (torch.backends.cuda.matmul, "allow_bf16_reduced_precision_reduction"),
-)
+
+
+def _shortcuts() -> tuple[tuple[Any, str, Any], ...]:
+    """What torch may do by itself to be faster on CUDA: where, its name, and how to forbid it.
+
+    Multiply float32 as TF32, which has 10 bits, and add bfloat16 products up in bfloat16.
+    """
+    cudnn: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    sums = (matmul, "allow_bf16_reduced_precision_reduction", False)
+    if hasattr(matmul, "fp32_precision"):  # torch 2.9: where a host has set it, allow_tf32 raises
+        return (cudnn.conv, "fp32_precision", "ieee"), (matmul, "fp32_precision", "ieee"), sums
+    return (cudnn, "allow_tf32", False), (matmul, "allow_tf32", False), sums
+
+
+# These are the process's too; several may ask at once.
+_SHORTCUTS = _shortcuts()
 _EXACT = RLock()
-_asked, _before = 0, [True] * len(_SHORTCUTS)
+_asked, _before = 0, list[Any]()
 
 
 @dataclass(frozen=True)
@@ -111,18 +121,18 @@ def exact() -> Iterator[None]:
     """Inside, CUDA computes in the precision that is asked for; afterwards all is as before."""
     global _asked, _before
     with _EXACT:
+        if not _asked:
+            _before = [getattr(place, name) for place, name, _ in _SHORTCUTS]
+            for place, name, exactly in _SHORTCUTS:
+                setattr(place, name, exactly)
         _asked += 1
-        if _asked == 1:
-            _before = [getattr(place, name) for place, name in _SHORTCUTS]
-            for place, name in _SHORTCUTS:
-                setattr(place, name, False)
     try:
         yield
     finally:
         with _EXACT:
             _asked -= 1
             if not _asked:
-                for (place, name), value in zip(_SHORTCUTS, _before, strict=True):
+                for (place, name, _), value in zip(_SHORTCUTS, _before, strict=True):
                     setattr(place, name, value)
 
 
