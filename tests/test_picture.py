@@ -74,6 +74,13 @@ def test_jpeg_lays_a_transparent_picture_on_white(tmp_path):
     assert len(small) < len(large)
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("array", [RGB, RGBA])
+def test_a_deep_picture_is_encoded_as_that_of_its_upper_bytes(array, format):
+    deep = Picture(array.astype(np.uint16) * 257)
+    assert deep.encoded(format) == Picture(array).encoded(format)
+
+
 def test_a_notebook_shows_it():
     with Image.open(io.BytesIO(Picture(RGBA)._repr_png_())) as image:
         np.testing.assert_array_equal(np.asarray(image), RGBA)

@@ -142,14 +142,10 @@ class Picture:
     ) -> bytes:
         """The bytes of a file of it: "PNG", "JPEG", "WEBP" or "TIFF"; see `save`."""
         encoders.check_depth(format, depth)
-        if format == "JPEG":  # lays a transparent picture on white, for which it wants floats
-            return encoders.encode(
-                self.pixels if self.pixels.shape[2] == 3 else self.floats,
-                format,
-                quality=quality,
-                exif=exif,
-            )
-        return encoders.encode(self.samples(depth), format, quality=quality, depth=depth, exif=exif)
+        # JPEG lays a transparent picture on white, for which it wants floats.
+        is_laid = format == "JPEG" and self.pixels.shape[2] == 4
+        pixels = self.floats if is_laid else self.samples(depth)
+        return encoders.encode(pixels, format, quality=quality, depth=depth, exif=exif)
 
     def to_pil(self) -> Image.Image:
         """The picture as a PIL image, RGB or RGBA of 8 bits a channel."""
