@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import warnings
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from PIL import Image
 import stylize_cli
 import stylize_cli as stylize
 from stylize_cli import checkpoints, devices, engines, images
+from stylize_cli.api import reconstruct
 from stylize_cli.api.lesson import TrainOptions
 from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.cli import optimize as optimize_command
@@ -104,6 +107,20 @@ def test_iterate_shows_what_optimize_returns(photo, style):
         (("photo.png", "style.png"), {"iterations": 10**20}, "it must be from 1 to 10000000"),
         (("photo.png", "style.png"), {"threads": 10**5}, "threads 100000 will not do: it must be"),
         (("photo.png", "style.png"), {"style_scale": 5}, "it must be from 0.1 to 4"),
+        *(
+            (("photo.png", "style.png"), {name: value}, f"{name} {value!r} will not do: {wanted}")
+            for name, value, wanted in (
+                ("preset", "x", "use one of: default, paper, notebook, neighbours"),
+                ("descriptor", "vgg11", "use one of: vgg19, vgg19-torchvision, vgg16-torchvision"),
+                ("optimizer", "sgd", "use one of: lbfgs, adam"),
+                ("pool", "median", "use one of: max, avg"),
+                ("precision", "fp16", "use one of: auto, float32, bfloat16"),
+                ("color_by", "hue", "use one of: luminance, covariance"),
+                ("scales", "few", "use one of: auto, a number"),
+                ("scales", -3, "it must be from 1 to 10000000"),
+                ("style_weight", float("inf"), "it must be at least 0, and finite"),
+            )
+        ),
         (
             ("photo.png", "style.png"),
             {"content_weight": 0, "style_weight": 0},
@@ -115,6 +132,14 @@ def test_errors_are_the_command_lines(photo, monkeypatch, arguments, options, sa
     monkeypatch.chdir(photo.parent)
     with pytest.raises(stylize.StylizeError, match=re.escape(said)):
         stylize.iterate(*arguments, **options)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_none_is_the_default_everywhere(photo, style):
+    options = dict.fromkeys(OptimizeOptions.__annotations__)
+    found = stylize.optimize(photo, style, **options | QUICK)
+    expected = stylize.optimize(photo, style, **QUICK)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
 
 
 def test_an_option_that_is_none_is_a_type_error(photo, style):
@@ -229,6 +254,20 @@ def test_a_net_is_the_command(stylize, net, photo, pixels):
         loaded.texture(64)
 
 
+@pytest.mark.parametrize("option", [{"engine": "foo"}, {"precision": "fp16"}, {"depth": 12}])
+def test_a_net_is_opened_in_known_ways(net, option):
+    ((name, value),) = option.items()
+    with pytest.raises(stylize.StylizeError, match=f"{name} {value!r} will not do: use one of: "):
+        stylize.load(net(), **option)
+
+
+@pytest.mark.parametrize("option", [{"descriptor": "vgg11"}, {"precision": "fp16"}])
+def test_a_reconstruction_is_asked_for_in_known_words(photo, option):
+    ((name, value),) = option.items()
+    with pytest.raises(stylize.StylizeError, match=f"{name} {value!r} will not do: use one of: "):
+        reconstruct.prepare(photo, **option)
+
+
 @pytest.mark.usefixtures("conversions")
 def test_textures_are_the_commands(stylize, pyramid, pixels, photo):
     model = pyramid()
@@ -237,7 +276,16 @@ def test_textures_are_the_commands(stylize, pyramid, pixels, photo):
     picture = loaded.texture((48, 32), seed=3)
     assert (picture.width, picture.height) == (48, 32)
     np.testing.assert_array_equal(picture.samples(), pixels("a.png"))
-    assert loaded.texture(32).pixels.shape == (32, 32, 3)
+    assert loaded.texture(np.int64(32)).pixels.shape == (32, 32, 3)
+    for given, said in (
+        ({"size": 0}, "width 0 will not do: it must be from 2 to 10000000"),
+        ({"size": (4, 0)}, "height 0 will not do"),
+        ({"size": -5}, "width -5 will not do"),
+        ({"size": 32, "seed": -1}, "seed -1 will not do: it must be from 0 to 4294967295"),
+        ({"size": 32, "depth": 12}, "depth 12 will not do: use one of: 8, 16"),
+    ):
+        with pytest.raises(stylize_cli.StylizeError, match=re.escape(said)):
+            loaded.texture(**given)
     with pytest.raises(stylize_cli.StylizeError, match="makes textures of noise"):
         loaded(photo)
     with pytest.raises(stylize_cli.StylizeError, match="no styles to mix"):
@@ -252,6 +300,24 @@ def test_a_cached_model_needs_no_torch(net, conversions, photo):  # noqa: ARG001
     assert python(code, model, photo, photo.with_name("o.png")).split() == ["32", "False"]
     assert images.read(photo.with_name("o.png")).rgb.shape == (1, 3, 24, 32)
     assert checkpoints.load(model).styles == engines.open_model(model).about.styles
+
+
+def test_times_of_a_clip_are_any_numbers(net, tmp_path):
+    frames = [Image.new("RGB", (16, 16), (60 * k, 0, 0)) for k in range(4)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100)
+    loaded = stylize.load(net(), engine="torch", device="cpu", threads=1)
+    clip = partial(stylize.video, loaded, tmp_path / "a.gif", style="monet", smooth=0)
+    for start in (0.1, np.float64(0.1), np.float32(0.1), Fraction(1, 10)):
+        assert clip(tmp_path / "out", start=start).frames == 3
+    assert clip(tmp_path / "out", start=np.int64(0), end=np.float64(0.3)).frames == 3
+    for given, said in (
+        ({"start": float("inf")}, "start inf will not do: it must be at least 0, and finite"),
+        ({"end": float("nan")}, "end nan will not do"),
+        ({"codec": "av1"}, "codec 'av1' will not do: use one of: h264, hevc, vp9"),
+    ):
+        with pytest.raises(stylize.StylizeError, match=said):
+            clip(tmp_path / "new", **given)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.fixture
@@ -318,10 +384,11 @@ def test_styles_and_preview_are_any_pictures_and_styles_have_their_names(dataset
         (("style.png", "photos", "a.pt"), {"upscale": 2}, "--upscale has no style"),
         (("style.png", "photos", "a.pt"), {"steps": 0}, "steps 0 will not do"),
         *(
-            (("style.png", "photos", "a.pt"), {name: value}, f"{name} {value} will not do")
+            (("style.png", "photos", "a.pt"), {name: value}, f"{name} {value!r} will not do")
             for name, value in (
                 *(("lr", 1e9), ("lr", float("nan")), ("threads", 100_000), ("levels", 64)),
                 *(("width", 10**20), ("batch_size", 10**20)),
+                *(("method", "foo"), ("loss", "l1"), ("preset", "slow")),
             )
         ),
         (((), "photos", "a.pt"), {"upscale": 3}, "--upscale 3 will not do: use 2, 4 or 8"),

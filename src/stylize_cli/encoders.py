@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from PIL import Image
 
-from stylize_cli import pngs, profiles
+from stylize_cli import choices, pngs, profiles
 from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.errors import StylizeError
 
@@ -21,11 +21,12 @@ _FULL_CHROMA_QUALITY = 90  # from here on JPEG keeps colour at full resolution (
 
 
 def check_depth(format: Format, depth: Depth) -> None:
-    """Refuse 16 bits where the format has 8.
+    """Refuse 16 bits where the format has 8, and what is no format or depth.
 
     Raises:
-        StylizeError: the format cannot hold that depth.
+        StylizeError: the format cannot hold that depth, or they are unknown.
     """
+    choices.check({"format": format, "depth": depth}, check_depth.__annotations__)
     if depth == 16 and format not in ("PNG", "TIFF"):
         raise StylizeError(
             f"{format} holds 8 bits a channel: use --depth 8, or an output named .png or .tif"

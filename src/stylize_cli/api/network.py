@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
 
-from stylize_cli import engines, models, paths
+from stylize_cli import choices, engines, models, paths
 from stylize_cli.api import mixtures, textures
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.options import ANY, PAINTED, SEED, Ranges, check_ranges
@@ -237,9 +237,9 @@ class Network:
             depth: bits a channel.
 
         Raises:
-            StylizeError: the network works on photos, or memory will not do.
+            StylizeError: the network works on photos, or an option or memory will not do.
         """
-        width, height = (size, size) if isinstance(size, int) else size
+        width, height = size if isinstance(size, Sequence) else (size, size)
         return next(textures.make(self, (height, width), seed=seed, depth=depth))
 
     @property
@@ -287,8 +287,10 @@ def load(
         depth: bits a channel that results are to have; 16 are more than bfloat16 holds.
 
     Raises:
-        StylizeError: there is no such model, engine, device or precision.
+        StylizeError: there is no such model, engine, device, precision or depth.
     """
+    asked = {"engine": engine, "precision": precision, "depth": depth}
+    choices.check(asked, load.__annotations__)
     if precision == "auto" and depth == 16:
         precision = "float32"
     name = fspath(model)

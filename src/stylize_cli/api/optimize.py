@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize_cli import devices, hardware, images, limits, paths, transparency, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges, check_unused
+from stylize_cli.api.options import ANY, SEED, Ranges, check, check_unused
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.config import LEAST_SIDE, MOST, override
 from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
@@ -29,7 +29,7 @@ GATYS_ALONE = (
 OF_PHOTOS = ("preserve_color", "balance", "content_weight", "content_layers")
 RANGES: Ranges = {
     "size": (LEAST_SIDE, MOST),
-    "iterations": (1, MOST),
+    **dict.fromkeys(("iterations", "scales"), (1, MOST)),
     "balance": (0, 1),
     "content_weight": (0, ANY),
     "style_weight": (0, ANY),
@@ -101,8 +101,7 @@ def prepare(
         StylizeError: see there.
         TypeError: there is no such option.
     """
-    check("optimize", options, OptimizeOptions.__annotations__)
-    check_ranges(options, RANGES)
+    options = check("optimize", options, OptimizeOptions.__annotations__, RANGES)
     texture = options.get("texture")
     styles = sources_of(style)
     check_roles([] if content is None else [content], styles, options)

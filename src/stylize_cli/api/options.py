@@ -1,35 +1,58 @@
 """What is checked of every option that a caller gives by name."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
+from stylize_cli import choices
 from stylize_cli.config import MOST
 from stylize_cli.errors import StylizeError
 
 Ranges = Mapping[str, tuple[float, float]]  # least and most, both allowed, by option
 
 ANY = float("inf")
+Options = TypeVar("Options", bound=Mapping[str, Any])
 SEED = (0, 2**32 - 1)
 PAINTED: Ranges = {"strength": (0, 1), "size": (2, MOST)}  # of whatever a network paints
 
 
-def check(function: str, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    """Raises `TypeError` for an option that a function does not have, as Python itself does."""
-    unknown = options.keys() - known.keys()
+def check(function: str, options: Options, hints: Mapping[str, Any], ranges: Ranges) -> Options:
+    """Checks all options of a function.
+
+    Args:
+        function: what to call it.
+        options: by name.
+        hints: the types of those that it has.
+        ranges: of those that are numbers.
+
+    Returns:
+        Those that are given: None is the default everywhere.
+
+    Raises:
+        StylizeError: a value will not do.
+        TypeError: the function has no such option, as Python itself says.
+    """
+    unknown = options.keys() - hints.keys()
     if unknown:
         raise TypeError(f"{function} has no option {', '.join(sorted(unknown))}")
+    choices.check(options, hints)
+    check_ranges(options, ranges)
+    return cast(Options, {name: one for name, one in options.items() if one is not None})
 
 
 def check_ranges(options: Mapping[str, Any], ranges: Ranges) -> None:
-    """Refuses numbers beyond their range; None is not given.
+    """Refuses numbers beyond their range; None is not given, and a word is for `choices.check`.
 
     Raises:
-        StylizeError: one is too small or too large.
+        StylizeError: one is too small or too large, or not finite.
     """
     for name, (least, most) in ranges.items():
         value = options.get(name)
-        if value is not None and not least <= value <= most:
-            wanted = f"at least {least:g}" if most == ANY else f"from {least:g} to {most:.10g}"
+        if value is None or isinstance(value, str):
+            continue
+        if not least <= value <= most or value == ANY:
+            wanted = f"from {least:g} to {most:.10g}"
+            if most == ANY:
+                wanted = f"at least {least:g}, and finite"
             raise StylizeError(f"{name} {value} will not do: it must be {wanted}")
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stylize_cli import decoders, encoders, files, headers, images
+from stylize_cli import choices, decoders, encoders, files, headers, images
+from stylize_cli.api.options import Ranges, check_ranges
 from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.errors import StylizeError
@@ -22,6 +23,7 @@ Source: TypeAlias = Union[
 ]  # what can be taken for a picture
 
 SAMPLES = ("uint8", "uint16")  # types of an array; else it has floats
+RANGES: Ranges = {"quality": (1, 100)}
 
 
 class Picture:
@@ -104,7 +106,12 @@ class Picture:
         return f"{self.name}: {self.note}" if self.note else ""
 
     def samples(self, depth: Depth = 8) -> Samples:
-        """The pixels as a file holds them: uint8, or uint16 for a depth of 16."""
+        """The pixels as a file holds them: uint8, or uint16 for a depth of 16.
+
+        Raises:
+            StylizeError: the depth is another.
+        """
+        choices.check({"depth": depth}, Picture.samples.__annotations__)
         own = self.pixels.dtype.name
         if own == f"uint{depth}":
             return encoders.quantised(self.pixels, depth)
@@ -130,7 +137,8 @@ class Picture:
             The path.
 
         Raises:
-            StylizeError: the suffix is unknown, or the file cannot be written.
+            StylizeError: the suffix is unknown, an option will not do, or the file cannot be
+                written.
         """
         file = Path(fspath(path))
         data = self.encoded(images.format_of(file), quality=quality, depth=depth, exif=exif)
@@ -142,6 +150,7 @@ class Picture:
     ) -> bytes:
         """The bytes of a file of it: "PNG", "JPEG", "WEBP" or "TIFF"; see `save`."""
         encoders.check_depth(format, depth)
+        check_ranges({"quality": quality}, RANGES)
         # JPEG lays a transparent picture on white, for which it wants floats.
         is_laid = format == "JPEG" and self.pixels.shape[2] == 4
         pixels = self.floats if is_laid else self.samples(depth)

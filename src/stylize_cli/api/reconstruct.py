@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import devices, images, sheets, transparency, vgg
+from stylize_cli import choices, devices, images, sheets, transparency, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.optimize import RANGES, check_fits
 from stylize_cli.api.options import check_ranges
@@ -144,6 +144,7 @@ def prepare(
         raise StylizeError("give one of --content LAYER, --style LAYER,... and --figure")
     counts = {"size": size, "iterations": iterations, "seed": seed, "threads": threads}
     check_ranges(counts, RANGES)
+    choices.check({"descriptor": descriptor, "precision": precision}, prepare.__annotations__)
     series = _figure()
     if content or style:
         series = {"-".join(content or style): _content(*content) if content else _style(*style)}

@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from stylize_cli import encoders
+from stylize_cli.api.options import SEED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, of_pixels
 from stylize_cli.arrays import Size
+from stylize_cli.config import MOST
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.methods import texture
 from stylize_cli.progress import OnStep, Step, ignore
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
+
+RANGES: Ranges = {"width": (2, MOST), "height": (2, MOST), "seed": SEED}
 
 
 def make(
@@ -35,9 +40,11 @@ def make(
         on_step: told of every tile.
 
     Raises:
-        StylizeError: the network works on photos, the format holds no such size, or memory will
-            not do.
+        StylizeError: the network works on photos, an option will not do, the format holds no such
+            size, or memory will not do.
     """
+    check_ranges({"width": size[1], "height": size[0], "seed": seed}, RANGES)
+    encoders.check_depth(format, depth)
     texture.check(network.engine, size, format, depth=depth, room=network.room)
 
     def made(index: int) -> Picture:

@@ -22,7 +22,7 @@ from stylize_cli import (
 )
 from stylize_cli.api import origins, places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_ranges, check_unused
+from stylize_cli.api.options import ANY, SEED, Ranges, check, check_unused
 from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.checkpoints import Checkpoint, TrainingState
@@ -112,8 +112,7 @@ def prepare(
         StylizeError: see there.
         TypeError: there is no such option.
     """
-    check("train", options, TrainOptions.__annotations__)
-    check_ranges(options, RANGES)
+    options = check("train", options, TrainOptions.__annotations__, RANGES)
     _check_minutes(options)
     to, added = origins.base_file(styles, options), options.get("add_style")
     paintings = named(styles if added is None else added)

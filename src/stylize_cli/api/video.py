@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from stylize_cli import clips, flow, images
+from stylize_cli import choices, clips, flow, images
 from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
 from stylize_cli.arrays import Size
@@ -116,6 +116,7 @@ def video(
     """
     given = {"strength": strength, "smooth": smooth, "size": size, "start": start, "end": end}
     check_ranges(given | {"crf": crf}, RANGES)
+    choices.check({"codec": codec}, video.__annotations__)
     network.check_takes_photos()
     job = prepare(network, clip, output, style=style, to=to, size=size, start=start, end=end,
                   codec=codec, crf=crf)  # fmt: skip
@@ -289,4 +290,4 @@ def _ending(clip: Clip, span: Section) -> Fraction | None:
 
 def _exact(seconds: float) -> Fraction:
     """A time as it was written: 0.1 is a tenth."""
-    return Fraction(repr(seconds)) if isinstance(seconds, float) else Fraction(seconds)
+    return Fraction(str(seconds))  # repr of numpy's has a name around it
