@@ -129,6 +129,30 @@ def test_what_is_no_picture_is_refused(array, said):
         Picture(array)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (9, 1), (0, 4)])
+def test_a_pil_image_that_is_too_small_is_refused_as_its_file_is(size):
+    with pytest.raises(StylizeError, match=f"night is {size[0]}x{size[1]} pixels: give a picture"):
+        Picture(Image.new("RGB", size), name="night")
+
+
+def test_what_a_lazily_opened_pil_image_lacks_is_said_as_of_its_file():
+    rough = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    cut = png(rough)[:-3000]
+    with pytest.raises(StylizeError) as whole:
+        Picture(cut)
+    with Image.open(io.BytesIO(cut)) as image, pytest.raises(StylizeError) as lazy:
+        Picture(image)
+    assert str(lazy.value) == str(whole.value)
+    assert "the picture is damaged or cut short" in str(lazy.value)
+
+
+def test_a_pil_image_is_read_in_the_memory_there_is():
+    large = Image.new("RGB", (400, 300))
+    with pytest.raises(StylizeError, match="its 400x300 pixels take 2 MB to read, 1 MB is free"):
+        Picture(large, room=1_000_000)
+    assert Picture(large, least=50, room=2_000_000).pixels.shape == (100, 134, 3)
+
+
 def test_files_are_refused_in_the_usual_words(tmp_path):
     with pytest.raises(StylizeError, match="there is no file"):
         Picture(tmp_path / "none.png")

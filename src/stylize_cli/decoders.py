@@ -1,6 +1,7 @@
 """Bytes of an image file -> sRGB pixels, whatever the file's mode, profile, rotation or depth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -78,8 +79,16 @@ def decode_lean(
     """
     if not data:
         raise StylizeError(f"{name} is empty: copy or download it again")
-    try:
+    with _reading(name):
         planes, notes = _planes(data, name, least, room, extra)
+    return planes.transpose(1, 2, 0), ", ".join(notes)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """What decoders raise inside becomes a `StylizeError` that says it of the picture."""
+    try:
+        yield
     except UnidentifiedImageError:
         raise StylizeError(
             f"{name} is not an image of a known format: convert it to PNG or JPEG first"
@@ -99,7 +108,6 @@ def decode_lean(
         raise StylizeError(
             f"{name} is damaged or cut short ({reason}): copy or download it again"
         ) from error
-    return planes.transpose(1, 2, 0), ", ".join(notes)
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:
@@ -112,14 +120,26 @@ def size_of(data: bytes) -> tuple[int, int] | None:
     return (image.width, image.height) if is_turned else (image.height, image.width)
 
 
-def pixels_of(image: Image.Image) -> Pixels:
-    """The pixels of an image that Pillow holds, as `decode` gives those of a file."""
-    planes: Any = _colours(image, image.info.get("icc_profile"), None)
-    if planes.dtype == np.uint8:
-        planes = _floats(planes)
+def pixels_of(
+    image: Image.Image, *, name: str, least: int | None = None, room: int | None = None
+) -> Pixels | NDArray[np.uint8]:
+    """The pixels of an image that Pillow holds, or has opened, as `decode_lean` gives a file's.
+
+    Args:
+        image: of any mode; what is left of its file to read is read.
+        name: see `decode_lean`; so are the others.
+        least: see there.
+        room: see there.
+
+    Raises:
+        StylizeError: see there.
+    """
+    with _reading(name):
+        decoded = DEEP if image.mode.startswith(("I", "F")) else DECODED
+        _check_size(name, image.size, decoded, least, room, BYTES)
+        planes = _colours(image, image.info.get("icc_profile"), least)
     turn = headers.orientation(image)
-    upright: Pixels = _UPRIGHT[turn](planes) if turn in _UPRIGHT else planes
-    return upright.transpose(1, 2, 0)
+    return (_UPRIGHT[turn](planes) if turn in _UPRIGHT else planes).transpose(1, 2, 0)
 
 
 def _planes(

@@ -36,8 +36,8 @@ class Picture:
             an animation the first frame is taken.
         name: what to call it in errors and in the names of outputs; a file's own is its stem.
         note: what a reader should be told of it.
-        least: px that the shorter side is wanted to have: of a file that has many more, fewer are
-            decoded. None is the whole picture.
+        least: px that the shorter side is wanted to have: of a file or a PIL image that has many
+            more, fewer are decoded. None is the whole picture.
         room: bytes of memory that decoding may take; None is what is free.
 
     Attributes:
@@ -48,7 +48,8 @@ class Picture:
             none. They are written where `save` is given them, and nowhere else.
 
     Raises:
-        StylizeError: the file is missing or damaged, or the array is not such a one.
+        StylizeError: the file is missing or damaged, the array is not such a one, or the picture is
+            too small or too large.
     """
 
     pixels: Pixels | Samples
@@ -66,15 +67,15 @@ class Picture:
         room: int | None = None,
     ) -> None:
         own, found, self.exif = "picture", "", b""
+        called = name or "the picture"
         if isinstance(source, Picture):
             self.pixels, own, found = source.pixels, source.name, source.note
             self.exif = source.exif
         elif isinstance(source, np.ndarray):
             self.pixels = _checked(source)
         elif isinstance(source, Image.Image):
-            self.pixels = decoders.pixels_of(source)
+            self.pixels = decoders.pixels_of(source, name=called, least=least, room=room)
         elif isinstance(source, bytes):
-            called = name or "the picture"
             self.pixels, found = decoders.decode_lean(source, name=called, least=least, room=room)
             self.exif = headers.metadata(source)
         else:
