@@ -429,8 +429,11 @@ GREY16 = RAMP[..., 0]
 ALPHA16 = np.maximum(LEVELS, 1).reshape(64, 64, 1)
 
 
-def png16(samples, *, interlaced=False):
-    """A PNG of 16 bits by the specification: every row with another filter, or interlaced."""
+def png16(samples, *, interlaced=False, key=()):
+    """A PNG of 16 bits by the specification: every row with another filter, or interlaced.
+
+    Of grey and RGB ones a colour may be transparent, which is the key.
+    """
     height, width, maps = samples.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[maps]
     rows = samples.astype(">u2").view(np.uint8).reshape(height, width * maps * 2)
@@ -448,11 +451,26 @@ def png16(samples, *, interlaced=False):
             filter = number % 4
             body += bytes([filter]) + (row - kinds[filter]).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, interlaced)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
+    clear = [(b"tRNS", np.array(key, ">u2").tobytes())] if len(key) else []
+    chunks = [(b"IHDR", header), *clear, (b"IDAT", zlib.compress(body)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks
     )
+
+
+@pytest.mark.parametrize("least", [None, 4])
+@pytest.mark.parametrize("colours", [GREY[..., None], RGB], ids=["grey", "RGB"])
+def test_one_colour_of_sixteen_bits_is_transparent_as_it_is_of_eight(colours, least):
+    eight = np.kron(colours, np.ones((5, 5, 1), np.uint8))
+    key = eight[12, 17]
+    one = tuple(map(int, key)) if len(key) == 3 else int(key[0])
+    shallow = saved(Image.fromarray(eight.squeeze()), transparency=one)
+    deep = png16(eight.astype(np.uint16) * 257, key=key.astype(np.uint16) * 257)
+    expected, _ = decode(shallow, name="x", least=least)
+    assert expected.shape[2] == 4
+    found, _ = decode(deep, name="x", least=least)
+    np.testing.assert_allclose(found, expected, atol=3 * UNIT if least else 1e-6)
 
 
 def repacked(data, body, compression):
@@ -682,11 +700,13 @@ def test_sixteen_bits_are_made_smaller_likewise():
     np.testing.assert_allclose(found, RAMP / 65535, atol=1e-6)
 
 
-def test_what_is_hidden_does_not_shine_through_where_a_picture_is_made_smaller():
+@pytest.mark.parametrize("depth", [8, 16])
+def test_what_is_hidden_does_not_shine_through_where_a_picture_is_made_smaller(depth):
     clear = np.zeros((64, 64, 4), np.uint8)
     clear[:, ::2] = (10, 200, 30, 255)
     clear[:, 1::2] = (255, 0, 255, 0)
-    found, _ = decode(saved(Image.fromarray(clear)), name="x", least=16)
+    data = saved(Image.fromarray(clear)) if depth == 8 else png16(clear.astype(np.uint16) * 257)
+    found, _ = decode(data, name="x", least=16)
     np.testing.assert_allclose(
         found[..., :3], np.broadcast_to(np.array([10, 200, 30]) / 255, (32, 32, 3)), atol=0.01
     )

@@ -160,14 +160,14 @@ def _planes(
         check(image.size, _bytes_decoded(image, data))
         turn, icc = headers.orientation(image), image.info.get("icc_profile")
         if (samples := deep.sixteen(lambda: headers.opened(data))) is not None:
-            planes = _clean(_deep_colours(_shrunk(samples, least), icc))
+            planes = _deep_colours(deep.keyed(samples, image.info.get("transparency")), icc, least)
         else:
             image, cut = jpegs.loaded(image, data, side)
             notes += [cut] if cut else []
             planes = _colours(image, icc, least)
     else:
         frames, turn = found.frames, found.orientation
-        planes = _clean(_deep_colours(_shrunk(found.planes, least), found.icc))
+        planes = _deep_colours(found.planes, found.icc, least)
     if frames > 1:
         notes.insert(0, f"first of {frames} frames")
     return _UPRIGHT[turn](planes) if turn in _UPRIGHT else planes, notes
@@ -222,13 +222,14 @@ def _factor(size: tuple[int, int], least: int | None) -> int:
     return 1 if least is None else max(1, min(size) // (SPARE * least))
 
 
-def _deep_colours(planes: Pixels, icc: bytes | None) -> Pixels:
+def _deep_colours(planes: Pixels, icc: bytes | None, least: int | None) -> Pixels:
     """(C, H, W) of more than 8 bits, grey or RGB, with alpha or without, to RGB or RGBA."""
+    planes = deep.shrunk(planes, _factor(planes.shape[1:], least))
     grey_or_rgb = planes[: len(planes) - (len(planes) + 1) % 2]
     colours = profiles.deep_to_srgb(grey_or_rgb, icc)
     if len(grey_or_rgb) == len(planes):
         return colours
-    return planes if len(planes) == 4 else np.concatenate([colours, planes[1:]])
+    return _clean(planes if len(planes) == 4 else np.concatenate([colours, planes[1:]]))
 
 
 def _colours(
@@ -238,7 +239,7 @@ def _colours(
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         top = 1.0 if image.mode == "F" else 65535.0
         grey = deep.unit(np.asarray(image)[None], top)
-        return profiles.deep_to_srgb(_shrunk(grey, least), icc)
+        return _deep_colours(deep.keyed(grey, image.info.get("transparency")), icc, least)
     if not image.has_transparency_data:
         if image.mode not in ("L", "RGB", "CMYK", "LAB"):
             image = image.convert("L" if image.mode == "1" else "RGB")
@@ -269,18 +270,6 @@ def _clean(planes: Pixels) -> Pixels:
 def _reduced(image: Image.Image, least: int | None) -> Image.Image:
     factor = _factor(image.size, least)
     return image.reduce(factor) if factor > 1 else image
-
-
-def _shrunk(planes: Pixels, least: int | None) -> Pixels:
-    """`_reduced` of channels: every square of pixels becomes its mean."""
-    factor = _factor(planes.shape[1:], least)
-    if factor == 1:
-        return planes
-    height, width = (side // factor for side in planes.shape[1:])
-    cut = planes[:, : height * factor, : width * factor]
-    squares = cut.reshape(len(planes), height, factor, width, factor)
-    means: Pixels = squares.mean((2, 4), dtype=np.float32)
-    return means
 
 
 def _floats(planes: NDArray[Any]) -> Pixels:

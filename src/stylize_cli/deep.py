@@ -88,7 +88,7 @@ def sixteen(opened: Callable[[], ImageFile.ImageFile]) -> Pixels | None:
     for channel, plane in enumerate(planes):
         plane[:] = upper[..., channel].astype(np.uint16) << 8 | lower[..., channel]
         plane /= 65535
-    return _divided(planes) if "a" in mode else planes
+    return divided(planes) if "a" in mode else planes
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:
@@ -210,12 +210,48 @@ def _colours(planes: NDArray[Any], page: "TiffPage", kind: int) -> Pixels:
         return found
     alpha = unit(planes[wanted : wanted + 1], white)
     if alphas[0] == ASSOCIATED:
-        return _divided(np.concatenate([found, alpha]))
+        return divided(np.concatenate([found, alpha]))
     return np.concatenate([found, alpha])
 
 
-def _divided(planes: Pixels) -> Pixels:
-    """(C, H, W), whose last is alpha, that the others were multiplied by."""
+def keyed(planes: Pixels, key: int | tuple[int, ...] | None) -> Pixels:
+    """Samples with the alpha that a PNG's tRNS chunk gives them: one colour is transparent.
+
+    Args:
+        planes: (C, H, W) in [0, 1], grey or RGB.
+        key: of that colour the samples of 16 bits, None where there is none.
+
+    Returns:
+        (C, H, W), or (C + 1, H, W).
+    """
+    if key is None:
+        return planes
+    colour = np.asarray(key, np.float32).reshape(-1, 1, 1) / np.float32(65535)
+    return np.concatenate([planes, (planes != colour).any(0, keepdims=True)], dtype=np.float32)
+
+
+def shrunk(planes: Pixels, factor: int) -> Pixels:
+    """Makes channels smaller by a factor: every square of pixels becomes the mean of what is seen.
+
+    Args:
+        planes: (C, H, W) in [0, 1]; of two or four the last is alpha, not premultiplied. They are
+            overwritten.
+        factor: how many pixels a side of a square has.
+    """
+    if factor == 1:
+        return planes
+    has_alpha = len(planes) % 2 == 0
+    if has_alpha:
+        planes[:-1] *= planes[-1]
+    height, width = (side // factor for side in planes.shape[1:])
+    cut = planes[:, : height * factor, : width * factor]
+    squares = cut.reshape(len(planes), height, factor, width, factor)
+    means: Pixels = squares.mean((2, 4), dtype=np.float32)
+    return divided(means) if has_alpha else means
+
+
+def divided(planes: Pixels) -> Pixels:
+    """(C, H, W), whose last is alpha, that the others were multiplied by; they are overwritten."""
     alpha = planes[-1]
     for plane in planes[:-1]:
         np.divide(plane, alpha, out=plane, where=alpha > 0)
