@@ -596,7 +596,7 @@ def taught(monkeypatch, net):
     """Lists the paintings that were learnt on the spot, as the style "kept" of another network."""
     calls = []
 
-    def learn(_model, style, photos, **_):
+    def learn(_model, style, photos, _opening):
         calls.append((style.name, photos))
         yield Step("Learning the style", 1, 1)
         return net(styles=("kept",), name="kept.pt")

@@ -315,7 +315,7 @@ def test_a_painting_is_learnt_on_what_is_to_be_painted_wherever_it_lies(
 
     kept, given = net(styles=("kept",), name="kept.pt"), []
 
-    def learn(_model, _style, photos, **_):
+    def learn(_model, _style, photos, _opening):
         given.extend(photos)
         yield from ()
         return kept

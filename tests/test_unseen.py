@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import stylize_cli as stylize
-from stylize_cli import checkpoints, descriptors
+from stylize_cli import checkpoints, descriptors, hardware, training_limits
 from stylize_cli.api import unseen
+from stylize_cli.api.opening import Opening
 from stylize_cli.api.picture import Picture
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.decoders import decode_lean
@@ -67,6 +68,27 @@ def test_a_painting_is_learnt_once_and_kept(model, loaded, home, picture_file):
     assert checkpoints.load(kept).styles == ("new",)
 
 
+@pytest.mark.parametrize(
+    ("left", "options", "said"),
+    [
+        (-1, {}, "0 MB is free"),
+        (training_limits.HEAP, {}, "a step of 1 samples of 32 px needs about .*give --memory more"),
+        (None, {"strength": 5}, "strength 5 will not do"),
+        (None, {"size": 1}, "size 1 will not do"),
+    ],
+)
+def test_what_cannot_be_painted_is_not_learnt(
+    model, loaded, home, picture_file, left, options, said
+):
+    photo, style = picture_file(40, 48, seed=5), picture_file(40, 40, seed=6)
+    memory = None if left is None else hardware.own_memory() + left
+    net = stylize.load(model, engine="torch", precision="float32", memory=memory)
+    with pytest.raises(stylize.StylizeError, match=said):
+        net(photo, style=style, **options)
+    assert not loaded
+    assert not list(home.rglob("*.pt"))
+
+
 @pytest.mark.usefixtures("loaded")
 def test_a_cache_that_takes_nothing_costs_the_next_run_a_minute_and_not_this_one(
     model, stylize, pixels, picture_file, tmp_path, monkeypatch
@@ -111,7 +133,8 @@ def test_a_painting_is_decoded_once(model, stylize, picture_file, monkeypatch):
 def test_its_convolutions_are_the_networks_own_and_its_rows_are_not(model, home, picture):
     base = checkpoints.load(model)
     photos = [of(picture(40, 48, seed=5))]
-    file = run(unseen.learn(model, of(picture(40, 40, seed=6)), photos), ignore)
+    painting = Picture(of(picture(40, 40, seed=6)))
+    file = run(unseen.learn(model, painting, photos, Opening()), ignore)
     learnt = checkpoints.load(file)
     assert home in file.parents
     for name, value in learnt.weights.items():

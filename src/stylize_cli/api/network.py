@@ -89,12 +89,12 @@ class Network:
         self.check_takes_photos()
         if tileable:
             self.check_wraps()
+        asked = {"strength": strength, "size": size, "noise_scale": noise_scale, "seed": seed}
+        check_ranges(asked, RANGES)
         if style is not None and self.is_unseen(style):
             return self.with_style(style, [photo])(
                 photo, strength=strength, preserve_color=preserve_color, size=size
             )
-        asked = {"strength": strength, "size": size, "noise_scale": noise_scale, "seed": seed}
-        check_ranges(asked, RANGES)
         chosen = feedforward.choose_style(self.engine.about, str(style) if style else None)
         wanted = Wanted(
             feedforward.one_style(self.engine.about, chosen),
@@ -142,7 +142,8 @@ class Network:
             on_step: told of every update.
 
         Raises:
-            StylizeError: the network has no styles, or a picture cannot be read.
+            StylizeError: the network has no styles, a picture cannot be read, or memory will not
+                do.
         """
         return run(self.learning(style, photos), on_step)
 
@@ -159,11 +160,9 @@ class Network:
         from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
 
         self.check_takes_mixtures()
-        opening = self.opening
-        file = yield from unseen.learn(
-            self.model, style, photos, device=opening.device, threads=opening.threads
-        )
-        learnt = Network(Picture(style).name, file, opening.engine_of(file), opening)
+        picture, opening = Picture(style, room=self.room), self.opening
+        file = yield from unseen.learn(self.model, picture, photos, opening)
+        learnt = Network(picture.name, file, opening.engine_of(file), opening)
         return learnt.with_strokes(self.engine.scale if isinstance(self.engine, Stroked) else 1)
 
     def with_strokes(self, scale: float) -> "Network":

@@ -5,13 +5,16 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
 
-from stylize_cli import checkpoints, devices, files, paths, transparency
+from stylize_cli import checkpoints, devices, files, paths, training_limits, transparency
 from stylize_cli.api import describing
+from stylize_cli.api.opening import Opening
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import QUICK_STYLE
+from stylize_cli.datasets import Album
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
 from stylize_cli.names import style_name
@@ -40,12 +43,7 @@ def cached(model: Path, style: Picture) -> Path:
 
 
 def learn(
-    model: Path,
-    style: Source,
-    photos: Sequence[Source],
-    *,
-    device: str = "auto",
-    threads: int | None = None,
+    model: Path, painting: Picture, photos: Sequence[Source], opening: Opening
 ) -> Generator[Step, None, Path]:
     """The file of a network of one style, learnt on the spot where it is not in the cache.
 
@@ -53,31 +51,33 @@ def learn(
 
     Args:
         model: a network of styles.
-        style: the painting.
+        painting: the style.
         photos: that it is to paint, the first eight of which it learns on.
-        device: auto, cpu, cuda, cuda:N or mps.
-        threads: of the CPU; None leaves torch's number alone.
+        opening: where it is learnt, on how many threads and within what memory.
 
     Yields:
         How far it is, after every update; nothing where it is in the cache.
 
     Raises:
-        StylizeError: the model takes no further style, or a picture cannot be read.
+        StylizeError: the model takes no further style, a photo cannot be read, or memory will not
+            do.
     """
-    painting = Picture(style)
     place = cached(model, painting)
     if paths.is_file(place):
         return place
     if not photos:
         raise StylizeError("a style is learnt on photos: give one at least")
-    base, machine = checkpoints.load(model), devices.machine(device)
+    base, machine = checkpoints.load(model), devices.machine(opening.device)
     name = style_name(painting.name, base.styles)
-    config = quick_style.settings(base)
+    task = quick_style.task(base, name, transparency.style_of(painting.planes()))
+    config, outline = task.config, partial(task.outline, dtype=machine.dtype)
+    training_limits.check(outline, config, (), machine, opening.memory)
     describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=ignore)
-    shown = transparency.style_of(painting.planes())
     found = [_file(photo) for photo in photos[:MOST_PHOTOS]]
-    course = quick_style.learn(base, name, shown, found, describe, machine, config)
-    for now in devices.on_threads(course, threads):
+    # A GPU's memory says nothing of the computer's, in which photos are kept.
+    album = Album(opening.memory if machine.device.type == "cpu" else None)
+    course = quick_style.learn(task, found, album, describe, machine)
+    for now in devices.on_threads(course, opening.threads):
         if isinstance(now, float):
             yield Step(TASK, round(now * config.steps), config.steps)
         else:
