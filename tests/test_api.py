@@ -18,12 +18,15 @@ from PIL import Image
 
 import stylize_cli
 import stylize_cli as stylize
-from stylize_cli import checkpoints, devices, engines, images
-from stylize_cli.api import reconstruct
+from stylize_cli import checkpoints, decoders, devices, engines, hardware, images
+from stylize_cli.api import mixtures, reconstruct
 from stylize_cli.api.lesson import TrainOptions
 from stylize_cli.api.optimization import OptimizeOptions
+from stylize_cli.api.picture import Picture
 from stylize_cli.cli import optimize as optimize_command
 from stylize_cli.cli import train as train_command
+from stylize_cli.methods.apply import Look, Photo
+from stylize_cli.methods.figures import Mixture
 
 pytest_plugins = ["commandline", "nets"]
 
@@ -252,6 +255,61 @@ def test_a_net_is_the_command(stylize, net, photo, pixels):
         loaded(photo)
     with pytest.raises(stylize_cli.StylizeError, match="works on photos"):
         loaded.texture(64)
+
+
+@pytest.fixture
+def large(tmp_path, picture):
+    """A JPEG that is read at a part of its size where little of it is wanted."""
+    shown = Image.fromarray((255 * picture(96, 128)[0].permute(1, 2, 0).numpy()).astype(np.uint8))
+    shown.resize((1024, 768)).save(tmp_path / "large.jpg", quality=95)
+    return tmp_path / "large.jpg"
+
+
+def test_a_net_reads_no_more_of_a_photo_than_a_batch_does(net, large, monkeypatch):
+    loaded = stylize.load(net(), engine="torch", device="cpu", precision="float32", threads=1)
+    found = []
+
+    def save(_style, pixels):
+        found.append(Picture(pixels.clip(0, 1)))
+
+    list(loaded.apply([Photo("large", large.read_bytes, save)], Look(["monet"], size=64)))
+    read = []
+    decode = decoders.decode_lean
+
+    def noted(*arguments, **options):
+        read.append(decode(*arguments, **options))
+        return read[-1]
+
+    monkeypatch.setattr(decoders, "decode_lean", noted)
+    painted = loaded(large, "monet", size=64)
+    np.testing.assert_array_equal(painted.samples(), found[0].samples())
+    blended = loaded.blend(large, {"monet": 1}, size=64)
+    np.testing.assert_array_equal(blended.samples(), found[0].samples())
+    mixtures.paint(loaded, large, Mixture("strip", ["monet", "munch"], [(1, 0), (0, 1)]), cell=64)
+    assert {pixels.shape for pixels, _ in read} == {(192, 256, 3)}
+    assert len(read) == 3
+
+
+def test_a_net_reads_a_photo_in_its_memory(net, large, monkeypatch):
+    monkeypatch.setattr(hardware, "own_memory", lambda: 0)
+    for call in ("__call__", "blend"):
+        loaded = stylize.load(net(), engine="torch", device="cpu", threads=1, memory=5_000_000)
+        style = "monet" if call == "__call__" else {"monet": 1}
+        with pytest.raises(stylize.StylizeError, match="its 1024x768 pixels take"):
+            getattr(loaded, call)(large, style)
+
+
+def test_what_a_reconstruction_or_a_start_is_read_from_is_not_kept_whole(
+    large, photo, style, monkeypatch
+):
+    job = reconstruct.prepare(large, size=64)
+    assert (job.original.shape, job.style.shape) == ((1, 3, 48, 64), (1, 3, 48, 64))
+    monkeypatch.setattr(hardware, "own_memory", lambda: 0)
+    options = {"size": 1024, "memory": 5_000_000}
+    with pytest.raises(stylize.StylizeError, match="its 1024x768 pixels take"):
+        reconstruct.prepare(large, **options)
+    with pytest.raises(stylize.StylizeError, match="its 1024x768 pixels take"):
+        stylize.iterate(photo, style, init=large, **options)
 
 
 @pytest.mark.parametrize("option", [{"engine": "foo"}, {"precision": "fp16"}, {"depth": 12}])

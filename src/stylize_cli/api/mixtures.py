@@ -48,8 +48,10 @@ def paint(
             do.
     """
     check_ranges({"strength": strength, "size": size, "cell": cell}, RANGES)
-    picture, engine = Picture(photo), network.engine
-    if mixture.kind == "picture":
+    engine, is_figure = network.engine, mixture.kind != "picture"
+    least = size or (cell or CELL if is_figure else None)
+    picture = Picture(photo, least=least, room=network.room)
+    if not is_figure:
         (mix,) = blend.mixes(engine.about, mixture.styles, mixture.weights)
         wanted = Wanted(mix, strength, preserve_color, depth=network.opening.depth)
         painted = network.paint(picture, size, wanted)

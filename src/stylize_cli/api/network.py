@@ -104,7 +104,7 @@ class Network:
             wraps=tileable,
             depth=self.opening.depth,
         )
-        return self.paint(Picture(photo), size, wanted)
+        return self.paint(Picture(photo, least=size, room=self.room), size, wanted)
 
     def paint(self, picture: Picture, size: int | None, wanted: Wanted) -> Picture:
         """Paints a photo as it is wanted.

@@ -148,7 +148,7 @@ def _read(
     photo = None if content is None else Picture(content, least=least, room=room)
     paintings = [Picture(one, least=least, room=room) for one in styles]
     init = options.get("init")
-    return photo, paintings, None if init is None or _is_named(init) else _first(init)
+    return photo, paintings, None if init is None or _is_named(init) else _first(init, least, room)
 
 
 def check_fits(
@@ -232,11 +232,11 @@ def _check_balance(options: OptimizeOptions) -> None:
         raise StylizeError("--balance is the default preset's: give --content-weight instead")
 
 
-def _first(init: Source) -> Picture:
+def _first(init: Source, least: int, room: int) -> Picture:
     """The picture to start from; refuses what was meant as a name."""
     if isinstance(init, str) and init and not Path(init).suffix and not paths.is_there(init):
         raise StylizeError(f"--init takes content, noise or a picture's file, not '{init}'")
-    return Picture(init)
+    return Picture(init, least=least, room=room)
 
 
 def _is_named(init: Source | None) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import choices, devices, images, sheets, transparency, vgg
+from stylize_cli import choices, devices, images, limits, sheets, transparency, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.optimize import RANGES, check_fits
 from stylize_cli.api.options import check_ranges
@@ -33,8 +33,9 @@ class Reconstruction:
     """A picture of which layers are to be shown: all is read and checked, and nothing loaded.
 
     Attributes:
-        original: (1, 3, H, W) RGB in [0, 1].
-        style: the same, or with alpha (1, 4, H, W) where what is transparent does not count.
+        original: (1, 3, *size) RGB in [0, 1].
+        style: (1, 3, H, W) of no more pixels, or with alpha (1, 4, H, W) where what is transparent
+            does not count.
         series: settings by label, one a picture.
         plans: likewise, how to stay within memory.
         size: (height, width) of each.
@@ -152,10 +153,12 @@ def prepare(
         label: replace(config, size=size, iterations=iterations) for label, config in series.items()
     }
     machine = devices.machine(device, precision)
-    picture = Picture(image)
+    picture = Picture(image, least=size, room=limits.room(machine, memory))
     planes = picture.planes()
-    original, shown = planes.rgb, transparency.style_of(planes)
-    shape = images.fitted(images.size_of(original), size)
+    shape = images.fitted(images.size_of(planes.rgb), size)
+    original = images.resize(planes.rgb, shape)
+    painting = Pictures(None, ((transparency.style_of(planes), 1.0),))
+    ((shown, _),) = painting.fitted(shape, 1.0).styles
     plans = {
         label: check_fits(config, descriptor, shape, machine, memory)
         for label, config in series.items()
