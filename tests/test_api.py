@@ -19,7 +19,7 @@ from PIL import Image
 import stylize_cli
 import stylize_cli as stylize
 from stylize_cli import checkpoints, decoders, devices, engines, hardware, images
-from stylize_cli.api import mixtures, reconstruct
+from stylize_cli.api import mixtures, places, reconstruct
 from stylize_cli.api.lesson import TrainOptions
 from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.api.picture import Picture
@@ -378,6 +378,16 @@ def test_times_of_a_clip_are_any_numbers(net, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_frames_into_their_own_folder_are_refused_and_into_a_loop_of_links_too(net, dataset):
+    loaded = stylize.load(net(), engine="torch", device="cpu", threads=1)
+    link, loop = (dataset.with_name(name) for name in ("link", "loop"))
+    link.symlink_to(dataset)
+    loop.symlink_to(loop)
+    for out, said in ((link, "is an input and would be overwritten"), (loop, "cannot write")):
+        with pytest.raises(stylize.StylizeError, match=said):
+            stylize.video(loaded, dataset, out, style="monet", smooth=0)
+
+
 @pytest.fixture
 def dataset(tmp_path, picture):
     for seed in range(3):
@@ -461,6 +471,14 @@ def test_what_cannot_be_trained_is_refused_at_once(
         stylize.train(*arguments, **options)
     assert sorted(dataset.parent.rglob("*")) == before
     assert style in before
+
+
+def test_what_a_training_leaves_is_no_photo_also_through_links(dataset):
+    sheet, loop = dataset.parent / "sheet.png", dataset / "loop.png"
+    sheet.symlink_to(dataset / "0.png")
+    loop.symlink_to(loop)
+    found = places.photos(dataset, {sheet, loop})
+    assert [file.name for file in found.files] == ["1.png", "2.png"]
 
 
 def test_options_of_train_have_the_names_of_the_command():

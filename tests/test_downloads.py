@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
+import filelock
 import pytest
 
 from stylize_cli import downloads, web
@@ -432,6 +433,14 @@ url, sha256, size = sys.argv[1:]
 item = RemoteFile("net", "net.pth", url, sha256, int(size), "MIT")
 print(fetch(item, on_step=lambda step: print(step.task, flush=True)))
 """
+
+
+def test_where_a_file_system_has_no_locks_it_is_fetched_without(mirror, item, folder, monkeypatch):
+    def refuse(*_, **__):  # as older filelocks do
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    assert fetch(item, folder=folder).read_bytes() == mirror.content
 
 
 def test_of_two_processes_at_once_one_downloads_and_the_other_waits(mirror, item, folder):

@@ -6,6 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from stylize_cli import plots
+from stylize_cli.errors import StylizeError
 from stylize_cli.plots import loss_plot
 
 HISTORY = [
@@ -52,6 +54,14 @@ def test_the_legend_of_an_svg_names_the_curves():
 def test_png_is_the_default(history):
     with Image.open(io.BytesIO(loss_plot(history))) as picture:
         assert (picture.format, picture.size) == ("PNG", (1080, 600))
+
+
+def test_a_plot_that_is_the_picture_is_refused_also_beside_a_loop_of_links(tmp_path):
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    plots.check(tmp_path / "loop.png", tmp_path / "a.png", [])
+    with pytest.raises(StylizeError, match="is the picture's own file"):
+        plots.check(tmp_path / "link.png", tmp_path / "a.png", [])
 
 
 def test_a_term_of_zero_has_no_logarithm_and_is_left_out_quietly():

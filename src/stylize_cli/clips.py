@@ -114,7 +114,7 @@ class Destination:
         first = animations.nth(names, 0)
         images.check_writable(first, [])
         folder = first.parent
-        if paths.is_folder(clip.name) and folder.resolve() == Path(clip.name).resolve():
+        if paths.is_folder(clip.name) and files.resolved(folder) == files.resolved(clip.name):
             raise StylizeError(
                 f"{folder} is an input and would be overwritten: name another folder"
             )

@@ -146,7 +146,7 @@ def appearing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def resolved(path: Path) -> Path:
+def resolved(path: "str | os.PathLike[str]") -> Path:
     """The absolute path, links followed; through a loop of links as far as it goes."""
     return Path(os.path.realpath(path))  # Path.resolve raises in a loop
 

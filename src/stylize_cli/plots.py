@@ -29,7 +29,7 @@ def check(path: Path, result: Path | None, inputs: Iterable[Path]) -> None:
         known = ", ".join(SUFFIXES)
         raise StylizeError(f"cannot plot to {path}: its name must end in one of {known}")
     files.check_place(path, inputs)
-    if result is not None and path.resolve() == result.resolve():
+    if result is not None and files.resolved(path) == files.resolved(result):
         raise StylizeError(f"--plot {path} is the picture's own file: name another")
     if util.find_spec("matplotlib") is None:
         raise StylizeError(

@@ -45,10 +45,12 @@ def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderConten
     """
     if folder is None:
         raise StylizeError("there are no photos to train on: give --dataset FOLDER")
-    places = {path.resolve() for path in own}
+    places = {files.resolved(path) for path in own}
     found = datasets.find(Path(folder))
     names = {path.name for path in places}
-    kept = tuple(f for f in found.files if f.name not in names or f.resolve() not in places)
+    kept = tuple(
+        file for file in found.files if file.name not in names or files.resolved(file) not in places
+    )
     if not kept:
         raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
     return FolderContent(kept, f"{folder}: {found.note}" if found.note else "")
