@@ -81,6 +81,25 @@ def test_a_deep_picture_is_encoded_as_that_of_its_upper_bytes(array, format):
     assert deep.encoded(format) == Picture(array).encoded(format)
 
 
+def test_metadata_are_read_without_what_holds_for_the_pixels_alone(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2024:01:02 03:04:05"
+    exif.get_ifd(0x8769)[0xA002] = 20
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", exif=exif)
+    picture = Picture(tmp_path / "a.jpg")
+    assert (picture.width, picture.height) == (10, 20)
+    data = picture.encoded("JPEG", exif=picture.exif)
+    kept = Image.open(io.BytesIO(data)).getexif()
+    assert kept[0x0132] == "2024:01:02 03:04:05"
+    assert kept.get_ifd(0x8825)[1] == "N"
+    assert 0x0112 not in kept
+    assert 0xA002 not in kept.get_ifd(0x8769)
+    assert not Image.open(io.BytesIO(picture.encoded("JPEG"))).getexif()
+    again = Picture(data)
+    assert (again.width, again.height) == (10, 20)
+
+
 def test_a_notebook_shows_it():
     with Image.open(io.BytesIO(Picture(RGBA)._repr_png_())) as image:
         np.testing.assert_array_equal(np.asarray(image), RGBA)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize_cli import decoders, encoders, files, headers
+from stylize_cli import decoders, encoders, files
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.errors import StylizeError
 
@@ -39,13 +39,11 @@ class Planes:
         rgb: (1, 3, H, W) float32, sRGB in [0, 1].
         alpha: (1, 1, H, W) float32 in [0, 1], not premultiplied; None where all is opaque.
         note: what a reader should be told of the file ("first of 12 frames"), or "".
-        exif: the file's metadata, date, camera and place, for `encode`; b"" where there are none.
     """
 
     rgb: Tensor
     alpha: Tensor | None = None
     note: str = ""
-    exif: bytes = b""
 
 
 def read(path: Path) -> Planes:
@@ -56,11 +54,10 @@ def read(path: Path) -> Planes:
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    data = files.contents(path)
-    pixels, note = decoders.decode(data, name=str(path))
+    pixels, note = decoders.decode(files.contents(path), name=str(path))
     planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
     alpha = planes[:, 3:] if planes.shape[1] == 4 else None
-    return Planes(planes[:, :3], alpha, note, headers.metadata(data))
+    return Planes(planes[:, :3], alpha, note)
 
 
 def size_of(image: Tensor) -> tuple[int, int]:
@@ -120,29 +117,19 @@ def at_area(image: Tensor, pixels: int, *, least: int = 1) -> Tensor:
     return resize(image, same_area(size_of(image), pixels, least=least))
 
 
-def encode(
-    picture: Planes, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
-) -> bytes:
-    """Encode a picture, transparency included; JPEG has none and is laid on white.
+def write(path: Path, picture: Planes, *, quality: int = 95, depth: Depth = 8) -> None:
+    """Write a picture in the format of the path's suffix; the file appears whole or not at all.
 
-    See `encoders.encode` for the options, the rounding and what is raised.
+    Missing folders are created. See `encoders.encode` for transparency, the options and rounding.
+
+    Raises:
+        StylizeError: the suffix is unknown, or the folder cannot be written to.
     """
     planes = picture.rgb.detach().cpu().numpy()
     if picture.alpha is not None:
         planes = np.concatenate([planes, picture.alpha.detach().cpu().numpy()], axis=1)
     (pixels,) = planes.transpose(0, 2, 3, 1)
-    return encoders.encode(pixels, format, quality=quality, depth=depth, exif=exif)
-
-
-def write(path: Path, picture: Planes, *, quality: int = 95, depth: Depth = 8) -> None:
-    """Write a picture in the format of the path's suffix; the file appears whole or not at all.
-
-    Missing folders are created.
-
-    Raises:
-        StylizeError: the suffix is unknown, or the folder cannot be written to.
-    """
-    files.write(path, encode(picture, format_of(path), quality=quality, depth=depth))
+    files.write(path, encoders.encode(pixels, format_of(path), quality=quality, depth=depth))
 
 
 def format_of(path: Path) -> Format:
