@@ -82,36 +82,43 @@ def run() -> None:
     try:
         main()
     except SystemExit as end:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
+        sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else 0)
 
 
 def main() -> None:
     """Runs the command line; every expected failure is one `error:` line on stderr."""
     try:
+        console.MADE.clear()
         with streams.heard():
             code = asked(sys.argv[1:])(prog_name="stylize", standalone_mode=False)
     except StylizeError as error:
         code = _refuse(str(error))
     except typer.TyperException as error:  # of the options: it does not say the fix itself
         code = _refuse(mistakes.told(error))
-    except (KeyboardInterrupt, typer.Abort):
+    except SystemExit as end:  # of the options' library, once it has told a shell how to complete
+        code = end.code
+    except (KeyboardInterrupt, typer.Abort):  # before or behind a command, which answers by itself
+        console.tell(console.interrupted())
         code = INTERRUPTED
-    except OSError as error:  # of --help and --version, which do not write by `write_line`
-        if console.takes_more():
-            raise
-        code = _refuse(f"cannot write to stdout ({error.strerror}): send it elsewhere")
     except OverflowError:
         code = _refuse("a number is larger than can be computed with: give a smaller one")
     except (MemoryError, RuntimeError) as error:
         if not is_exhausted(error):
             raise
         code = _refuse("memory is exhausted: use a smaller --size or --batch-size, or free some")
-    if (reason := console.lost()) and not code:
-        code = _refuse(f"cannot write to stdout ({reason}): what was made is there all the same")
-    sys.exit(code)
+    sys.exit(code or _unless_lost())
+
+
+def _unless_lost() -> int:
+    """The exit code of what went well, unless stdout took no more; files tell of themselves."""
+    reason = getattr(sys.stdout, "lost", "")
+    if not reason or (reason == streams.CLOSED and console.MADE):
+        return 0
+    fix = "what was made is there all the same" if console.MADE else "send it elsewhere"
+    return _refuse(f"cannot write to stdout ({reason}): {fix}")
 
 
 def _refuse(text: str) -> int:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stylize_cli import paths
-from stylize_cli.cli import inputs
+from stylize_cli.cli import inputs, streams
 from stylize_cli.cli.console import Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
@@ -118,8 +117,7 @@ def plan(
     if output == STDIO:
         if not is_one:
             raise StylizeError("-o - is for one result: name a folder for several")
-        if sys.stdout.isatty():
-            raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
+        streams.check_takes_bytes()
         return iter([Item(sources[0], {labels[0]: STDOUT})])
     if is_one and output and folder is None:
         return iter([Item(sources[0], {labels[0]: Path(output)}, is_named=True)])

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stylize_cli.cli import bars
-from stylize_cli.errors import printable
+from stylize_cli.errors import counted, printable
 from stylize_cli.progress import OnStep, ignore
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 PARTLY_FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
+MADE: list[str] = []  # files that were told of, in this run
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Console:
         """
         if record.get("output") == "-":
             return
+        if "output" in record:
+            MADE.append(str(record["output"]))
         self._leave()
         write_line(json.dumps(record) if self.json else str(record["output"]))
 
@@ -87,33 +89,12 @@ def tell(text: str) -> None:
 
 
 def write_line(text: str) -> None:
-    """A line of data on stdout: names of files byte by byte, but for a terminal escaped.
-
-    Where stdout takes no more, the work goes on, and what it was is told at its end (`lost`). A
-    reader who has seen enough is no failure.
-    """
-    try:
-        print(printable(text) if sys.stdout.isatty() else text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        _LOST.append(error.strerror or str(error))
+    """A line of data on stdout: names of files byte by byte, but for a terminal escaped."""
+    print(printable(text) if sys.stdout.isatty() else text, flush=True)
 
 
-def takes_more() -> bool:
-    """Whether stdout has room for what was printed."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return False
-    return True
-
-
-def lost() -> str:
-    """Why lines of data could not be written, or ""; asked once."""
-    reason = _LOST[0] if _LOST else ""
-    _LOST.clear()
-    return reason
-
-
-_LOST: list[str] = []
+def interrupted() -> str:
+    """What is said of a signal to end that a command leaves unanswered."""
+    if MADE:
+        return f"interrupted: {counted(len(MADE), 'result')} written"
+    return "interrupted before anything was made: nothing is written"

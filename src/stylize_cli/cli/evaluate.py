@@ -1,5 +1,6 @@
 """`stylize evaluate`: how close results are to a style and to a photo."""
 
+import json as encoder
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,7 +78,7 @@ def _told(name: str, source: str, found: "Findings", console: Console, *, is_onl
     if console.json:
         size = found.height, found.width
         record = reports.of_machine(name, size, found.seconds, found.machine)
-        console.result(record | found.figures)
+        write_line(encoder.dumps(record | found.figures))
     else:
         figures = "  ".join(f"{figure} {value:.4g}" for figure, value in found.figures.items())
         write_line(f"{name}  {figures}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize_cli import paths
-from stylize_cli.cli import inputs
+from stylize_cli.cli import inputs, streams
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
@@ -70,8 +70,8 @@ class Output:
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # a reader who has seen enough
-            raise
+        except BrokenPipeError:  # a reader who has seen enough is no failure
+            return
         except OSError as error:
             raise StylizeError(
                 f"cannot write to stdout ({error.strerror}): send it elsewhere, or give -o a file"
@@ -123,13 +123,12 @@ def choose(
 
     Raises:
         StylizeError: not writable, an input, of an unknown kind, there already, or stdout is a
-            terminal.
+            terminal or closed.
     """
     from stylize_cli import images
 
     if output == STDIO:
-        if sys.stdout.isatty():
-            raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
+        streams.check_takes_bytes()
         return Output(None, quality, depth)
     path = Path(output or ".")
     is_folder = paths.is_folder(path) or (output or "").endswith(("/", "\\"))

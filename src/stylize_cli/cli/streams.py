@@ -2,6 +2,8 @@
 
 import codecs
 import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -9,27 +11,77 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from stylize_cli.errors import StylizeError
+
+CLOSED = "it is closed"  # why stdout takes nothing
 ENDS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C; docker stop, SLURM, kill; a line that dropped
 
 
 def prepare() -> None:
     """Opens the streams that are closed, on nothing, and lets names that are not text through.
 
-    A file that is opened later would else get a stream's number, and be written to.
+    A file that is opened later would else get a stream's number, and be written to. A stdout that
+    was closed stays one that takes nothing.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for the process's life
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     codecs.register_error("file names", _as_bytes)
-    sys.stdout.reconfigure(errors="file names")  # type: ignore[union-attr]
+    sys.stdout = Patient(
+        open(1, "wb", closefd=False),  # noqa: SIM115
+        encoding=getattr(sys.stdout, "encoding", None),
+        errors="file names",
+        line_buffering=os.isatty(1),
+    )
+
+
+class Patient(io.TextIOWrapper):
+    """stdout that never fails: where it takes no more the work goes on, and is told of at its end.
+
+    A reader who has seen enough is no failure.
+
+    Attributes:
+        lost: why something could not be written, or "".
+    """
+
+    lost = ""
+
+    def write(self, text: str) -> int:
+        """Writes a text; see `io.TextIOWrapper`."""
+        with self._kept():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hands on what was written."""
+        with self._kept():
+            super().flush()
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+        except OSError as error:
+            is_closed = error.errno == errno.EBADF
+            self.lost = CLOSED if is_closed else error.strerror or str(error)
+
+
+def check_takes_bytes() -> None:
+    """Raises `StylizeError` where stdout is a terminal, or closed: an image would be lost there."""
+    if sys.stdout.isatty():
+        raise StylizeError("-o - writes image bytes: send stdout to a file or a pipe")
+    try:
+        os.write(1, b"")
+    except OSError as error:
+        raise StylizeError(f"-o - writes to stdout, but {CLOSED}: give -o a file") from error
 
 
 def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
