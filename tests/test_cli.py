@@ -122,6 +122,9 @@ def test_arguments_are_called_what_the_docs_call_them(stylize, command, usage):
     assert not re.search(r"<(list\[)?str", said)  # a type of Python's
 
 
+NOTHING = "interrupted before anything was made: nothing is written\n"
+
+
 @pytest.mark.parametrize("interrupted", ["reading", "loading"])
 def test_ctrl_c_before_anything_is_made_leaves_nothing(
     stylize, photo, style, tmp_path, monkeypatch, interrupted
@@ -133,8 +136,20 @@ def test_ctrl_c_before_anything_is_made_leaves_nothing(
         monkeypatch.setattr(files, "contents", stop)
     else:
         monkeypatch.setattr("stylize_cli.descriptors.load", stop)
-    ran = stylize("optimize", photo, style, "--quiet")
-    assert (ran.code, ran.out, ran.err) == (130, b"", "")
+    for quiet, said in (([], NOTHING), (["--quiet"], "")):
+        ran = stylize("optimize", photo, style, *quiet)
+        assert (ran.code, ran.out, ran.err) == (130, b"", said)
+    assert sorted(tmp_path.iterdir()) == [photo, style]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_ctrl_c_before_the_first_iteration_keeps_nothing_and_says_so(
+    stylize, interrupt, photo, style, tmp_path
+):
+    for command in (["optimize", photo, style], ["reconstruct", photo, "--content", "relu2_1"]):
+        interrupt(1)
+        ran = stylize(*command, "--size", 32)
+        assert (ran.code, ran.out, ran.err.endswith(NOTHING)) == (130, b"", True)
     assert sorted(tmp_path.iterdir()) == [photo, style]
 
 

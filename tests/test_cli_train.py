@@ -353,7 +353,16 @@ def test_a_second_ctrl_c_leaves_at_once(stylize, during, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     ran = stylize(*PIXEL)
     assert (ran.code, ran.out) == (130, b"")
+    assert ran.err.endswith("interrupted before anything was made: nothing is written\n")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_second_ctrl_c_says_which_step_is_saved(stylize, during):
+    during(3, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    ran = stylize(*PIXEL, "--save-every", 1)
+    assert (ran.code, ran.out) == (130, b"")
+    assert ran.err.endswith("interrupted: step 1 is saved, --resume goes on\n")
+    assert checkpoints.load(Path("sr2.pt")).provenance["steps"] == 1
 
 
 def test_a_second_ctrl_c_while_it_saves_waits_for_the_files(stylize, during, monkeypatch):

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
 from stylize_cli.cli import batches, inputs, reports, styles
 from stylize_cli.cli.admission import Choice, Inputs, Queue, identities
 from stylize_cli.cli.batches import Batch, Item, plan
-from stylize_cli.cli.console import Console
+from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.cli.outlets import SHEET, Outlet
 from stylize_cli.cli.styles import Chosen
 from stylize_cli.errors import StylizeError
@@ -152,7 +154,7 @@ def _told_of_an_end(
     except KeyboardInterrupt:
         done = f"interrupted: {reports.count(written, total)} written"
         console.say(done if is_named else f"{done}; --skip-existing goes on")
-        raise
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _sheet_fails(outlet: Outlet, net: "Network", console: Console) -> bool:

@@ -1,9 +1,11 @@
-"""A command whose help names its arguments as the documentation does."""
+"""A command: its help names its arguments as the documentation does, and no Ctrl-C is silent."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
+
+from stylize_cli.cli import console
 
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
@@ -13,6 +15,15 @@ TYPE = re.compile(r" <(str|list\[str\])>$")  # Python's, which a user need not k
 
 class Command(TyperCommand):
     """`MODEL INPUT...` in the usage, not `{MODEL} {INPUT}...`; `INPUT`, not `INPUT <list[str]>`."""
+
+    def invoke(self, ctx: "Context") -> Any:  # noqa: ANN401 - whatever commands return
+        """Runs it; says of a Ctrl-C that it has not answered itself what is written."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if not ctx.params.get("quiet"):
+                console.tell(console.interrupted())
+            raise
 
     def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         """What follows the command's name."""

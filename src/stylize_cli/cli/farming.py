@@ -7,10 +7,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from stylize_cli.cli import batches, inputs, orders, reports, streams, styles
 from stylize_cli.cli.admission import BLOCK
 from stylize_cli.cli.batches import Batch
-from stylize_cli.cli.console import Console
+from stylize_cli.cli.console import INTERRUPTED, Console
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.cli.outlets import SHEET
 from stylize_cli.cli.styles import Chosen
@@ -211,7 +213,7 @@ def _run(
             console.say(
                 f"interrupted: {known} written; the same command, without --overwrite, goes on"
             )
-            raise
+            raise typer.Exit(INTERRUPTED) from None
         except StylizeError:
             if written or failures:
                 _sum_up(written, failures, console)

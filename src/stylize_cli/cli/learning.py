@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -62,6 +62,7 @@ def learn(lesson: "Lesson", console: Console) -> None:
     _announce(course.training, console)
     began, stop, stopped = time.perf_counter(), Stop(course), False
     with (
+        _told_at_once(course, console),
         streams.heard(stop),
         closing(devices.on_threads(course.run(), lesson.threads)) as updates,
         console.progress("Training") as on_step,
@@ -80,6 +81,18 @@ def learn(lesson: "Lesson", console: Console) -> None:
         console.result(_record(course, time.perf_counter() - began))
     if stopped:
         raise typer.Exit(INTERRUPTED)
+
+
+@contextmanager
+def _told_at_once(course: "Course", console: Console) -> Iterator[None]:
+    """While it is entered, a second Ctrl-C, which leaves at once, is answered by what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if course.saved is None:
+            raise
+        console.say(f"interrupted: step {course.saved} is saved, --resume goes on")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _announce(training: "Training", console: Console) -> None:

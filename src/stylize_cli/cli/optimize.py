@@ -243,8 +243,7 @@ def _run(
         save_every=written.save_every,
         save=lambda number, now: out.numbered(number).write(now.picture),
     )
-    if not watched.images:  # interrupted before there was anything to keep
-        raise typer.Exit(INTERRUPTED)
+    watching.tell_of_an_end(watched, console)
     if written.keeps_metadata:
         out = replace(out, exif=job.exif)
     picture = job.finished(watched.images[label])

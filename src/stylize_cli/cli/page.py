@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from stylize_cli import hardware
-from stylize_cli.cli.console import Console, write_line
+from stylize_cli.cli.console import INTERRUPTED, Console, write_line
 from stylize_cli.errors import StylizeError
 
 HERE = "127.0.0.1"
@@ -55,8 +55,11 @@ def page(
     if not no_browser and _has_screen():
         webbrowser.open(address + gate.ticket())
     console.say("the page is open on this machine only; Ctrl-C ends it")
-    while serving.is_alive():
-        serving.join(1)  # not for ever: on Windows nothing would interrupt it
+    try:
+        while serving.is_alive():
+            serving.join(1)  # not for ever: on Windows nothing would interrupt it
+    except KeyboardInterrupt:  # the way to end it
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _listener(port: int) -> socket.socket:

@@ -91,8 +91,7 @@ def _paint(job: "Reconstruction", out: outputs.Output, console: Console) -> None
     describe = watching.load(job, console)
     began = time.perf_counter()
     watched = watching.watch(job.run(describe), console)
-    if not watched.images:
-        raise typer.Exit(INTERRUPTED)
+    watching.tell_of_an_end(watched, console)
     picture = job.result(watched.images)
     out.write(picture)
     size, seconds = (picture.height, picture.width), time.perf_counter() - began

@@ -9,7 +9,7 @@ import typer
 
 from stylize_cli.cli import outputs, reports, watching
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, counted
 
 if TYPE_CHECKING:
     from stylize_cli.api.optimization import OptimizeOptions
@@ -92,14 +92,17 @@ def paint(
             cells.append((label, job.finished(watched.images[label]).floats))
         if watched.interrupted:
             break
-    if cells:
-        drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
-        replace(out, exif=first.exif if keeps_metadata else b"").save(drawn)
-        if console.screen:
-            console.screen.leave()
-            console.screen.show(drawn)
-        size, seconds = size_of(drawn), time.perf_counter() - began
-        record = reports.of_machine(out, size, seconds, first.machine, watched.losses)
-        console.result(record | {"tried": tried.name, "values": list(tried.values)})
+    if not cells:
+        raise KeyboardInterrupt
+    if watched.interrupted:
+        console.say(f"interrupted: {len(cells)} of {counted(len(jobs), 'value')} painted")
+    drawn = sheets.draw(sheets.grid(cells), height=cells[0][1].shape[0])
+    replace(out, exif=first.exif if keeps_metadata else b"").save(drawn)
+    if console.screen:
+        console.screen.leave()
+        console.screen.show(drawn)
+    size, seconds = size_of(drawn), time.perf_counter() - began
+    record = reports.of_machine(out, size, seconds, first.machine, watched.losses)
+    console.result(record | {"tried": tried.name, "values": list(tried.values[: len(cells)])})
     if watched.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -68,7 +68,7 @@ def watch(
     save_every: int | None = None,
     save: "Callable[[int, Now], None] | None" = None,
 ) -> Watched:
-    """Runs a method to its end, or to Ctrl-C, which keeps the best pictures so far.
+    """Runs a method to its end, or to Ctrl-C, at which the best pictures so far are kept.
 
     Args:
         iterates: the method; each best picture with the label of what is being done.
@@ -90,5 +90,16 @@ def watch(
                     _try(partial(save, len(watched.history), now), console)
     except KeyboardInterrupt:
         watched.interrupted = True
-        console.say("interrupted: keeping the best so far")
     return watched
+
+
+def tell_of_an_end(watched: Watched, console: Console) -> None:
+    """Says what is kept of a run that was interrupted.
+
+    Raises:
+        KeyboardInterrupt: nothing is.
+    """
+    if watched.interrupted and not watched.images:
+        raise KeyboardInterrupt
+    if watched.interrupted:
+        console.say("interrupted: keeping the best so far")
