@@ -18,7 +18,7 @@ import stylize_cli
 from stylize_cli import paths
 from stylize_cli.api import unseen
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import feedforward
+from stylize_cli.methods import feedforward, quick_style
 from stylize_cli.progress import Step
 
 pytest_plugins = ["commandline", "nets"]
@@ -324,6 +324,20 @@ def test_a_cached_model_is_applied_without_torch(stylize, tmp_path):
         )
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert (tmp_path / "photo-all-styles.png").exists()
+
+
+@pytest.mark.usefixtures("loaded", "style")
+def test_a_painting_in_the_cache_is_painted_after_without_torch(stylize, tmp_path, monkeypatch):
+    monkeypatch.setattr(quick_style, "QUICK_STYLE", {"steps": 1, "batch_size": 1, "size": 32})
+    run = ["apply", "net.pt", "photo.png", "--style", "style.png", *QUICK]
+    assert stylize(*run, "-o", "one.png").code == 0
+    subprocess.run(
+        [sys.executable, "-c", LAUNCH, *map(str, run), "-o", "two.png"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])},
+        check=True,
+    )
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_ctrl_c_exits_with_130_and_leaves_whole_files(stylize, album, monkeypatch, tmp_path):

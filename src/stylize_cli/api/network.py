@@ -157,7 +157,7 @@ class Network:
         Raises:
             StylizeError: see there.
         """
-        from stylize_cli.api import unseen  # noqa: PLC0415 - imports torch
+        from stylize_cli.api import unseen  # noqa: PLC0415 - many a network learns none
 
         self.check_takes_mixtures()
         picture, opening = Picture(style, room=self.room), self.opening

@@ -1,4 +1,7 @@
-"""A painting that a network has never seen: its γ and β, learnt once and kept in the cache."""
+"""A painting that a network has never seen: its γ and β, learnt once and kept in the cache.
+
+torch is imported where it is learnt, not above: where it is in the cache, nothing needs it.
+"""
 
 import atexit
 import hashlib
@@ -7,18 +10,21 @@ import tempfile
 from collections.abc import Generator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stylize_cli import checkpoints, devices, files, paths, training_limits, transparency
-from stylize_cli.api import describing
+import numpy as np
+
+from stylize_cli import files, paths
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.picture import Picture, Source
-from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.arrays import Pixels
 from stylize_cli.config.train import QUICK_STYLE
-from stylize_cli.datasets import Album
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import quick_style
 from stylize_cli.names import style_name
 from stylize_cli.progress import Step, ignore
+
+if TYPE_CHECKING:
+    from stylize_cli.checkpoints import Checkpoint
 
 MOST_PHOTOS = 8  # that a style is learnt on
 TASK = "Learning the style"
@@ -36,10 +42,19 @@ def cached(model: Path, style: Picture) -> Path:
     """
     digest = hashlib.sha256(repr(sorted(QUICK_STYLE.items())).encode())
     digest.update(files.contents(model, what="a model"))
-    shown = transparency.style_of(style.planes())  # what is learnt of it, and nothing else
-    digest.update(f"{tuple(shown.shape)}".encode())
-    digest.update(shown.contiguous().numpy().data)
+    shown = np.ascontiguousarray(_shown(style))
+    digest.update(f"{(1, *shown.shape)}".encode())
+    digest.update(shown.data)
     return paths.cache_dir() / "styles" / f"{digest.hexdigest()[:32]}.pt"
+
+
+def _shown(style: Picture) -> Pixels:
+    """What a painting shows, and nothing else: (3, H, W), or with what is transparent (4, H, W)."""
+    planes = style.floats.transpose(2, 0, 1)
+    rgb, alpha = planes[:3], planes[3:]
+    if not alpha.any() or (alpha == 1).all():  # as `transparency.style_of` has it
+        return rgb
+    return np.concatenate([rgb * (alpha > 0), alpha])
 
 
 def learn(
@@ -67,15 +82,32 @@ def learn(
         return place
     if not photos:
         raise StylizeError("a style is learnt on photos: give one at least")
+    return (yield from _learnt(place, model, painting, photos[:MOST_PHOTOS], opening))
+
+
+def _learnt(
+    place: Path, model: Path, painting: Picture, photos: Sequence[Source], opening: Opening
+) -> Generator[Step, None, Path]:
+    """Learns a painting and writes the network of it to its place; see `learn`."""
+    from stylize_cli import (  # noqa: PLC0415 - see above
+        checkpoints,
+        datasets,
+        devices,
+        training_limits,
+        transparency,
+    )
+    from stylize_cli.api import describing  # noqa: PLC0415
+    from stylize_cli.methods import quick_style  # noqa: PLC0415
+
     base, machine = checkpoints.load(model), devices.machine(opening.device)
     name = style_name(painting.name, base.styles)
     task = quick_style.task(base, name, transparency.style_of(painting.planes()))
     config, outline = task.config, partial(task.outline, dtype=machine.dtype)
     training_limits.check(outline, config, (), machine, opening.memory)
     describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=ignore)
-    found = [_file(photo) for photo in photos[:MOST_PHOTOS]]
+    found = [_file(photo) for photo in photos]
     # A GPU's memory says nothing of the computer's, in which photos are kept.
-    album = Album(opening.memory if machine.device.type == "cpu" else None)
+    album = datasets.Album(opening.memory if machine.device.type == "cpu" else None)
     course = quick_style.learn(task, found, album, describe, machine)
     for now in devices.on_threads(course, opening.threads):
         if isinstance(now, float):
@@ -85,12 +117,14 @@ def learn(
     return place
 
 
-def _kept(place: Path, network: Checkpoint) -> Path:
+def _kept(place: Path, network: "Checkpoint") -> Path:
     """Writes a network into the cache, or where that takes none, for as long as the program runs.
 
     Raises:
         StylizeError: it cannot be written anywhere.
     """
+    from stylize_cli import checkpoints  # noqa: PLC0415 - as above
+
     try:
         checkpoints.save(place, network)
     except StylizeError:
