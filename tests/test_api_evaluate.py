@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import stylize_cli as stylize
+from stylize_cli import hardware
 from stylize_cli.api.evaluate import evaluations
 
 pytest_plugins = ["commandline"]
@@ -45,8 +46,17 @@ def test_one_that_fails_does_not_stop_the_others(files):
 
 def test_what_memory_will_not_do_is_refused(files):
     picture, style = (stylize.Picture(file) for file in files[:2])
+    budget = hardware.own_memory() + 50_000_000
     with pytest.raises(stylize.StylizeError, match=r"48x40 px needs about .* --memory more"):
-        stylize.evaluate(picture, style=style, memory=1)
+        stylize.evaluate(picture, style=style, memory=budget)
+
+
+def test_a_budget_below_the_program_s_own_blames_no_picture(files):
+    said = r"^--memory 10 MB is less than the program itself takes: give it more than \d"
+    with pytest.raises(stylize.StylizeError, match=said):
+        stylize.evaluate(files[0], style=files[1], memory=10_000_000)
+    with pytest.raises(stylize.StylizeError, match=said):
+        next(stylize.iterate(files[0], files[1], memory=10_000_000))
 
 
 def test_nothing_to_compare_with_is_refused(files):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, amount
 
 MOST_THREADS = 1024  # of far more, OpenMP's library ends the process
 # How Linux names what multiplies bfloat16 matrices in hardware (x86: AMX, AVX512-BF16; ARM: bf16).
@@ -89,6 +89,21 @@ def available_memory() -> int:
 def own_memory() -> int:
     """Bytes of the machine's memory that this process has."""
     return int(psutil.Process().memory_info().rss)
+
+
+def left_of(budget: int) -> int:
+    """Bytes of a budget for the whole program that are left for work.
+
+    Raises:
+        StylizeError: none are.
+    """
+    own = own_memory()
+    if budget <= own:
+        raise StylizeError(
+            f"--memory {amount(budget)} is less than the program itself takes: "
+            f"give it more than {amount(own)}"
+        )
+    return budget - own
 
 
 def release_memory() -> None:

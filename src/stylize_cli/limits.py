@@ -283,11 +283,14 @@ def room(machine: Machine, budget: int | None) -> int:
     Args:
         machine: where the work will be done.
         budget: most bytes the whole program may take; None for what is free.
+
+    Raises:
+        StylizeError: the program itself takes more than that.
     """
     there = hardware.available_memory()
     if budget is None or machine.device.type != "cpu":
         return there
-    return min(there, budget - hardware.own_memory())
+    return min(there, hardware.left_of(budget))
 
 
 def more(budget: int | None, own: int, there: int) -> str:
