@@ -129,7 +129,7 @@ def test_one_bad_file_does_not_stop_the_others(stylize, picture_file):
         ("nothing*.png --style style.png", r"there are no pictures in nothing\*.png: .*"),
         ("a.png", r"nothing to compare with: give --style IMAGE, --content PHOTO or both"),
         ("- --style -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
-        ("- --style style.png", r"stdin is empty: .*"),
+        ("- --style style.png", r"stdin is empty: the command before it wrote nothing"),
         ("a.png --style style.png --style b.png", r"--style is given 2 times, and counts once: .*"),
         (
             "a.png --style style.png --device cuda:9",

@@ -69,8 +69,8 @@ def test_a_sheet_in_the_making_is_kept_after_ctrl_c(stylize, drawn, interrupt):
     ("text", "said"),
     [
         ("size=1,2", "--try cannot vary 'size': write --try content-weight=0.3,1,3, with one of"),
-        ("content-weight", "--try 'content-weight' has no numbers: write content-weight=0.3,1,3"),
-        ("iterations=1.5", "--try 'iterations=1.5' has no numbers"),
+        ("content-weight", "--try 'content-weight' is no list of numbers: write content-weight=0"),
+        ("iterations=1.5", "--try 'iterations=1.5' is no list of numbers: write iterations=50,"),
         ("balance=" + ",".join("1" * 13), "--try takes 12 values at most, not 13"),
     ],
 )

@@ -404,6 +404,12 @@ def test_a_reader_is_loaded_when_a_file_wants_it(tmp_path):
     assert (ran.stderr, ran.stdout) == ("", "False False\n")
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 40])
+def test_a_text_is_no_image_however_short(length):
+    with pytest.raises(StylizeError, match=r"^t is not an image of a known format"):
+        decode((b"some words, " * 4)[:length], name="t")
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("data", [EPS, EPS_BINARY], ids=["text", "binary"])
 def test_postscript_is_never_run(data, monkeypatch):

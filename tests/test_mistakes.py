@@ -61,6 +61,15 @@ MISTAKES = {
     f"{PAIR} --out a.png": NO + "--out: use --output",
     f"{PAIR} -f": NO + "-f: use --overwrite",
     f"{PAIR} --itrations 3": NO + "--itrations: did you mean --iterations?",
+    f"{PAIR} --iter 3": NO + "--iter: did you mean --iterations?",
+    f"{PAIR} --balance 0,7": "--balance takes a number, without a unit: write 0.7; see",
+    f"{PAIR} --balance 70%": "--balance takes a number, without a unit: write 0.7; see",
+    f"{PAIR} --style-weight 1,5": "--style-weight takes a number, without a unit: write 1.5; see",
+    f"{PAIR} --size 0,7": "--size takes a whole number, without a unit; see",
+    f"{PAIR} --try balance=0.1;0.2": "--try 'balance=0.1;0.2' is no list of numbers: write "
+    "balance=0.3,0.5,0.7",
+    "blend classics photo.png --style a:1": "the model has no style 'a': it has ",
+    "optimize photo.png 1.jpg": "there is no file 1.jpg: check the path",
     f"{RUN} --content photo.png": NO + "--content: the photo follows the model",
     f"{RUN} --preserve-colors": NO + "--preserve-colors: use --preserve-color",
     f"{RUN} --alpha 1": NO + "--alpha: use --strength",
@@ -129,6 +138,13 @@ def test_a_mistake_is_told_with_its_fix(stylize, tmp_path, home, line):
     assert files() == before
 
 
+@pytest.mark.parametrize("name", ["-dash.jpg", "--dash.jpg"])
+def test_a_file_that_looks_like_an_option_is_told_how_to_be_written(refused, photo, tmp_path, name):
+    photo.rename(tmp_path / name)
+    said = refused("apply", "classics", name, "--style", "klimt-kiss")
+    assert said.endswith(f"{name} looks like an option: write ./{name}; see stylize apply --help")
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [
@@ -137,13 +153,14 @@ def test_a_mistake_is_told_with_its_fix(stylize, tmp_path, home, line):
         ("starry_night", "vangogh-starry-night"),
         ("monet", None),  # of two
         ("star", None),  # no whole word
+        ("de", None),  # a word, and too short to mean anything
         ("", None),
         ("van gogh", "vangogh-starry-night"),
         ("dusk", "dusk"),  # itself, though another holds it
     ],
 )
 def test_a_name_means_what_it_can_only_mean(name, found):
-    known = ["klimt-kiss", "vangogh-starry-night", "monet-lilies", "monet-dusk", "dusk"]
+    known = ["klimt-kiss", "vangogh-starry-night", "monet-lilies", "monet-dusk", "dusk", "vue-de-l"]
     assert names.meant(name, known) == found
 
 

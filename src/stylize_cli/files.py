@@ -96,7 +96,11 @@ def _suggestion(path: Path) -> str:
         names = {file.name.lower(): file for file in islice(path.parent.iterdir(), LOOKED_AT)}
     except OSError:
         return f": check the path, the folder {path.parent} does not open"
-    near = difflib.get_close_matches(path.name.lower(), names, n=1)
+    near = [
+        name
+        for name in difflib.get_close_matches(path.name.lower(), names)
+        if difflib.get_close_matches(Path(name).stem, [path.stem.lower()])  # not the suffix alone
+    ]
     if not near:
         return ": check the path"
     found = str(names[near[0]])

@@ -41,10 +41,9 @@ def opened(data: bytes) -> ImageFile.ImageFile:
         if format in FORMATS:  # all readers at once would take as long as decoding a photo
             import_module(f"PIL.{_READERS.get(format, format.capitalize())}ImagePlugin")
         factory, accepts = Image.OPEN.get(format, (None, None))
-        if factory is None or (accepts and accepts(data[:16]) is not True):
-            continue
         with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
-            return cast(Open, factory)(BytesIO(data), "")
+            if factory and (accepts is None or accepts(data[:16]) is True):
+                return cast(Open, factory)(BytesIO(data), "")
     raise UnidentifiedImageError
 
 

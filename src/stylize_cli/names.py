@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from stylize_cli.errors import printable
 
 LONGEST = 200  # characters of a style's name, which becomes a part of files' names
+LEAST_PART = 3  # characters of a part that stands for a name: "a" and "of" are in many
 
 
 def style_names(texts: Iterable[str]) -> tuple[str, ...]:
@@ -50,6 +51,7 @@ def candidates(name: str, known: Iterable[str]) -> list[str]:
         return [name]
     same = [one for one in known if _plain(one) == _plain(name)]
     said = {_plain(name), _plain(name).replace("-", "")}  # "van gogh" is "vangogh" too
+    said = {part for part in said if len(part) >= LEAST_PART}
     return same or [one for one in known if any(f"-{n}-" in f"-{_plain(one)}-" for n in said)]
 
 

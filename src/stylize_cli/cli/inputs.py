@@ -22,7 +22,18 @@ def opened(source: str) -> "str | Picture":
         return source
     from stylize_cli.api.picture import Picture
 
-    return Picture(sys.stdin.buffer.read(), name="stdin")
+    return Picture(piped(sys.stdin.buffer.read()), name="stdin")
+
+
+def piped(data: bytes) -> bytes:
+    """What came from stdin.
+
+    Raises:
+        StylizeError: it is nothing.
+    """
+    if not data:
+        raise StylizeError("stdin is empty: the command before it wrote nothing")
+    return data
 
 
 def expand(sources: Sequence[str], console: Console) -> list[str]:

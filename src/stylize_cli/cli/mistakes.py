@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -91,7 +92,8 @@ def told(error: "typer.TyperException") -> str:
     elif match := re.match(r"Missing (argument|option) '(.*?)'", error.format_message()):
         text = _missing(match[2], path, context)
     else:
-        text = _value(error.format_message().replace("Value error, ", "").rstrip("."))
+        said = error.format_message().replace("Value error, ", "").rstrip(".")
+        text = _value(said, _given(error))
     return text if text.endswith("--help") else f"{text}; see {path} --help"
 
 
@@ -105,7 +107,12 @@ def _no_option(command: str, option: str, near: Sequence[str], context: Context)
         fix = f"use {fix}" if fix.split()[0] in known else ""
     elif (command, option) not in ROLES and fix:
         fix = f"give {fix}"
+    for word in sys.argv[1:]:
+        if word.startswith(option) and os.path.exists(word):  # noqa: PTH110
+            return f"{word} looks like an option: write ./{word}"
+    begun = [name for name in known if name.startswith(option)]
     likely = difflib.get_close_matches(option, near, n=1, cutoff=0) if near else []
+    likely = begun if len(begun) == 1 else likely
     guess = f"did you mean {likely[0]}?" if likely else "leave it out"
     return f"there is no option {option}: {fix or guess}"
 
@@ -147,7 +154,22 @@ def _too_many(command: str, message: str) -> str:
     return f"{given} is one too many: put a name with spaces in quotes"
 
 
-def _value(text: str) -> str:
+def _given(error: "typer.TyperException") -> str:
+    """What an option was given that is none of its values, or ""."""
+    errors = getattr(error.__cause__, "errors", None)
+    return str(errors()[0]["input"]) if errors else ""
+
+
+def _number(text: str) -> str:
+    """How a number is written that is a share of 100, or has a comma; "" of other texts."""
+    match = re.fullmatch(r"(-?\d*)[.,]?(\d*) *(%?)", text.strip())
+    if not match or not (match[1] or match[2]):
+        return ""
+    number = float(f"{match[1] or 0}.{match[2] or 0}")
+    return f"{number / 100 if match[3] else number:g}"
+
+
+def _value(text: str, given: str) -> str:
     """'Invalid value for '--size': Input should be …' as '--size takes …'."""
     match = re.match(r"Invalid value for '(.*?)': (.*)", text)
     if not match:
@@ -159,7 +181,8 @@ def _value(text: str) -> str:
         return f"{name} takes one of {found[2]}, not {found[1]}{guess}"
     for pattern, said in RULES:
         if re.fullmatch(pattern, reason):
-            return f"{name} {re.sub(pattern, said, reason)}"
+            fix = f": write {meant}" if "a number," in said and (meant := _number(given)) else ""
+            return f"{name} {re.sub(pattern, said, reason)}{fix}"
     return f"{name}: {reason}"
 
 

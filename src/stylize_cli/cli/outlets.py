@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylize_cli.cli import inputs
 from stylize_cli.cli.batches import STDOUT, Item
 from stylize_cli.cli.inputs import STDIO
 from stylize_cli.cli.outputs import Output
@@ -67,7 +68,7 @@ class Outlet:
         given = sys.stdin.buffer.read() if self.item.source == STDIO else None
 
         def read() -> bytes:
-            data = files.contents(Path(self.item.source)) if given is None else given
+            data = files.contents(Path(self.item.source)) if given is None else inputs.piped(given)
             self.exif = headers.metadata(data) if self.keeps_metadata else b""
             return data
 

@@ -19,6 +19,7 @@ SIZE = 256  # px, long side, where --size says nothing
 MOST = 12  # values
 WHOLE = ("iterations",)
 OPTIONS = ("balance", "content-weight", "style-weight", "tv-weight", "style-scale", *WHOLE)
+EXAMPLES = {"balance": "0.3,0.5,0.7", "iterations": "50,100,200"}  # within their ranges
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def parse(text: str) -> Tried:
     try:
         values = [(int if name in WHOLE else float)(part) for part in listed.split(",")]
     except ValueError:
-        raise StylizeError(f"--try '{text}' has no numbers: write {name}=0.3,1,3") from None
+        example = f"{name}={EXAMPLES.get(name, '0.3,1,3')}"
+        raise StylizeError(f"--try '{text}' is no list of numbers: write {example}") from None
     if len(values) > MOST:
         raise StylizeError(f"--try takes {MOST} values at most, not {len(values)}")
     return Tried(name, values)

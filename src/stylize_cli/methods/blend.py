@@ -23,9 +23,11 @@ def shares(weights: Sequence[float]) -> Weights:
         StylizeError: one is negative or no number, or all are 0.
     """
     total = sum(weights)
-    if not all(weight >= 0 for weight in weights) or not 0 < total < math.inf:
+    if not all(weight >= 0 for weight in weights) or total == math.inf:
         given = ", ".join(f"{weight:g}" for weight in weights)
-        raise StylizeError(f"weights of styles must be numbers from 0 up, not all 0, not {given}")
+        raise StylizeError(f"weights of styles must be finite numbers from 0 up, not {given}")
+    if not total:
+        raise StylizeError("no style has a weight: give one of them more than 0")
     return np.array([[weight / total for weight in weights]])
 
 
