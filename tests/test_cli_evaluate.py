@@ -119,8 +119,17 @@ def test_one_bad_file_does_not_stop_the_others(stylize, picture_file):
     assert small.startswith("error: small.png: 40x8 px is too small")
     ran = stylize("evaluate", "missing.png", "a.png", *given(["style"]), "--json")
     bad, good = (json.loads(line) for line in ran.out.splitlines())
-    assert bad == {"input": "missing.png", "output": "missing.png", "error": bad["error"]}
+    assert bad == {"input": "missing.png", "error": bad["error"]}
     assert "style_error" in good
+
+
+@pytest.mark.parametrize("name", ["missing.png", "small.png"])
+def test_the_only_one_that_fails_is_a_record_too(stylize, picture_file, name):
+    picture_file(8, 40, name="small.png")
+    ran = stylize("evaluate", name, *given(["style"]), "--json")
+    assert (ran.code, ran.record.keys()) == (2, {"input", "error"})
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -126,12 +126,29 @@ def test_transparency_stays(stylize, tmp_path, picture, pixels):
     np.testing.assert_array_equal(pixels("photo-style.png")[..., 3], pixels("photo.png")[..., 3])
 
 
+@pytest.mark.parametrize("options", [[], ["--preset", "neighbours"], ["--init", "style.png"]])
+def test_a_seed_that_changes_nothing_is_said_and_names_nothing(stylize, options, tmp_path):
+    first = stylize(*PAIR, *QUICK, *options)
+    assert (first.line, "--seed" in first.err) == ("photo-style.png", False)
+    ran = stylize(*PAIR, *QUICK, *options, "--seed", 3)
+    assert (ran.code, ran.line) == (0, "photo-style-32.png")  # not of the seed, but of the size
+    assert ran.err.startswith("--seed changes nothing: it is of --init noise, and ")
+    one, other = ((tmp_path / made.line).read_bytes() for made in (first, ran))
+    assert one == other
+
+
+def test_the_seed_of_a_texture_names_it(stylize):
+    stylize("optimize", "--texture", "style.png", *QUICK)
+    ran = stylize("optimize", "--texture", "style.png", *QUICK, "--seed", 3)
+    assert (ran.line, "--seed" in ran.err) == ("style-texture-32-seed3.png", False)
+
+
 def test_what_an_earlier_run_made_stays(stylize, refused, tmp_path):
     run = [*PAIR, "--iterations", 2, "--precision", "float32"]
     assert stylize(*run, "--size", 32).line == "photo-style.png"
     first = (tmp_path / "photo-style.png").read_bytes()
     assert stylize(*run, "--size", 48).line == "photo-style-48.png"
-    seeded = [*run, "--size", 48, "--seed", 3, "--save-every", 1]
+    seeded = [*run, "--size", 48, "--seed", 3, "--save-every", 1, "--init", "noise"]
     assert stylize(*seeded).line == "photo-style-48-seed3.png"
     (tmp_path / "photo-style-48-seed3.png").unlink()
     there = (

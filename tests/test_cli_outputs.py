@@ -95,8 +95,9 @@ def test_a_file_that_is_no_input_may_be_replaced(picture):
     [
         ("a.gif", 8, r"cannot write a\.gif: its name must end in one of \.png, \.jpg,"),
         ("folder/a", 8, r"cannot write folder/a: its name must end in one of \.png, \.jpg,"),
-        ("in.png/a.png", 8, r"its folder is not writable; choose another"),
-        ("in.png/", 8, r"its folder is not writable; choose another"),
+        ("in.png/a.png", 8, r"in\.png is a file, no folder; choose another"),
+        ("in.png/", 8, r"in\.png is a file, no folder; choose another"),
+        ("/dev/null", 8, r"/dev/null is no file: give -o -, and send stdout there"),
         ("a.webp", 16, r"WEBP holds 8 bits a channel: use --depth 8, or an output named \.png"),
     ],
 )
@@ -127,7 +128,7 @@ def test_plots_are_of_the_kind_that_their_suffix_names(name, signature):
         ("a.gif", r"cannot plot to a\.gif: its name must end in one of \.png, \.svg, \.pdf"),
         ("a", r"cannot plot to a: its name must end in one of \.png, \.svg, \.pdf"),
         ("in.png", r"in\.png is an input and would be overwritten: name another output"),
-        ("in.png/a.svg", r"its folder is not writable; choose another"),
+        ("in.png/a.svg", r"in\.png is a file, no folder; choose another"),
         (
             "folder/../out.png",
             r"--plot folder/\.\./out\.png is the picture's own file: name another",

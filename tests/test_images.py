@@ -249,8 +249,9 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 
 def test_file_in_the_place_of_a_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StylizeError, match="its folder is not writable"):
-        images.check_writable(tmp_path / "file" / "a.png", [])
+    for place in (tmp_path / "file" / "a.png", tmp_path / "file" / "deep" / "a.png"):
+        with pytest.raises(StylizeError, match="file is a file, no folder; choose another"):
+            images.check_writable(place, [])
 
 
 def test_importing_does_not_load_torch():

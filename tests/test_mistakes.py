@@ -116,6 +116,8 @@ MISTAKES = {
     ".jpeg, .webp, .tif, .tiff, or give -o newfolder/ for a folder",
     f"{PAIR} -o a.gif": "cannot write a.gif: its name must end in one of .png, .jpg, .jpeg, ",
     f"{PAIR} -o photo.png": "photo.png is an input and would be overwritten",
+    f"{RUN} --style folder": "folder is a folder: name an image file in it",
+    "apply folder photo.png": "folder is a folder: name a model file in it",
     "optimize photo.png http://a.org/b.jpg": "http://a.org/b.jpg is an address: download it first",
     "train --style style.png --dataset photo.png": "photo.png is a file, no folder: give --dataset",
     r"optimize C:\Users\me\a.jpg style.png": r"C:\Users\me\a.jpg is a path of Windows: in WSL, "
@@ -130,6 +132,7 @@ def test_a_mistake_is_told_with_its_fix(stylize, tmp_path, home, line):
     def files():  # but for the cache
         return sorted(file for file in tmp_path.rglob("*") if home not in (file, *file.parents))
 
+    (tmp_path / "folder").mkdir()
     before = files()
     ran = stylize(*line.split())
     assert (ran.code, ran.out) == (2, b"")

@@ -9,6 +9,8 @@ from stylize_cli import checkpoints, descriptors, hardware, training_limits
 from stylize_cli.api import unseen
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.picture import Picture
+from stylize_cli.cli import styles
+from stylize_cli.cli.console import Console
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.decoders import decode_lean
 from stylize_cli.devices import Machine
@@ -16,7 +18,7 @@ from stylize_cli.methods import quick_style
 from stylize_cli.methods.add_style import ROWS
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
-from stylize_cli.progress import ignore, run
+from stylize_cli.progress import Step, ignore, run
 
 pytest_plugins = ["commandline"]
 
@@ -166,6 +168,20 @@ def test_its_mask_and_its_shape_are_in_a_painting_s_key_and_hidden_colours_are_n
     assert len(set(places)) == 4
     assert places[4] == places[0]  # opaque everywhere
     assert places[5] == places[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(1, []), (3, ["at the speed of the first steps this takes 3 minutes"])]
+)
+def test_learning_that_takes_more_than_was_promised_says_so_once(monkeypatch, seconds, said):
+    now, told, seen = [0], [], []
+    monkeypatch.setattr(styles.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Console, "say", lambda _self, text: told.append(text))
+    pace = styles.Pace(seen.append, Console())
+    for done in range(1, 57):
+        now[0] += seconds
+        pace(Step("Learning the style", done, 56))
+    assert (told, len(seen)) == (said, 56)
 
 
 def test_a_name_wins_over_a_file_of_that_name(model, tmp_path, monkeypatch, picture_file):

@@ -90,7 +90,7 @@ def _refused(path: Path, what: str, error: Exception) -> StylizeError:
 
 
 def _suggestion(path: Path) -> str:
-    if path.is_symlink():
+    if os.path.islink(path):  # noqa: PTH114 - no error of a name that is too long
         return f": it is a link to {path.readlink()}, which is not there"
     try:
         names = {file.name.lower(): file for file in islice(path.parent.iterdir(), LOOKED_AT)}
@@ -231,7 +231,11 @@ def check_place(path: Path, inputs: Iterable[Path]) -> None:
         if path.exists() and any(file.exists() and path.samefile(file) for file in inputs):
             raise StylizeError(f"{path} is an input and would be overwritten: name another output")
         folder = next(parent for parent in resolved(path).parents if parent.exists())
-        is_writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+        if not folder.is_dir():
+            raise StylizeError(
+                f"cannot write {path}: {folder.name} is a file, no folder; choose another"
+            )
+        is_writable = os.access(folder, os.W_OK | os.X_OK)
     except PermissionError:  # a folder on the way does not open
         is_writable = False
     except OSError as error:  # a name that is too long

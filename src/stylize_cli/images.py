@@ -21,6 +21,7 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from torch import Tensor
 
+DEVICES = Path("/dev")
 FORMATS: dict[str, Format] = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -143,6 +144,8 @@ def format_of(path: Path) -> Format:
     except KeyError:
         known = ", ".join(FORMATS)
         folder = "" if path.suffix else f", or give -o {path}/ for a folder"
+        if DEVICES in path.parents:
+            raise StylizeError(f"{path} is no file: give -o -, and send stdout there") from None
         raise StylizeError(
             f"cannot write {path}: its name must end in one of {known}{folder}"
         ) from None

@@ -139,7 +139,7 @@ def find(name: str) -> Path:
             return here()[found].path
     if name in available():
         raise StylizeError(f"the model {name} is not here yet: stylize models pull {name}")
-    raise _unknown(name)
+    raise _no_file(path) if paths.is_folder(path) else _unknown(name)
 
 
 def refresh() -> None:
@@ -271,6 +271,8 @@ def _note(path: Path) -> Path:
 
 
 def _no_file(path: Path) -> StylizeError:
+    if paths.is_folder(path):
+        return StylizeError(f"{path} is a folder: name a model file in it")
     files = {file.name: str(file) for file in path.parent.glob(f"*{SUFFIX}")}
     named = {name + SUFFIX: name for name in (*bundled(), *downloaded())}
     known = {**named, **files}

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stylize_cli import descriptors, devices, limits, metrics, transparency
 from stylize_cli.api.picture import Picture, Source
+from stylize_cli.api.roles import check_compared
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError, too_little_memory
 
@@ -109,8 +110,7 @@ def evaluations(
     Raises:
         StylizeError: nothing to compare with was given, or it cannot be read.
     """
-    if content is None and style is None:
-        raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
+    check_compared(style, content)
     machine = devices.machine(device, "float32")  # the figures are to compare with others'
 
     def read(source: Source) -> Picture:

@@ -11,6 +11,7 @@ from stylize_cli import devices, hardware, images, limits, paths, transparency, 
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
 from stylize_cli.api.options import ANY, SEED, Ranges, check, check_unused
 from stylize_cli.api.picture import Picture, Source, sources_of
+from stylize_cli.api.roles import check_roles
 from stylize_cli.config import LEAST_SIDE, MOST, override
 from stylize_cli.config.neighbours import NEIGHBOURS, NeighboursConfig
 from stylize_cli.config.optimize import PRESETS, TEXTURE, OptimizeConfig
@@ -26,7 +27,6 @@ GATYS_ALONE = (
     *("optimizer", "init", "content_weight", "style_weight", "tv_weight"),
     *("content_layers", "style_layers"),
 )
-OF_PHOTOS = ("preserve_color", "balance", "content_weight", "content_layers")
 RANGES: Ranges = {
     "size": (LEAST_SIDE, MOST),
     **dict.fromkeys(("iterations", "scales"), (1, MOST)),
@@ -193,36 +193,6 @@ def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:
         text = ",".join(f"{share:g}" for share in shares)
         raise StylizeError(f"--style-blend '{text}' must be positive numbers, one a style")
     return [share / sum(shares) for share in shares]
-
-
-def check_roles(
-    photos: Sequence[Source], styles: Sequence[Source], options: OptimizeOptions
-) -> None:
-    """Refuses too few pictures, and options that photos alone take, or textures.
-
-    Args:
-        photos: one, or none for a texture.
-        styles: that it is to be painted in; none for a texture.
-        options: all else.
-
-    Raises:
-        StylizeError: they do not go together.
-    """
-    if options.get("texture") is None:
-        if not photos or not styles:
-            raise StylizeError(
-                "give a photo and at least one style: stylize optimize PHOTO STYLE..."
-            )
-        if options.get("match_histogram"):
-            raise StylizeError("--match-histogram is for textures: give --texture IMAGE")
-    elif photos or styles:
-        raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
-    elif options.get("preset", "default") != "default":
-        raise StylizeError("--texture has its own settings: leave out --preset")
-    elif options.get("init") == "content":
-        raise StylizeError("--texture has no photo: --init takes noise, or a picture's file")
-    else:
-        check_unused(options, OF_PHOTOS, "--texture")
 
 
 def _check_balance(options: OptimizeOptions) -> None:

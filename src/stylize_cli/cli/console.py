@@ -54,13 +54,14 @@ class Console:
         self._leave()
         write_line(json.dumps(record) if self.json else str(record["output"]))
 
-    def failure(self, name: str, reason: str, output: str) -> None:
+    def failure(self, name: str, reason: str, output: str | None = None) -> None:
         """One of a batch that failed, while the others go on; `output` is what is not there."""
         text = reason if name in reason else f"{name}: {reason}"
         self._leave()
         tell(f"error: {text}")
         if self.json:
-            write_line(json.dumps({"input": name, "output": output, "error": reason}))
+            place = {} if output is None else {"output": output}
+            write_line(json.dumps({"input": name, **place, "error": reason}))
 
     @contextmanager
     def progress(self, task: str) -> Iterator[OnStep]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stylize_cli.cli import inputs, options, reports
-from stylize_cli.cli.console import PARTLY_FAILED, Console, write_line
-from stylize_cli.errors import StylizeError
+from stylize_cli.cli.console import PARTLY_FAILED, USER_ERROR, Console, write_line
 from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
@@ -34,14 +33,21 @@ def evaluate(
     json: options.JsonOption = False,
 ) -> None:
     """Measure style and content error under the original VGG-19; 0 is a perfect match."""
+    from stylize_cli.api import roles
+
     console = Console(quiet=quiet, json=json)
     batch = inputs.expand(results, console)
     painting = options.only(style, "--style", "measure against each by itself")
     given = [source for source in (*batch, content, painting) if source is not None]
     inputs.check_one_stdin(given)
     budget = options.parse_bytes(memory)
+    roles.check_compared(painting, content)
+    inputs.check_there([one for one in (content, painting) if one is not None])
+    if len(batch) == 1 and (missing := inputs.missing(batch[0])):
+        console.failure(batch[0], str(missing))
+        raise typer.Exit(USER_ERROR)
 
-    from stylize_cli.api import evaluate as api
+    from stylize_cli.api import evaluate as api  # torch: seconds, which no mistake should cost
 
     found = api.evaluations(
         [inputs.opened(source) for source in batch],
@@ -52,26 +58,20 @@ def evaluate(
         threads=threads,
         memory=budget,
     )
-    failed = False
+    failed = 0
     with console.progress("Measuring") as on_step:
         for done, source in enumerate(batch):
             name = "stdin" if source == inputs.STDIO else source
             on_step(Step(f"Measuring {name}", done, len(batch)))
-            failed |= not _told(name, source, next(found), console, is_only=len(batch) == 1)
+            failed += not _told(name, source, next(found), console)
     if failed:
-        raise typer.Exit(PARTLY_FAILED)
+        raise typer.Exit(PARTLY_FAILED if len(batch) > 1 else USER_ERROR)
 
 
-def _told(name: str, source: str, found: "Findings", console: Console, *, is_only: bool) -> bool:
-    """Tells of a picture's figures; whether there are any.
-
-    Raises:
-        StylizeError: there are none of the only one.
-    """
+def _told(name: str, source: str, found: "Findings", console: Console) -> bool:
+    """Tells of a picture's figures; whether there are any."""
     if found.figures is None:
-        if is_only:
-            raise StylizeError(found.error)
-        console.failure(name, found.error, name)
+        console.failure(name, found.error)
         return False
     if found.note:
         console.say(f"{inputs.stem(source)}: {found.note}")

@@ -104,6 +104,21 @@ def check_one_stdin(sources: Sequence[str]) -> None:
         raise StylizeError("- (stdin) was given twice; it can be read only once, so name a file")
 
 
+def check_there(sources: Sequence[str]) -> None:
+    """Raises `StylizeError` where one of the files that are named is not there."""
+    for source in sources:
+        if error := missing(source):
+            raise error
+
+
+def missing(source: str) -> StylizeError | None:
+    """The error of a file that is not there; None where it is."""
+    from stylize_cli import files
+
+    is_there = source in ("", STDIO) or paths.is_there(source)
+    return None if is_there else files.missing(Path(source))
+
+
 def files(sources: Sequence[str]) -> list[Path]:
     """Those of the inputs that are files, which no output may overwrite."""
     return [Path(source) for source in sources if source != STDIO]

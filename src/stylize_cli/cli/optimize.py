@@ -18,7 +18,7 @@ from stylize_cli.cli import (
     watching,
 )
 from stylize_cli.cli.console import INTERRUPTED, Console
-from stylize_cli.config.optimize import PRESETS, PresetName
+from stylize_cli.config.optimize import PRESETS, PresetName, starts_from_noise
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
@@ -147,6 +147,10 @@ def optimize(
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     if color_by and not preserve_color:
         raise StylizeError("--color-by says how --preserve-color keeps them: give both")
+    console = Console(quiet, json, showing.opened(quiet=quiet) if show else None)
+    is_drawn = starts_from_noise(preset, init, is_texture=texture is not None)
+    if seed and not is_drawn:
+        console.say("--seed changes nothing: it is of --init noise, and this starts from a picture")
     tried = None if try_ is None else trying.parse(try_)
     if tried and (save_every or plot):
         raise StylizeError("--try draws one sheet: leave out --save-every and --plot")
@@ -159,9 +163,9 @@ def optimize(
             plot=plot,
             keeps_metadata=keep_metadata,
             overwrites=overwrite,
-            marks=outputs.marks_of(size, seed),
+            marks=outputs.marks_of(size, seed if is_drawn else 0),
         ),
-        Console(quiet, json, showing.opened(quiet=quiet) if show else None),
+        console,
         pictures or [],
         tried,
         shares=options.parse_shares(style_blend),
@@ -202,12 +206,13 @@ def _paint(
     **asked: "Unpack[OptimizeOptions]",
 ) -> None:
     """Finds the pictures that are meant, checks what was asked for, and paints."""
-    from stylize_cli.api import optimize as api
+    from stylize_cli.api import roles
 
     texture, init = asked.get("texture"), asked.get("init")
     mistakes.check_pictures([name for name in pictures if name != inputs.STDIO])
-    api.check_roles(pictures[:1], pictures[1:], asked)
+    roles.check_roles(pictures[:1], pictures[1:], asked)
     shown = pictures if texture is None else [str(texture)]
+    inputs.check_there(shown)
     start = [] if init in (None, "content", "noise") else [str(init)]
     inputs.check_one_stdin([*shown, *start])
     names = [inputs.stem(source) for source in shown] + ["texture"] * (texture is not None)
@@ -219,6 +224,8 @@ def _paint(
     }
     content = inputs.opened(pictures[0]) if pictures else None
     styles = [inputs.opened(style) for style in pictures[1:]]
+    from stylize_cli.api import optimize as api  # torch: seconds, which no mistake should cost
+
     if tried:
         keeps = written.keeps_metadata
         trying.paint(tried, out, console, content, styles, asked, keeps_metadata=keeps)

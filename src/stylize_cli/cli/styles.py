@@ -1,5 +1,7 @@
 """Which of a model's styles are wanted, and a painting that it learns first."""
 
+import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -10,11 +12,16 @@ from stylize_cli import paths
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
 from stylize_cli.names import style_name
+from stylize_cli.progress import OnStep, Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
     from stylize_cli.api.picture import Source
     from stylize_cli.methods.apply import Look
+
+
+FIRST, TIMED = 1, 4  # steps of learning before its pace is taken, and of which it is
+PROMISED = 90  # seconds that "about a minute" may be
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,29 @@ def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str
     return list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
 
 
+class Pace:
+    """An `OnStep` that says how long learning takes, where that is more than was promised.
+
+    Args:
+        on_step: told of every step.
+        console: told of the time, once.
+    """
+
+    def __init__(self, on_step: OnStep, console: Console) -> None:
+        self._on_step, self._console, self._began = on_step, console, 0.0
+
+    def __call__(self, step: Step) -> None:
+        """Notes the time of a step."""
+        self._on_step(step)
+        if step.done == FIRST:
+            self._began = time.monotonic()
+        elif step.done == FIRST + TIMED and step.total:
+            seconds = (time.monotonic() - self._began) / TIMED * step.total
+            if seconds > PROMISED:
+                minutes = math.ceil(seconds / 60)
+                self._console.say(f"at the speed of the first steps this takes {minutes} minutes")
+
+
 def learnt(
     net: "Network",
     look: "Look",
@@ -104,7 +134,7 @@ def learnt(
     if not paths.is_file(place):
         console.say(f"learning {painting} on the spot: about a minute, and at once the next time")
     with console.progress("Learning the style") as on_step:
-        net = net.with_style(shown, few, on_step=on_step)
+        net = net.with_style(shown, few, on_step=Pace(on_step, console))
     if net.model != place:
         console.say(f"{place.parent} is not writable: a painting is learnt anew every time")
     return net, replace(look, styles=net.styles)

@@ -178,3 +178,16 @@ RECONSTRUCT_CONTENT = replace(
 )
 RECONSTRUCT_STYLE = replace(TEXTURE, size=256)
 FIGURE_CONTENT = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")  # ibid., fig. 1 a-e
+
+
+def starts_from_noise(preset: PresetName, init: object, *, is_texture: bool) -> bool:
+    """Whether noise is drawn, which is all that is random in an optimisation.
+
+    Args:
+        preset: the settings.
+        init: what to start from in place of theirs, or None.
+        is_texture: whether a texture is made, which has settings of its own.
+    """
+    if preset == "neighbours":
+        return False
+    return (init or (TEXTURE if is_texture else PRESETS[preset]).init) == "noise"

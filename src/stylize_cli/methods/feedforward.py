@@ -12,7 +12,7 @@ from stylize_cli.arrays import Pixels, Samples, Size, size_of
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import resampling
-from stylize_cli.paths import SUFFIXES, is_there
+from stylize_cli.paths import SUFFIXES, is_folder, is_there
 from stylize_cli.tiles import Stretch, Tile
 
 
@@ -58,6 +58,8 @@ def choose_style(about: About, name: str | None) -> str | None:
             f"{name} is a picture, and here a style of the model is wanted: {known}; stylize "
             "apply learns from pictures"
         )
+    if is_folder(name):
+        raise StylizeError(f"{name} is a folder: name an image file in it")
     near = difflib.get_close_matches(name.lower(), about.styles, n=1)
     guess = f"did you mean {near[0]}?" if near else f"it has {known}"
     raise StylizeError(f"the model has no style '{name}': {guess}")
