@@ -44,6 +44,8 @@ OPTIONS = {
     "info": "--json",
 }
 
+NOTHING = "interrupted before anything was made: nothing is written\n"
+
 
 def python(*arguments):
     environment = os.environ | {"PYTHONPATH": str(Path(stylize_cli.__file__).parents[1])}
@@ -93,6 +95,21 @@ def test_only_the_command_asked_for_is_imported(arguments):
     found = ran.stderr.splitlines()[-1].split()[1:]
     own = f"stylize_cli.cli.{arguments.split()[0]}"
     assert {*found} == ({own} if own in modules else modules)
+
+
+def test_ctrl_c_while_the_program_is_imported_is_one_line():
+    code = """
+import sys
+from stylize_cli import __main__
+class Impatient:
+    def find_spec(self, name, *_):
+        if name == "stylize_cli.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Impatient())
+__main__.run()
+"""
+    ran = python("-c", code)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", NOTHING)
 
 
 def test_what_is_imported_is_never_rubbish_and_what_follows_may_be():
@@ -146,9 +163,6 @@ def test_arguments_are_called_what_the_docs_call_them(stylize, command, usage):
     said = stylize(*command.split(), "--help").out.decode()
     assert said.startswith(f"Usage: stylize {command} [OPTIONS] {usage}\n")
     assert not re.search(r"<(list\[)?str", said)  # a type of Python's
-
-
-NOTHING = "interrupted before anything was made: nothing is written\n"
 
 
 @pytest.mark.parametrize("interrupted", ["reading", "loading"])
