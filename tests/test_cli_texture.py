@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_those_that_are_done(stylize, tmp_path, monkeypatch):
         ("--size -5", r"--size '-5' is no size: .*"),
         ("--size 9999999", r"--size '9999999' is no size: .*"),
         ("--size 900000", r"900000x900000 px needs about .* GB is free; use --size .*"),
-        ("--memory 1MB", r"48x32 px needs about .*; give --memory more, or free some"),
+        ("--memory 1MB", r"--memory 1 MB is less than the program itself takes: .*"),
         ("--memory lots", r"'lots' is not an amount of memory; .*"),
         ("--count 2 -o -", r"-o - is for one result: name a folder for several"),
         ("--count 0", r"--count takes 1 or more.*"),

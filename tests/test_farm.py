@@ -71,7 +71,7 @@ def test_workers_of_one_machine_share_its_free_memory(job, monkeypatch):
     monkeypatch.setattr(hardware, "available_memory", lambda: 12_000)
     painters = [Painter(job, Place(1, "cpu", beside)) for beside in (1, 3)]
     assert [one._room() for one in painters] == [12_000, 4_000]
-    asked = hardware.own_memory() + 5_000_000
+    asked = hardware.own_memory() + 500_000_000
     monkeypatch.setattr(hardware, "available_memory", lambda: 10**12)
     assert abs(Painter(replace(job, memory=asked), Place(1, "cpu", 3))._room()) < 10**9
 

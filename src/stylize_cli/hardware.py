@@ -91,13 +91,12 @@ def own_memory() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def left_of(budget: int) -> int:
-    """Bytes of a budget for the whole program that are left for work.
+def left_of(budget: int, own: int) -> int:
+    """Bytes of a budget for the whole program, which takes `own` itself, that are left for work.
 
     Raises:
         StylizeError: none are.
     """
-    own = own_memory()
     if budget <= own:
         raise StylizeError(
             f"--memory {amount(budget)} is less than the program itself takes: "

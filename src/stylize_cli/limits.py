@@ -290,7 +290,7 @@ def room(machine: Machine, budget: int | None) -> int:
     there = hardware.available_memory()
     if budget is None or machine.device.type != "cpu":
         return there
-    return min(there, hardware.left_of(budget))
+    return min(there, hardware.left_of(budget, hardware.own_memory()))
 
 
 def more(budget: int | None, own: int, there: int) -> str:

@@ -195,6 +195,9 @@ def room(engine: Engine, budget: int | None) -> int:
     Args:
         engine: runs the work.
         budget: most bytes that the whole program may take; None for what is free.
+
+    Raises:
+        StylizeError: the program itself takes more than that.
     """
     free, own = hardware.available_memory(), hardware.own_memory()
     if engine.device != "cpu":
@@ -204,7 +207,7 @@ def room(engine: Engine, budget: int | None) -> int:
 
         device = torch.device(engine.device)
         free, own = min(free, devices.free_memory(device)), devices.own_memory(device)
-    return free if budget is None else min(free, budget - own)
+    return free if budget is None else min(free, hardware.left_of(budget, own))
 
 
 def _may_have_accelerator() -> bool:
