@@ -95,7 +95,7 @@ def test_an_update_of_johnsons_network_does_not_saturate_its_head():
     assert before.std() < 0.05  # about grey, with room either way
     before.mean().neg().backward()
     torch.optim.Adam(network.parameters(), lr=1e-3).step()
-    assert (network(photo) - before).abs().max() < 0.1
+    assert (network(photo) - before).abs().max() < 0.25
 
 
 def test_dumoulins_maps_shrink_and_grow_as_in_its_table():

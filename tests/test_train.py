@@ -250,7 +250,7 @@ def test_the_style_s_weight_rises_after_the_photo_s(task, training):
     )
     assert first.losses["style"] == pytest.approx(3 / 16 * want.losses["style"])
     assert first.losses["content"] == pytest.approx(want.losses["content"])
-    assert second.losses["style"] > 5 * first.losses["style"]
+    assert second.losses["style"] > 2 * first.losses["style"]
     assert [rising.at(step).style_weight for step in range(4)] == [3 / 16, 3, 3, 3]
 
 
