@@ -153,4 +153,4 @@ def test_threads_are_the_user_s_or_the_cores_there_are(monkeypatch, given, asked
     monkeypatch.setattr(options.hardware, "free_cores", lambda: 5)
     monkeypatch.setattr(options.hardware, "cores", lambda: 8)
     assert options.of_free_cores(given) == free
-    assert options._of_all_cores(given) == all_cores
+    assert options.hardware.threads(given) == all_cores

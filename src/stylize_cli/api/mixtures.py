@@ -48,17 +48,16 @@ def paint(
             do.
     """
     check_ranges({"strength": strength, "size": size, "cell": cell}, RANGES)
-    engine, is_figure = network.engine, mixture.kind != "picture"
-    least = size or (cell or CELL if is_figure else None)
-    picture = Picture(photo, least=least, room=network.room)
-    if not is_figure:
+    engine, given = network.engine, given_size(mixture, size, cell)
+    picture = Picture(photo, least=given, room=network.room)
+    if mixture.kind == "picture":
         (mix,) = blend.mixes(engine.about, mixture.styles, mixture.weights)
         wanted = Wanted(mix, strength, preserve_color, depth=network.opening.depth)
         painted = network.paint(picture, size, wanted)
         on_step(Step("Blending", 1, 1))
         return painted
-    room, cell = network.room, cell or CELL
-    pixels = painting.fit(picture.floats, size or cell, engine, room)
+    room = network.room
+    pixels = painting.fit(picture.floats, given, engine, room)
     cells = blend.blend(
         engine,
         pixels,
@@ -69,8 +68,13 @@ def paint(
         room=room,
     )
     results = _told(cells, len(mixture.weights), on_step)
-    height, width = images.fitted(size_of(pixels), cell)
+    height, width = images.fitted(size_of(pixels), cell or CELL)
     return of_pixels(figures.draw(results, mixture, (height, width), room), name=picture.name)
+
+
+def given_size(mixture: Mixture, size: int | None, cell: int | None) -> int | None:
+    """Long side of what the network is given, px; None is the photo's own. See `paint`."""
+    return size if mixture.kind == "picture" else size or cell or CELL
 
 
 def _told(pictures: Iterator[Pixels], total: int, on_step: OnStep) -> Iterator[Pixels]:

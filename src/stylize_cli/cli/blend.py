@@ -112,8 +112,8 @@ def blend(
         admission.check_new([item])
     outlet = Outlet(item, [label], quality, options.bits(depth))
     began = time.perf_counter()
-    least = size if mixture.kind == "picture" else size or cell or CELL
-    photo = Picture(inputs.opened(outlet.item.source), least=least, room=net.room)
+    given = mixtures.given_size(mixture, size, cell)
+    photo = Picture(inputs.opened(outlet.item.source), least=given, room=net.room)
     outlet.exif = photo.exif if keep_metadata else b""
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")

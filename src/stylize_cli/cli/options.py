@@ -22,14 +22,6 @@ def of_free_cores(threads: int | None) -> int:
     return threads or hardware.asked_threads() or hardware.free_cores()
 
 
-def _of_all_cores(threads: int | None) -> int:
-    """As many threads as were asked for, or as there are cores, whoever is busy on them.
-
-    For what runs for hours: who is busy as it begins will not be so for long.
-    """
-    return threads or hardware.asked_threads() or hardware.cores()
-
-
 def number(
     name: str,
     text: str,
@@ -97,8 +89,9 @@ WorkersThreadsOption = Annotated[
         "[default: as many as cores are free; of a worker 4 or fewer]"
     ),
 ]
+# Whoever is busy on the cores as it begins will not be so for the hours that it takes.
 TrainingThreadsOption = Annotated[
-    int | None, _threads("CPU threads. [default: as many as cores may be used]", _of_all_cores)
+    int | None, _threads("CPU threads. [default: as many as cores may be used]", hardware.threads)
 ]
 ModelArgument = Annotated[
     str,

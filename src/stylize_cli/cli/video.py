@@ -218,10 +218,9 @@ def _named_after(clip: str, place: Path) -> list[Path]:
     """The files of a result that are called after its clip: itself, or each of its frames."""
     from stylize_cli.clips import Destination, open_clip
 
-    target = Destination(place)
     if not paths.is_folder(clip):
         return [place]
-    names: object = None
+    target, names = Destination(place), None
     if target.kind == "frames":
         with suppress(StylizeError):  # where there are none, which is told in its turn
             names = target.names(open_clip(Path(clip)))

@@ -7,8 +7,8 @@ from stylize_cli.generators.layers import BatchRelu, Conv, Residual, Tanh, UpCon
 
 BLOCKS = 5
 MARGIN = 40  # px mirrored around the image: what the unpadded blocks use up
-# What the head is given at the start, of a deviation of 1. By that, one update of Adam's at 1e-3
-# moves the 2,592 products of a pixel by 1 together: the tanh is at its end, and learns no more.
+# Deviation of what the head is given at the start. At 1, one update of Adam's at 1e-3 moves the
+# 2,592 products of a pixel by 1 together: the tanh is soon at its end, and learns no more.
 FAINT = 0.1
 
 
