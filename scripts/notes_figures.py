@@ -67,7 +67,7 @@ SOURCES = {"bricks": "textures/brick-grey.jpg", "citrus": "textures/citrus.jpg"}
 TEXTURES = {
     name: (
         f"stylize optimize --texture {source} --size 256 -o {name}-optimised.png",
-        f"stylize train --style {source} --minutes 10 -o {name}.pt",
+        f"stylize train --style {source} -o {name}.pt",
         f"stylize texture {name}.pt --size 256 -o {name}-network.png",
         f"stylize texture {name}.pt --size 512 -o {name}-large.png",
     )
@@ -80,7 +80,7 @@ ONE_PASS = tuple(
 )
 ENLARGED = (
     *in_gallery("sr4").commands,
-    "stylize train --upscale 4 --loss pixel --dataset photos --minutes 10 -o pixels.pt",
+    "stylize train --upscale 4 --loss pixel --dataset photos -o pixels.pt",
     f"stylize apply pixels.pt {PHOTO} --size 256 -o pixels.png",
 )
 ADDED = (

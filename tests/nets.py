@@ -32,16 +32,16 @@ def _seeded(generator, arguments):
 
 @pytest.fixture
 def net(tmp_path):
-    """net(generator="conditional", styles=STYLES, loss="feature") -> path of a model file."""
+    """net(generator="conditional", styles=STYLES, loss="feature", grain=0.0) -> a model's path."""
 
-    def save(generator="conditional", *, styles=STYLES, loss="feature", name=None):
+    def save(generator="conditional", *, styles=STYLES, loss="feature", grain=0.0, name=None):
         arguments = dict(ARGUMENTS[generator])
         if KINDS[generator].takes_mix:
             arguments["styles"] = len(styles)
         network = _seeded(generator, arguments)
         path = tmp_path / (name or f"{generator}.pt")
         names = styles if KINDS[generator].takes_mix else styles[: generator == "johnson"]
-        given = (arguments, network.state_dict(), names, {"config": {"loss": loss}})
+        given = (arguments, network.state_dict(), names, {"config": {"loss": loss, "grain": grain}})
         checkpoints.save(path, Checkpoint("perceptual", generator, *given))
         return path
 

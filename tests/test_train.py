@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stylize_cli import __version__, checkpoints, datasets, devices, images, perceptual
+from stylize_cli import __version__, checkpoints, datasets, devices, images, perceptual, ranks
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
 from stylize_cli.devices import Machine
@@ -473,6 +473,27 @@ def test_noise_is_drawn_anew_at_every_step_and_by_the_seed(task):
     for a, b in ((0, 1), (0, 2), (1, 2)):
         assert not any(map(torch.equal, drawn[a], drawn[b]))
     assert not torch.equal(again[0][0], again[0][1])
+
+
+def test_photos_lie_elsewhere_in_the_grain_at_every_step(task, picture):
+    photos = torch.cat([picture(32, 32, seed=0)] * 4)
+    grainy = task(replace(CONFIG, grain=0.05))
+    drawn = [grainy.inputs(photos, [0] * 4, step)[0] - photos for step in (0, 0, 1)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0][0], drawn[0][1])
+    assert drawn[0].abs().max() < 3 * 0.05
+    assert drawn[0].std() == pytest.approx(0.05 * 2 / 3, rel=0.2)
+    assert task(CONFIG).inputs(photos, [0] * 4, 0)[0] is photos
+
+
+def test_every_process_has_its_own_part_of_the_grain(task, picture, monkeypatch):
+    photos = torch.cat([picture(32, 32, seed=0)] * 4)
+    grainy, mine = task(replace(CONFIG, grain=0.05)), slice(2, 4)
+    alone = grainy.inputs(photos, [0] * 4, 0)[0]
+    monkeypatch.setattr(ranks, "part", lambda total: range(total)[mine])
+    found = grainy.inputs(photos[mine], [0, 0], 0, whole=4)[0]
+    assert torch.equal(found, alone[mine])
 
 
 def test_a_texture_style_net_sees_the_photo_at_every_scale(task, picture):

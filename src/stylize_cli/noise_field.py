@@ -77,7 +77,7 @@ def draw(seed: Sequence[int], levels: int, size: Size, tile: Tile) -> list[Pixel
         rows, columns = (
             _positions(span, side, ratio) for span, side in zip(tile, size, strict=True)
         )
-        arrays.append(np.stack([_uniform(key, rows, columns) for key in keys])[None])
+        arrays.append(np.stack([uniform(key, rows, columns) for key in keys])[None])
     return arrays
 
 
@@ -86,7 +86,7 @@ def _positions(span: Stretch, side: int, ratio: int) -> NDArray[np.uint64]:
     return positions.astype(np.uint64)
 
 
-def _uniform(key: np.uint64, rows: NDArray[np.uint64], columns: NDArray[np.uint64]) -> Pixels:
+def uniform(key: np.uint64, rows: NDArray[np.uint64], columns: NDArray[np.uint64]) -> Pixels:
     """One map: a position's number is its place in a sequence of SplitMix64 (Steele 2014)."""
     place = (rows[:, None] << np.uint64(24)) | columns
     bits = mixed(key + place * np.uint64(STEP)) >> np.uint64(40)

@@ -30,6 +30,8 @@ class TrainConfig:
             and most; None crops every photo as it is.
         flip: mirror every other crop.
         turn: crops by quarters, at random.
+        grain: how much of `grain.drawn` is laid over what the network sees of a photo, in training
+            and ever after.
         optimizer: "adam", or "muon" (`muon.Muon`).
         lr: its step size at the start.
         decay: "cosine" to nothing at the end, "constant", or in "steps": by 0.7 after 1000 updates
@@ -86,6 +88,7 @@ class TrainConfig:
     zoom: tuple[float, float] | None = (1.0, 2.0)
     flip: bool = True
     turn: bool = False
+    grain: float = 0.0
     optimizer: Literal["adam", "muon"] = "adam"
     lr: float = 2e-3
     decay: Literal["cosine", "constant", "steps"] = "cosine"
@@ -137,6 +140,7 @@ _PERCEPTUAL = TrainConfig(
     width=24,
     steps=2000,
     zoom=(1.0, 2.3),
+    grain=0.05,
     optimizer="muon",
     lr=1e-2,
     weighting="norm",

@@ -57,6 +57,11 @@ class About:
         return KINDS[self.generator].takes_mix
 
     @property
+    def grain(self) -> float:
+        """How much of `grain.drawn` is laid over a photo before the network sees it."""
+        return float(self.provenance.get("config", {}).get("grain", 0))
+
+    @property
     def noise_levels(self) -> int:
         """At how many scales it takes noise, each half as coarse as the last; 0 for none."""
         return self.multiple.bit_length() if KINDS[self.generator].takes_noise else 0

@@ -1,9 +1,9 @@
 """Eight bits for the weights and activations of a network's convolutions, in OpenVINO.
 
-The first one's input is bytes already. What is normalised lies in much the same range for every
-photo, so that a few of them tell it. Kernels keep their sums: flat places, whose faint differences
-a normalisation amplifies, stay as they are. Convolutions that shrink amplify these too much all the
-same and are left alone.
+The first one's input is bytes already, but for grain. What is normalised lies in much the same
+range for every photo, so that a few of them tell it. Kernels keep their sums: flat places, whose
+faint differences a normalisation amplifies, stay as they are. Convolutions that shrink amplify
+these too much all the same and are left alone.
 """
 
 import math
@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from PIL import Image
 
+from stylize_cli import grain
 from stylize_cli.arrays import Pixels
 from stylize_cli.engines import About
 
@@ -29,7 +30,6 @@ PHOTOS = (
 )
 FAINT = 1 / 8  # of that one's contrast, in which it is judged too
 LEVELS = 256
-PICTURE = 0.0, 1.0  # what the first convolution is given, where bytes are no other bytes then
 NOTED = "activation ranges"  # in a model's provenance: found when it was shipped
 
 Range = tuple[float, float] | None  # least and greatest activation; None for no eight bits
@@ -72,7 +72,7 @@ def find_ranges(
     seen, judged = (list(_inputs(photos, about)) for photos in (known, tests))
     opened = partial(_opened, core, threads, seen[0])
     look, exact = opened(_watched(read())), opened(read())
-    ranges = _seen_by([look(one) for one in seen])
+    ranges = (_given(about), *_seen_by([look(one) for one in seen])[1:])
     want = [exact(one) for one in judged]
     for tried in (ranges, (None, *ranges[1:])):
         rough = opened(quantised(read(), tried))
@@ -100,7 +100,13 @@ def _seen_by(looks: Sequence[Pixels]) -> tuple[Range, ...]:
     """The ranges that hold what `_watched` graphs saw."""
     ends = np.stack(looks).reshape(len(looks), -1, 2)
     least, most = ends[..., 0].min(0), ends[..., 1].max(0)
-    return PICTURE, *read_ranges(np.stack([least, most], axis=1)[1:].tolist())
+    return read_ranges(np.stack([least, most], axis=1).tolist())
+
+
+def _given(about: About) -> Range:
+    """What the first convolution is given: where there is no grain, bytes are the same bytes."""
+    reach = about.grain * len(grain.PERIODS)
+    return -reach, 1 + reach
 
 
 def read_ranges(pairs: Sequence[Sequence[float] | None]) -> tuple[Range, ...]:
@@ -211,7 +217,10 @@ def _watched(graph: Any) -> Any:  # noqa: ANN401 - as above
 
 
 def _inputs(photos: Sequence[Pixels], about: About) -> Iterator[tuple[Pixels, ...]]:
-    """Every photo in every style."""
+    """Every photo, as the network is given it, in every style."""
+    photos = [photo.copy() for photo in photos]
+    for photo in photos:
+        grain.lay(photo, about.grain, *map(np.arange, photo.shape[2:]))
     mixes = np.eye(len(about.styles), dtype=np.float32) if about.takes_mix else None
     for photo, mix in product(photos, [None] if mixes is None else mixes):
         yield (photo,) if mix is None else (photo, mix[None])

@@ -17,7 +17,8 @@ from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig, TrainPreset
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS, width_of
 
-LOSSES = (  # fields of a config that say what is minimised
+LOSSES = (  # fields of a config that say what is minimised, and of what
+    "grain",
     *("weighting", "content_weight", "style_weight", "halved_weight", "tv_weight"),
     *("layout_weight", "range_weight", "grid_weight", "shifted", "recolour"),
     *("content_layer", "style_layers"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylize_cli import colours, encoders, files, names, noise_field
+from stylize_cli import colours, encoders, files, grain, names, noise_field
 from stylize_cli.arrays import Pixels, Samples, Size, size_of
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError
@@ -92,6 +92,7 @@ def forward(
     batch = np.empty((len(photos), 3, height, width), np.float32)
     for planes, photo in zip(batch, photos, strict=True):
         planes[:] = photo[..., :3].transpose(2, 0, 1)
+    grain.lay(batch, about.grain, np.arange(height), np.arange(width))
     if any(margins):
         batch = np.pad(batch, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from stylize_cli import devices, images, ranks, vgg
+from stylize_cli import devices, grain, images, ranks, vgg
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import LEAST_SIZE, Method, TrainConfig
 from stylize_cli.errors import StylizeError
@@ -18,6 +18,7 @@ from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
 from stylize_cli.vgg import Source
 
+GRAIN_SIDE = 2**20  # px, of the part of the grain that training sees
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
 
 NEEDS = {
@@ -134,14 +135,26 @@ class Task:
             return [degraded(photos, self.factor)]
         if self.kind.takes_mix:
             mix = torch.eye(len(self.styles))[list(chosen)]
-            return [photos, devices.sent(mix, photos.device)]
+            return [self._grained(photos, step, whole), devices.sent(mix, photos.device)]
         if self.kind.takes_noise:
             random = torch.Generator().manual_seed(mixed(self.seed, step))
             noise = draw_noise(images.size_of(photos), config.levels, whole or len(photos), random)
             own = ranks.part(whole) if whole else range(len(photos))
             noise = [devices.sent(one[own.start : own.stop], photos.device) for one in noise]
             return with_image(noise, photos) if self.method == "texture-style" else noise
-        return [photos]
+        return [self._grained(photos, step, whole)]
+
+    def _grained(self, photos: Tensor, step: int, whole: int | None) -> Tensor:
+        """The photos as the network sees them, each elsewhere in the grain at every step."""
+        if not self.config.grain:
+            return photos
+        random, count = np.random.default_rng((self.seed, step)), whole or len(photos)
+        corners = random.integers(0, GRAIN_SIDE, (count, 2))
+        own = corners[ranks.part(whole)] if whole else corners
+        height, width = images.size_of(photos)
+        fields = [grain.drawn(y + np.arange(height), x + np.arange(width)) for y, x in own]
+        laid = self.config.grain * torch.from_numpy(np.stack(fields))[:, None]
+        return photos + devices.sent(laid, photos.device)
 
 
 def mixed(seed: int, step: int) -> int:

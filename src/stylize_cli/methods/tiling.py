@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stylize_cli import colours, encoders, images
+from stylize_cli import colours, encoders, grain, images
 from stylize_cli.arrays import Pixels, Samples
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, Piece
@@ -112,9 +112,12 @@ class _Canvas:
 
     def seen(self, tile: Tile) -> Pixels:
         """(h, w, C) of the photo, halo included: beyond the borders mirrored, or its other end."""
+        return encoders.floats(self.photo[np.ix_(*self._places(tile))])
+
+    def _places(self, tile: Tile) -> list[NDArray[np.intp]]:
+        """The photo's rows and columns that a tile shows, halo included."""
         sides = zip(tile, self.photo.shape[:2], strict=True)
-        rows, columns = (self._positions(span, side) for span, side in sides)
-        return encoders.floats(self.photo[np.ix_(rows, columns)])
+        return [self._positions(span, side) for span, side in sides]
 
     def _positions(self, span: Stretch, side: int) -> NDArray[np.intp]:
         at = np.arange(span.first, span.last)
@@ -127,6 +130,7 @@ class _Canvas:
         """What the network is given of a tile."""
         about = self.engine.about
         batch = np.ascontiguousarray(self.seen(tile)[..., :3].transpose(2, 0, 1))[None]
+        grain.lay(batch, about.grain, *self._places(tile))
         if not about.noise_levels:
             return [batch]
         height, width = (feedforward.filled(side, about) for side in self.size)
