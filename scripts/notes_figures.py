@@ -49,7 +49,8 @@ STYLES = {
 }
 BALANCE = {
     start: {
-        f"α/β = {ratio}": f"{PAPER} --content-weight {ratio}{options} -o ratio-{start}-{ratio}.png"
+        f"content : style {ratio}": f"{PAPER} --content-weight {ratio}{options} "
+        f"-o ratio-{start}-{ratio}.png"
         for ratio in RATIOS
     }
     for start, options in START.items()
@@ -84,7 +85,7 @@ ENLARGED = (
     f"stylize apply pixels.pt {PHOTO} --size 256 -o pixels.png",
 )
 ADDED = (
-    f"stylize train --add-style {STYLE} --to classics --dataset photos -o added.pt",
+    f"stylize train --add-style {STYLE} --to classics --dataset photos --minutes 10 -o added.pt",
     f"stylize apply added.pt {SCENE} --style church-at-auvers -o added.png",
     f"stylize apply added.pt {SCENE} --style starry-night -o starry-night.png",
 )
