@@ -400,6 +400,8 @@ def test_a_pyramid_of_more_levels_than_a_texture_has_pixels_is_refused(levels, c
         {"arguments": {"styles": 2, "width": torch.tensor(4)}},
         {"arguments": {"styles": 2, 3: 2}},
         {"provenance": {"config": []}},
+        {"provenance": {"config": {"grain": "much"}}},
+        {"provenance": {"config": {"grain": -1.0}}},
         {"provenance": {"added": 3}},
         {"provenance": {"steps": 10**30}},
         {"provenance": {"a": torch.ones(3)}},

@@ -21,6 +21,7 @@ from stylize_cli import checkpoints, devices, images, jpegs, paths, perceptual, 
 from stylize_cli.cli import learning
 from stylize_cli.cli.console import Console
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
+from stylize_cli.engines import quantising
 from stylize_cli.methods import add_style, previews
 from stylize_cli.methods import train as method
 from stylize_cli.methods.course import Course
@@ -624,6 +625,22 @@ def test_an_added_style_is_compared_as_the_others_were(
     config = trained(*ADD, *options.split()).provenance["added"]["new"]["config"]
     assert (config["content_weight"], config["weighting"]) == (content_weight, weighting)
     assert (tuple(config["style_layers"]) == ("relu1_1",)) is (weighting == "norm")
+
+
+@pytest.mark.parametrize("noted", [{}, {"grain": 0.03}])
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_an_added_style_sees_photos_as_the_others_and_has_their_network(pair, noted, preset):
+    base = replace(pair, arguments={**pair.arguments, "blocks": 7}, provenance={"config": noted})
+    config = add_style.settings(base, preset)
+    assert (config.grain, config.blocks) == (noted.get("grain", 0.0), 7)
+
+
+def test_what_was_seen_of_the_others_activations_is_not_noted_of_an_added_style(pair):
+    seen = {quantising.NOTED: [[0.0, 1.0]]}
+    base = replace(pair, provenance={**pair.provenance, **seen})
+    joined = add_style.joined(base, add_style.alone(base, "new"))
+    assert quantising.NOTED not in joined.provenance
+    assert pair.provenance.items() <= joined.provenance.items()
 
 
 def test_an_added_style_is_told_all_that_is_weighed():

@@ -43,6 +43,16 @@ def cached(kind="graph"):
     return set(paths.cache_dir().rglob(f"*.{kind}"))
 
 
+@pytest.mark.parametrize("use", ["pieces", "measured"])
+def test_a_file_that_became_another_model_is_not_taken_for_the_one_opened(net, use, conversions):  # noqa: ARG001
+    path = net()
+    engine, other = opened(path, "openvino"), net("conditional", grain=0.5, name="other.pt")
+    path.write_bytes(other.read_bytes())
+    photo, mix = np.zeros((1, 3, 64, 64), np.float32), np.eye(3, dtype=np.float32)[:1]
+    with pytest.raises(StylizeError, match="changed meanwhile"):
+        engine.pieces() if use == "pieces" else engine.measured(photo, mix)
+
+
 @pytest.fixture
 def cold(home, conversions):  # noqa: ARG001 - comes first
     """Takes away what earlier tests converted."""

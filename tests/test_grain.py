@@ -12,6 +12,24 @@ pytest_plugins = ["nets"]
 ROWS, COLUMNS = np.arange(96), np.arange(160)
 
 
+def splitmix64(state):
+    """Its output for a state, in Python's own numbers (Steele, Lea, Flood 2014, fig. 17)."""
+    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    state = (state ^ state >> 27) * 0x94D049BB133111EB % 2**64
+    return state ^ state >> 31
+
+
+def test_it_is_the_field_that_the_bundled_network_learnt_with():
+    """Another would be as good to train with, and every trained network would paint otherwise."""
+    keys = [int(np.random.SeedSequence([6, k]).generate_state(1, np.uint64)[0]) for k in (4, 8, 16)]
+    for y, x in ((0, 0), (16, 0), (48, 80)):  # where values of all three are drawn
+        places = [(y // k << 24) + x // k for k in (4, 8, 16)]
+        states = [key + place * 0x9E3779B97F4A7C15 for key, place in zip(keys, places, strict=True)]
+        bits = [splitmix64(state % 2**64) >> 40 for state in states]
+        expected = sum(2 * value / 2**24 - 1 for value in bits)
+        assert grain.drawn(ROWS, COLUMNS)[y, x] == pytest.approx(expected, abs=1e-6)
+
+
 def test_between_the_values_drawn_it_is_linear_both_ways(monkeypatch):
     monkeypatch.setattr(grain, "PERIODS", (8,))
     field = grain.drawn(np.arange(65), np.arange(97))

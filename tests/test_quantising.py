@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("conversions")
 CONVOLUTIONS = 14  # of a conditional net's 16: all but two that shrink
 
 
-def saved(path, generator="conditional"):
+def saved(path, generator="conditional", *, grain=0.0):
     """A net of two styles that is wide enough."""
     torch.manual_seed(0)
     network = KINDS[generator].build(styles=2, width=16).eval()
@@ -24,7 +24,7 @@ def saved(path, generator="conditional"):
         if name.endswith(("gamma", "beta")):
             torch.nn.init.normal_(value, mean=float(name.endswith("gamma")), std=0.3)
     given = ("conditional", generator, {"styles": 2, "width": 16}, network.state_dict())
-    checkpoints.save(path, Checkpoint(*given, ("a", "b"), {}))
+    checkpoints.save(path, Checkpoint(*given, ("a", "b"), {"config": {"grain": grain}}))
     return path
 
 
@@ -70,6 +70,18 @@ def test_a_first_layer_that_shrinks_has_eight_bits_and_the_second_none(tmp_path)
     found, want = rough.run(*given()), exact.run(*given())
     assert 30 < psnr(found, want) < 70
     assert found.std() > 1e-3
+
+
+@pytest.mark.usefixtures("model")
+def test_a_photo_in_its_grain_has_eight_bits_below_nought_and_above_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(quantising, "LEAST_PSNR", 0.0)  # or the first layer might keep its floats
+    path = saved(tmp_path / "halved.pt", "halved", grain=0.05)
+    rough, exact = opened(path), opened(path, "float32")
+    assert rough.graph.ranges[0] == pytest.approx((-0.15, 1.15))
+    photo, mix = given()
+    noise = np.random.default_rng(0).uniform(-0.15, 0.15, photo.shape).astype(np.float32)
+    found, want = (one.run(photo.clip(0, 1) + noise, mix) for one in (rough, exact))
+    assert 30 < psnr(found, want) < 70
 
 
 @pytest.mark.parametrize("able", [False, True])

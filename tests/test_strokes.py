@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stylize_cli import engines
+from stylize_cli import engines, grain
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import resampling
+from stylize_cli.methods import feedforward, resampling
 from stylize_cli.methods.strokes import Stroked
 
 pytest_plugins = ["commandline", "nets"]
@@ -13,9 +13,9 @@ pytest_plugins = ["commandline", "nets"]
 SIZE = (48, 64)
 
 
-def about(factor=1, generator="conditional"):
+def about(factor=1, generator="conditional", grain=0.0):
     arguments = {"factor": factor, "levels": 3, "image": True, "norm": "instance"}
-    return engines.About("m", generator, arguments, ("a", "b"), 4, 4, {})
+    return engines.About("m", generator, arguments, ("a", "b"), 4, 4, {}, grain)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def photo(picture):
 def stroked():
     """stroked(scale) -> an engine that leaves photos alone, and the list of what it was given."""
 
-    def make(scale):
+    def make(scale, grain=0.0):
         seen = []
 
         def run(photos, mix):
@@ -36,12 +36,21 @@ def stroked():
 
         names = {"name": "n", "device": "d", "precision": "p", "note": "", "threads": 1}
         size = {"bytes_needed": lambda size, batch=1: batch * size[0] * size[1]}
-        painter = SimpleNamespace(**names, **size, about=about(), run=run)
+        painter = SimpleNamespace(**names, **size, about=about(grain=grain), run=run)
         enlarge = lambda x: x.repeat(4, 2).repeat(4, 3)  # noqa: E731
         upscaler = SimpleNamespace(**size, about=about(4, "upscaler"), run=enlarge)
         return Stroked(painter, upscaler, scale), seen
 
     return make
+
+
+@pytest.mark.parametrize(("scale", "size"), [(2, (24, 32)), (0.5, (96, 128))])
+def test_grain_is_laid_once_where_the_network_paints(stroked, scale, size):
+    engine, seen = stroked(scale, 0.05)
+    feedforward.forward(engine, [np.full((*SIZE, 3), 0.5, np.float32)], [np.float32([1, 0])])
+    field = 0.5 + 0.05 * grain.drawn(*map(np.arange, size))
+    ((shown, _),) = seen
+    np.testing.assert_allclose(shown[0], np.broadcast_to(field, shown[0].shape), atol=1e-6)
 
 
 @pytest.mark.parametrize(("scale", "given"), [(2, (24, 32)), (0.5, (96, 128)), (3, (16, 24))])

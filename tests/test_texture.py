@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,15 @@ def test_other_sizes_are_cut_out_of_the_next_that_tiles(pyramid, size, larger):
     below, above = texture.tileable(size, engine.about)
     assert above == larger
     assert all(side % UNIT == 0 and side > 0 for side in below)
+
+
+def test_a_network_whose_texture_is_no_number_is_an_error(pyramid):
+    path = pyramid()
+    trained = checkpoints.load(path)
+    kernels = {name: one * 1e30 for name, one in trained.weights.items() if one.dim() == 4}
+    checkpoints.save(path, replace(trained, weights={**trained.weights, **kernels}))
+    with pytest.raises(StylizeError, match="its values are no numbers"):
+        made(opened(path, "torch"))
 
 
 def test_same_seed_same_samples_and_others_unlike(pyramid):

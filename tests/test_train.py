@@ -5,11 +5,21 @@ from collections import Counter
 from dataclasses import replace
 from itertools import islice, pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stylize_cli import __version__, checkpoints, datasets, devices, images, perceptual, ranks
+from stylize_cli import (
+    __version__,
+    checkpoints,
+    datasets,
+    devices,
+    grain,
+    images,
+    perceptual,
+    ranks,
+)
 from stylize_cli.config import STYLE_LAYERS
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig
 from stylize_cli.devices import Machine
@@ -485,6 +495,13 @@ def test_photos_lie_elsewhere_in_the_grain_at_every_step(task, picture):
     assert drawn[0].abs().max() < 3 * 0.05
     assert drawn[0].std() == pytest.approx(0.05 * 2 / 3, rel=0.2)
     assert task(CONFIG).inputs(photos, [0] * 4, 0)[0] is photos
+
+
+def test_a_look_at_what_it_makes_shows_photos_as_apply_will(task, picture):
+    photo = picture(40, 48, seed=0)
+    (seen, _) = task(replace(CONFIG, grain=0.05)).inputs(photo, [0], None)
+    field = 0.05 * torch.from_numpy(grain.drawn(np.arange(40), np.arange(48)))
+    torch.testing.assert_close(seen, photo + field)
 
 
 def test_every_process_has_its_own_part_of_the_grain(task, picture, monkeypatch):

@@ -48,6 +48,12 @@ class Checkpoint:
     styles: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def grain(self) -> float:
+        """How much of `grain.drawn` it is to see of a photo, in [0, 1], as it was trained."""
+        noted: float = self.provenance.get("config", {}).get("grain", 0.0)
+        return noted
+
     def build(self) -> nn.Module:
         """The network with its weights, in evaluation mode, float32.
 
@@ -212,6 +218,8 @@ def _is_sound(made: Checkpoint) -> bool:
         and all(isinstance(value, Tensor) for value in made.weights.values())
         and all(isinstance(name, str) for name in (*made.weights, *arguments, *provenance))
         and all(isinstance(provenance.get(name, {}), Mapping) for name in ("config", "added"))
+        and type(made.grain) is float
+        and 0 <= made.grain <= 1
         and arguments.get("styles", len(made.styles)) == len(made.styles) <= MOST
         and all(isinstance(value, (int, str)) for value in arguments.values())
         and all(0 <= value <= MOST for value in arguments.values() if isinstance(value, int))

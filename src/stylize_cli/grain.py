@@ -5,6 +5,8 @@ apart, as it does where a texture is made (Ulyanov et al. 2016, sec. 3); it is a
 place, so that a photo comes out the same every time, in tiles or whole.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,23 +14,23 @@ from stylize_cli import noise_field
 from stylize_cli.arrays import Pixels
 
 PERIODS = (4, 8, 16)  # px, between values that are drawn: each a multiple of the first
+KEPT = 4_000_000  # px, of a picture whose grain is kept for the next
 STRIP = 32  # rows, interpolated at once: their values stay in the processor's cache
 SEED = 6  # any: the field is the same for every photo
 
 Positions = NDArray[np.int64]
 
 
-def lay(photos: Pixels, amount: float, rows: Positions, columns: Positions) -> None:
-    """Lays grain over photos.
+def whole(height: int, width: int) -> Pixels:
+    """The grain of a picture, (H, W), not to be changed; see `drawn`."""
+    return (_kept if height * width <= KEPT else _whole)(height, width)
 
-    Args:
-        photos: (B, 3, h, w), which become grainy; they may leave [0, 1] by three times the amount.
-        amount: a model's own (`TrainConfig.grain`); 0 leaves them as they are.
-        rows: of the picture that they are or are part of; see `drawn`.
-        columns: likewise.
-    """
-    if amount:
-        photos += np.float32(amount) * drawn(rows, columns)
+
+def _whole(height: int, width: int) -> Pixels:
+    return drawn(np.arange(height), np.arange(width))
+
+
+_kept = lru_cache(maxsize=1)(_whole)  # frames, and most photos of a folder, are of one size
 
 
 def drawn(rows: Positions, columns: Positions) -> Pixels:
@@ -39,7 +41,8 @@ def drawn(rows: Positions, columns: Positions) -> Pixels:
         columns: (w,), likewise.
 
     Returns:
-        (h, w) around 0, of a deviation of two thirds.
+        (h, w) around 0, of a deviation of two thirds on the average: more where values are drawn,
+        less between them.
     """
     finest, *coarser = PERIODS
     spans = [_span(at, finest) for at in (rows, columns)]

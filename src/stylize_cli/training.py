@@ -13,11 +13,11 @@ from stylize_cli.config.train import TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.muon import Muon
 
-EXPLODED = 100.0  # times the mean loss of the first steps
+EXPLODED = 100.0  # times the greatest loss of the first steps
 SETTLED = 20  # how many those are
 SMALLER = 4  # times the work of a sample of half the side is that of a whole one
 FEWEST = 3  # of them that say anything: one may be a crop of clear sky
-LEAST = 1e-12  # a mean below it is nothing to measure by: that of pictures met exactly
+LEAST = 1e-12  # what lies below it is nothing to measure by: that of pictures met exactly
 
 STEP_DECAY, FIRST_DECAY, NEXT_DECAY = 0.7, 1000, 200  # Ulyanov et al. 2016, sec. 4
 

@@ -1,6 +1,6 @@
 """Run a trained generator on numpy arrays: OpenVINO on CPUs, PyTorch elsewhere.
 
-Nothing here imports torch but `pytorch`, `conversion` and `blocks`, which are imported when needed.
+Nothing here imports torch before it is needed.
 """
 
 import platform
@@ -36,6 +36,7 @@ class About:
         multiple: sides of its input must be multiples of it.
         least: shortest side of an input, px.
         provenance: what it was trained with.
+        grain: how much of `grain.drawn` is laid over a photo before the network sees it.
     """
 
     method: str
@@ -45,6 +46,7 @@ class About:
     multiple: int
     least: int
     provenance: Mapping[str, Any]
+    grain: float = 0.0
 
     @property
     def factor(self) -> int:
@@ -55,11 +57,6 @@ class About:
     def takes_mix(self) -> bool:
         """Whether its second input is a mixture of styles."""
         return KINDS[self.generator].takes_mix
-
-    @property
-    def grain(self) -> float:
-        """How much of `grain.drawn` is laid over a photo before the network sees it."""
-        return float(self.provenance.get("config", {}).get("grain", 0))
 
     @property
     def noise_levels(self) -> int:

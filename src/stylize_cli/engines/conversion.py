@@ -63,4 +63,5 @@ def about(checkpoint: Checkpoint, network: nn.Module) -> About:
         multiple=multiple,
         least=cast(int, getattr(network, "least", multiple)),
         provenance=checkpoint.provenance,
+        grain=checkpoint.grain,
     )

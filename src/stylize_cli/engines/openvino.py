@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-FORMAT = 4  # of the cached files; part of their name
+FORMAT = 5  # of the cached files; part of their name
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 KEY = 32  # characters of a digest in the name of a compiled form
 HELD = 500_000_000  # bytes of compiled forms that are kept for the next picture of their size
@@ -117,7 +117,7 @@ class OpenvinoEngine:
     def pieces(self) -> list[Piece]:
         """The network, cut before every layer that normalises by the picture at hand."""
         try:
-            found = pieces.load(self.runtime, self.key, self.path)
+            found = pieces.load(self.runtime, self.key, self.path, self._check)
         except toolkit.Unusable as error:
             raise StylizeError(f"{error}: use --engine torch") from error
         models = (toolkit.read(self.runtime, self._core, *graph) for graph in found)
@@ -132,7 +132,13 @@ class OpenvinoEngine:
         engine = pytorch.open_model(
             self.path, device="cpu", precision=precision, threads=self.threads
         )
+        self._check()
         return engine.measured(*arrays)
+
+    def _check(self) -> None:
+        """Refuses a file that is another by now: a training may have written it anew."""
+        if _key(self.runtime, files.contents(self.path)) != self.key:
+            raise StylizeError(f"{self.path} changed meanwhile: run the command again")
 
     def _streams(self, batch: int) -> int:
         return min(batch, self.threads)
@@ -159,7 +165,8 @@ class OpenvinoEngine:
         options = self._options(streams)
         # Code for one processor is not code for another.
         made_for = (
-            f"{shapes} {self.precision} {options} {hardware.cpu_name()} {hardware.cpu_features()}"
+            f"{shapes} {self.precision} {options} {hardware.cpu_name()} {hardware.cpu_features()} "
+            f"{self.graph.ranges}"
         )
         digest = hashlib.sha256(made_for.encode()).hexdigest()
         name = f"{self.key[:KEY]}-{digest[:KEY]}.compiled"
@@ -201,8 +208,7 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
     """
     data = files.contents(path)
     runtime = toolkit.load()
-    version = f"{FORMAT} {__version__} {runtime.get_version()}".encode()
-    key = hashlib.sha256(version + hashlib.sha256(data).digest()).hexdigest()
+    key = _key(runtime, data)
     name = f"{key}.graph"
     body, note = cache.read(name), ""
     if body is None:
@@ -221,6 +227,12 @@ def open_model(path: Path, *, precision: Precision, threads: int | None) -> Open
             cache.write(name, graphs.pack(graph))
         chosen = "int8" if graph.ranges else chosen
     return OpenvinoEngine(graph, key, runtime, chosen, count, path, note)
+
+
+def _key(runtime: "ModuleType", data: bytes) -> str:
+    """What a model's cached forms are called after."""
+    version = f"{FORMAT} {__version__} {runtime.get_version()}".encode()
+    return hashlib.sha256(version + hashlib.sha256(data).digest()).hexdigest()
 
 
 def _precision(runtime: "ModuleType", asked: Precision) -> str:

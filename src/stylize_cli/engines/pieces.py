@@ -1,6 +1,7 @@
 """A network in OpenVINO, cut where it normalises by the picture at hand: for pictures in tiles."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,13 +61,14 @@ class OpenvinoPiece:
         hardware.release_memory()
 
 
-def load(runtime: "ModuleType", key: str, path: Path) -> list[Graph]:
+def load(runtime: "ModuleType", key: str, path: Path, check: Callable[[], None]) -> list[Graph]:
     """The pieces of a model file, from the cache, or converted.
 
     Args:
         runtime: the package `openvino`.
         key: of the model's cached forms.
         path: of its file.
+        check: raises where the file is no longer that of the key.
 
     Raises:
         toolkit.Unusable: OpenVINO does not convert it.
@@ -76,6 +78,7 @@ def load(runtime: "ModuleType", key: str, path: Path) -> list[Graph]:
     if body is not None:
         return _unpacked(body)
     graphs = _converted(runtime, path)
+    check()
     cache.write(name, _packed(graphs))
     return graphs
 

@@ -135,9 +135,13 @@ def quantised(graph: Any, ranges: Sequence[Range]) -> Any:  # noqa: ANN401 - as 
         graph: of the model; it is changed.
         ranges: from `find_ranges`; none leaves it as it is.
     """
-    for conv, ends in zip(_rounded(graph) if ranges else (), ranges, strict=True):
+    convs = _rounded(graph) if ranges else []
+    for conv, ends in zip(convs, ranges, strict=True):
         if ends is not None:
-            _round(_activation(conv), (*_representable(*ends), LEVELS))
+            # A photo in its grain lies a little below 0. Half a grid of signed bytes would be lost
+            # on that; a constant is added instead, which the normalisation behind takes out.
+            grid, shift = (ends, -ends[0]) if conv is convs[0] else (_representable(*ends), 0.0)
+            _round(_activation(conv), (*grid, LEVELS), shift)
             _round_kernels(conv.input(1))
     graph.validate_nodes_and_infer_types()
     return graph
@@ -174,13 +178,14 @@ def _representable(least: float, most: float) -> tuple[float, float]:
     return -size * (LEVELS // 2) / (LEVELS // 2 - 1), size
 
 
-def _round(place: Any, grid: tuple[Any, Any, int]) -> None:  # noqa: ANN401 - as above
-    """Puts a rounding to so many levels in front of an operation's input."""
+def _round(place: Any, grid: tuple[Any, Any, int], shift: float = 0.0) -> None:  # noqa: ANN401
+    """Puts a rounding to so many levels, and a shift, in front of an operation's input."""
     from openvino import opset13  # noqa: PLC0415 - only where it is to run
 
     least, most, levels = grid
     ends = [np.reshape(np.float32(end), (-1, 1, 1, 1)) for end in (least, most)]
-    rounded = opset13.fake_quantize(place.get_source_output(), *ends, *ends, levels)
+    moved = [end + np.float32(shift) for end in ends]
+    rounded = opset13.fake_quantize(place.get_source_output(), *ends, *moved, levels)
     place.replace_source_output(rounded.output(0))
 
 
@@ -218,9 +223,8 @@ def _watched(graph: Any) -> Any:  # noqa: ANN401 - as above
 
 def _inputs(photos: Sequence[Pixels], about: About) -> Iterator[tuple[Pixels, ...]]:
     """Every photo, as the network is given it, in every style."""
-    photos = [photo.copy() for photo in photos]
-    for photo in photos:
-        grain.lay(photo, about.grain, *map(np.arange, photo.shape[2:]))
+    field = np.float32(about.grain) * grain.whole(SIDE, SIDE)
+    photos = [photo + field for photo in photos]
     mixes = np.eye(len(about.styles), dtype=np.float32) if about.takes_mix else None
     for photo, mix in product(photos, [None] if mixes is None else mixes):
         yield (photo,) if mix is None else (photo, mix[None])

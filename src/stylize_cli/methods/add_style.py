@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig, TrainPreset
+from stylize_cli.engines import quantising
 from stylize_cli.errors import StylizeError
-from stylize_cli.generators import KINDS, width_of
+from stylize_cli.generators import KINDS, blocks_of, width_of
 
-LOSSES = (  # fields of a config that say what is minimised, and of what
-    "grain",
+LOSSES = (  # fields of a config that say what is minimised
     *("weighting", "content_weight", "style_weight", "halved_weight", "tv_weight"),
     *("layout_weight", "range_weight", "grid_weight", "shifted", "recolour"),
     *("content_layer", "style_layers"),
@@ -60,8 +60,13 @@ def settings(base: Checkpoint, preset: TrainPreset = "default") -> TrainConfig:
     By default with the model's own losses; a preset that is named replaces them.
     """
     start = TRAIN_PRESETS["conditional", preset]
-    width = width_of(base.generator, base.arguments)
-    config = replace(start, generator=base.generator, width=width)
+    config = replace(
+        start,
+        generator=base.generator,
+        width=width_of(base.generator, base.arguments),
+        blocks=blocks_of(base.arguments),
+        grain=base.grain,  # which the style will be painted in
+    )
     return with_losses_of(base, config) if preset == "default" else config
 
 
@@ -100,6 +105,8 @@ def joined(base: Checkpoint, added: Checkpoint) -> Checkpoint:
         for key, value in base.weights.items()
     }
     styles = (*base.styles, *added.styles)
+    # What was seen of the others' activations says nothing of the new one's.
+    known = {name: one for name, one in base.provenance.items() if name != quantising.NOTED}
     history = dict(base.provenance.get("added", {}))
     history |= {name: dict(added.provenance) for name in added.styles}
     return Checkpoint(
@@ -108,7 +115,7 @@ def joined(base: Checkpoint, added: Checkpoint) -> Checkpoint:
         arguments={**base.arguments, "styles": len(styles)},
         weights=weights,
         styles=styles,
-        provenance={**base.provenance, "added": history},
+        provenance={**known, "added": history},
     )
 
 

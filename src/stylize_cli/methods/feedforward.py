@@ -92,7 +92,8 @@ def forward(
     batch = np.empty((len(photos), 3, height, width), np.float32)
     for planes, photo in zip(batch, photos, strict=True):
         planes[:] = photo[..., :3].transpose(2, 0, 1)
-    grain.lay(batch, about.grain, np.arange(height), np.arange(width))
+    if about.grain:
+        batch += np.float32(about.grain) * grain.whole(height, width)
     if any(margins):
         batch = np.pad(batch, [(0, 0), (0, 0), *((0, m) for m in margins)], mode="reflect")
     arrays = [batch, np.stack(mixes)] if about.takes_mix else [batch]

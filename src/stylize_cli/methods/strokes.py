@@ -1,6 +1,7 @@
 """Strokes larger or smaller than a network's own, in results of the same size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Stroked:
         self.engine, self.upscaler, self.scale = engine, upscaler, scale
         self.name, self.device, self.precision = engine.name, engine.device, engine.precision
         self.threads, self.note = engine.threads, engine.note
-        self.about: About = about
+        self.about: About = replace(about, grain=0.0)  # which is laid where the network paints
 
     def run(self, *arrays: Pixels) -> Pixels:
         """Runs a batch; see `Engine.run`."""
@@ -62,15 +63,11 @@ class Stroked:
         Raises:
             StylizeError: always.
         """
-        raise StylizeError(
-            "with --stroke-size a picture is painted whole, and memory will not do: use a smaller "
-            "--size, or leave out --stroke-size"
-        )
+        raise _whole()
 
     def measured(self, *_arrays: Pixels) -> Engine:
         """Refuses, as `pieces` does."""
-        self.pieces()
-        raise AssertionError
+        raise _whole()
 
     def _seen(self, size: Sequence[int]) -> tuple[int, int]:
         """The (height, width) at which the network is given a photo."""
@@ -83,3 +80,10 @@ class Stroked:
         (large,) = feedforward.forward(self.upscaler, [painted], [])
         about = self.upscaler.about
         return feedforward.finish(large, painted, about, strength=1.0, preserve_color=False)
+
+
+def _whole() -> StylizeError:
+    return StylizeError(
+        "with --stroke-size a picture is painted whole, and memory will not do: use a smaller "
+        "--size, or leave out --stroke-size"
+    )

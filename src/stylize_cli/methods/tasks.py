@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from stylize_cli.generators.superres import degraded
 from stylize_cli.methods import add_style, warm_start
 from stylize_cli.vgg import Source
 
-GRAIN_SIDE = 2**20  # px, of the part of the grain that training sees
+GRAIN_SIDE = 2048  # px, of the part of the grain that crops of a training begin in
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
 
 NEEDS = {
@@ -115,18 +116,19 @@ class Task:
                 noise = draw_noise(images.size_of(photos), config.levels, OUTLINED, None)
                 batch = with_image(noise, photos) if self.method == "texture-style" else noise
             else:
-                batch = own.inputs(photos, [0] * OUTLINED, 0)
+                batch = own.inputs(photos, [0] * OUTLINED, None)
         return network.train(), [x.to(dtype) if x.dim() == 4 else x for x in batch]
 
     def inputs(
-        self, photos: Tensor, chosen: Sequence[int], step: int, *, whole: int | None = None
+        self, photos: Tensor, chosen: Sequence[int], step: int | None, *, whole: int | None = None
     ) -> list[Tensor]:
         """What its generator is given.
 
         Args:
             photos: (B, 3, H, W) RGB in [0, 1]; of a texture, whose size alone counts.
             chosen: the style of each, as its index.
-            step: the number of the batch, which noise is drawn by.
+            step: the number of the batch, which noise and grain are drawn by; None for a look at
+                what it makes.
             whole: samples of the batch that these photos are this process's part of; None where
                 they are all.
         """
@@ -137,24 +139,33 @@ class Task:
             mix = torch.eye(len(self.styles))[list(chosen)]
             return [self._grained(photos, step, whole), devices.sent(mix, photos.device)]
         if self.kind.takes_noise:
-            random = torch.Generator().manual_seed(mixed(self.seed, step))
+            random = torch.Generator().manual_seed(mixed(self.seed, step or 0))
             noise = draw_noise(images.size_of(photos), config.levels, whole or len(photos), random)
             own = ranks.part(whole) if whole else range(len(photos))
             noise = [devices.sent(one[own.start : own.stop], photos.device) for one in noise]
             return with_image(noise, photos) if self.method == "texture-style" else noise
         return [self._grained(photos, step, whole)]
 
-    def _grained(self, photos: Tensor, step: int, whole: int | None) -> Tensor:
-        """The photos as the network sees them, each elsewhere in the grain at every step."""
+    def _grained(self, photos: Tensor, step: int | None, whole: int | None) -> Tensor:
+        """The photos as the network sees them: at every step each elsewhere in the grain."""
         if not self.config.grain:
             return photos
-        random, count = np.random.default_rng((self.seed, step)), whole or len(photos)
-        corners = random.integers(0, GRAIN_SIDE, (count, 2))
-        own = corners[ranks.part(whole)] if whole else corners
-        height, width = images.size_of(photos)
-        fields = [grain.drawn(y + np.arange(height), x + np.arange(width)) for y, x in own]
-        laid = self.config.grain * torch.from_numpy(np.stack(fields))[:, None]
-        return photos + devices.sent(laid, photos.device)
+        size, count = images.size_of(photos), whole or len(photos)
+        if step is None:  # as `apply` will show them
+            fields = torch.from_numpy(grain.whole(*size)).to(photos.device)[None]
+        else:
+            random, side = np.random.default_rng((self.seed, step)), GRAIN_SIDE + max(size)
+            corners = random.integers(0, GRAIN_SIDE, (count, 2))
+            own = corners[ranks.part(whole)] if whole else corners
+            field = _field(side, photos.device)
+            fields = torch.stack([field[y : y + size[0], x : x + size[1]] for y, x in own])
+        return photos + self.config.grain * fields[:, None]
+
+
+@lru_cache(maxsize=1)
+def _field(side: int, device: torch.device) -> Tensor:
+    """Grain to train in: drawn once, or a GPU would wait for it at every step."""
+    return torch.from_numpy(grain.whole(side, side)).to(device)
 
 
 def mixed(seed: int, step: int) -> int:

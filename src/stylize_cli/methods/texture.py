@@ -11,6 +11,7 @@ from stylize_cli.arrays import Samples, Size
 from stylize_cli.encoders import Depth, Format
 from stylize_cli.engines import About, Engine
 from stylize_cli.errors import StylizeError, too_little_memory
+from stylize_cli.methods import feedforward
 from stylize_cli.tiles import Stretch
 
 TILE = 1024  # px, most that is computed at once a side
@@ -101,7 +102,8 @@ def generate(
     samples = np.zeros(shape, np.uint8) if depth == 8 else np.zeros(shape, np.uint16)
     parts = list(product(*_stretches(about, size, tile)))
     for done, (rows, columns) in enumerate(parts, 1):
-        output = engine.run(*noise_field.draw((seed, index), levels, whole, (rows, columns)))
+        noise = noise_field.draw((seed, index), levels, whole, (rows, columns))
+        output = feedforward.clipped(engine.run(*noise))
         place = samples[rows.start : rows.stop, columns.start : columns.stop]
         halo = rows.start - rows.first, columns.start - columns.first
         inner = output[0, :, halo[0] :, halo[1] :].transpose(1, 2, 0)

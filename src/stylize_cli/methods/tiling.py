@@ -130,7 +130,8 @@ class _Canvas:
         """What the network is given of a tile."""
         about = self.engine.about
         batch = np.ascontiguousarray(self.seen(tile)[..., :3].transpose(2, 0, 1))[None]
-        grain.lay(batch, about.grain, *self._places(tile))
+        if about.grain:
+            batch += np.float32(about.grain) * grain.drawn(*self._places(tile))
         if not about.noise_levels:
             return [batch]
         height, width = (feedforward.filled(side, about) for side in self.size)

@@ -236,7 +236,7 @@ class Training:
         names = self.task.names[:most] or ("",)
         self.network.eval()
         shown = {
-            name: self._generate(self.task.inputs(given, [index], 0))
+            name: self._generate(self.task.inputs(given, [index], None))
             for index, name in enumerate(names)
         }
         return {name: output.clamp(0, 1).cpu() for name, output in shown.items()}
