@@ -25,8 +25,9 @@ from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.api.picture import Picture
 from stylize_cli.cli import optimize as optimize_command
 from stylize_cli.cli import train as train_command
-from stylize_cli.methods.apply import Look, Photo
+from stylize_cli.methods.apply import Photo
 from stylize_cli.methods.figures import Mixture
+from stylize_cli.methods.look import Look
 
 pytest_plugins = ["commandline", "nets"]
 

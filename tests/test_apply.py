@@ -12,7 +12,8 @@ from stylize_cli import encoders, engines, images
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply as method
 from stylize_cli.methods import feedforward, resampling
-from stylize_cli.methods.apply import Look, Photo
+from stylize_cli.methods.apply import Photo
+from stylize_cli.methods.look import Look
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")

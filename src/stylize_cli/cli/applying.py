@@ -18,7 +18,8 @@ from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
-    from stylize_cli.methods.apply import Look, Photo, Result
+    from stylize_cli.methods.apply import Photo, Result
+    from stylize_cli.methods.look import Look
 
 
 def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Console) -> bool:
