@@ -81,6 +81,22 @@ def test_any_picture_will_do_and_transparency_stays(photo, style):
 
 
 @pytest.mark.usefixtures("loaded")
+def test_one_layer_is_named_alone_or_in_a_list(dataset, photo, style, tmp_path):
+    names = {"content_layers": "relu2_2", "style_layers": "relu1_1"}
+    listed = {option: [name] for option, name in names.items()}
+    one, same = (stylize.optimize(photo, style, **QUICK, **given) for given in (names, listed))
+    np.testing.assert_array_equal(one.samples(), same.samples())
+    with pytest.raises(stylize.StylizeError, match="no layer 'relu9'"):
+        stylize.optimize(photo, style, **QUICK, style_layers="relu9")
+    steps = stylize.train(
+        style, dataset, tmp_path / "a.pt", steps=1, style_layers="relu1_1", **TINY
+    )
+    assert next(steps).losses["style"] > 0
+    (shown,) = reconstruct.prepare(photo, content="relu2_2").series.values()
+    assert shown.content_layers == ("relu2_2",)
+
+
+@pytest.mark.usefixtures("loaded")
 def test_iterate_shows_what_optimize_returns(photo, style):
     options = QUICK | {"size": 64, "scales": 2, "style_layers": ["relu1_1"]}
     options["content_layers"] = ["relu2_2"]

@@ -54,7 +54,7 @@ class TrainOptions(TypedDict, total=False):
     style_weight: float | None
     tv_weight: float | None
     content_layer: str | None
-    style_layers: Sequence[str] | None
+    style_layers: str | Sequence[str] | None
     pool: vgg.Pool | None
     levels: int | None  # scales of a texture network
     style_size: int | None  # side of a square style, px

@@ -228,7 +228,7 @@ def _settings(options: OptimizeOptions) -> OptimizeConfig | NeighboursConfig:
     start = PRESETS[preset]
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(start)}
     for name in ("content_layers", "style_layers"):
-        given[name] = None if given[name] is None else tuple(given[name])
+        given[name] = None if given[name] is None else vgg.named(given[name])
     given["init"] = given["init"] if _is_named(given["init"]) else None
     config = override(start if options.get("texture") is None else TEXTURE, **given)
     if given["balance"] is not None:

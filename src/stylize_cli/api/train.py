@@ -249,7 +249,7 @@ def _settings(method: Method, options: TrainOptions, base: Checkpoint | None) ->
         config = replace(config, steps=config.steps // SHARE_OF_ADDED)
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(config)}
     layers = given["style_layers"]
-    given["style_layers"] = None if layers is None else tuple(layers)
+    given["style_layers"] = None if layers is None else vgg.named(layers)
     return override(config, **given)
 
 

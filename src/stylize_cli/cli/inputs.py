@@ -18,11 +18,25 @@ STDIO = "-"
 
 def opened(source: str) -> "str | Picture":
     """What a path stands for: itself, or the picture that is read from stdin."""
-    if source != STDIO:
-        return source
+    return decoded(source) if source == STDIO else source
+
+
+def decoded(source: str, *, least: int | None = None, room: int | None = None) -> "Picture":
+    """The picture that a path stands for, or stdin.
+
+    Args:
+        source: a path, or - for stdin.
+        least: see `Picture`; so is room.
+        room: see there.
+
+    Raises:
+        StylizeError: see there; stdin is empty.
+    """
     from stylize_cli.api.picture import Picture
 
-    return Picture(piped(sys.stdin.buffer.read()), name="stdin")
+    if source != STDIO:
+        return Picture(source, least=least, room=room)
+    return Picture(piped(sys.stdin.buffer.read()), name="stdin", least=least, room=room)
 
 
 def piped(data: bytes) -> bytes:
