@@ -178,10 +178,7 @@ def find(folder: Path) -> paths.FolderContent:
     Raises:
         StylizeError: there is no such folder, or no image in it.
     """
-    if paths.is_file(folder):
-        raise StylizeError(f"{folder} is a file, no folder: give --dataset a folder of photos")
-    if not paths.is_folder(folder):
-        raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
+    paths.check_photos(folder)
     found = paths.look_into(folder)
     if not found.files:
         left_out = f" ({found.note})" if found.note else ""

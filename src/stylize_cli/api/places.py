@@ -33,7 +33,7 @@ def given(sources: Sequence[object]) -> list[Path]:
     return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
 
 
-def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderContent:
+def photos(folder: "str | PathLike[str]", own: set[Path]) -> FolderContent:
     """The photos to train on, without pictures that the training itself leaves among them.
 
     Args:
@@ -43,8 +43,6 @@ def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderConten
     Raises:
         StylizeError: there are none.
     """
-    if folder is None:
-        raise StylizeError("there are no photos to train on: give --dataset FOLDER")
     places = {files.resolved(path) for path in own}
     found = datasets.find(Path(folder))
     names = {path.name for path in places}
