@@ -291,7 +291,7 @@ def test_a_picture_that_takes_too_much_memory_fails_alone(fake, monkeypatch):
     photos += [Photo(name, read, save) for name, (read, save) in works.items()]
     results = list(method.apply(fake(), [*photos, photos[0]], Look((None,)), room=ROOM))
     assert [result.photo.name for result in results] == ["a", *works, "a"]
-    assert all("use a smaller --size" in result.error for result in results[1:-1])
+    assert all("use a smaller `size`" in result.error for result in results[1:-1])
     assert results[0].error == results[-1].error == ""
 
 
@@ -336,7 +336,7 @@ def test_memory_refuses_a_size_and_names_one_that_fits(fake):
     room = method.needed(engine, (45, 60))
     (result,), saved = collected(engine, files, room=room)
     assert (saved, result.error[:28]) == ({}, "120x90 px needs about 4 MB, ")
-    size = int(result.error.split("--size ")[1])
+    size = int(result.error.split("`size` ")[1])
     assert 30 < size <= 60
     (result,), _ = collected(engine, files, Look((None,), size=size), room=room)
     assert result.error == ""
@@ -417,5 +417,5 @@ def test_a_network_that_fails_on_a_picture_does_not_stop_the_others(fake, monkey
     files = {name: file_of(noise(side, 12)) for name, side in (("a", 12), ("b", 20), ("c", 12))}
     results, saved = collected(engine, files)
     assert [bool(result.error) for result in results] == [False, True, False]
-    assert "(out of memory): use a smaller --size" in results[1].error
+    assert "(out of memory): use a smaller `size`" in results[1].error
     assert {name for name, _ in saved} == {"a", "c"}

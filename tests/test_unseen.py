@@ -74,9 +74,9 @@ def test_a_painting_is_learnt_once_and_kept(model, loaded, home, picture_file):
     ("left", "options", "said"),
     [
         (-1, {}, "is less than the program itself takes"),
-        (training_limits.HEAP, {}, "a step of 1 samples of 32 px needs about .*give --memory more"),
-        (None, {"strength": 5}, "strength 5 will not do"),
-        (None, {"size": 1}, "size 1 will not do"),
+        (training_limits.HEAP, {}, "a step of 1 samples of 32 px needs about .*give `memory` more"),
+        (None, {"strength": 5}, "`strength` 5 will not do"),
+        (None, {"size": 1}, "`size` 1 will not do"),
     ],
 )
 def test_what_cannot_be_painted_is_not_learnt(

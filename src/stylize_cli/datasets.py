@@ -110,7 +110,7 @@ class Crops:
                     self.skipped[self.files[place]] = str(error)
                 continue
             return self._cut(photo, np.random.default_rng((self.seed, number)))
-        raise StylizeError("no file of the dataset can be read as an image: check --dataset")
+        raise StylizeError("no file of the dataset can be read as an image: check `photos`")
 
     def _photo(self, place: int) -> Image.Image:
         """The photo of that place, RGB of 8 bits, decoded or kept.
@@ -183,7 +183,7 @@ def find(folder: Path) -> paths.FolderContent:
     if not found.files:
         left_out = f" ({found.note})" if found.note else ""
         raise StylizeError(
-            f"there are no photos in {folder}{left_out}: give --dataset a folder of photos"
+            f"there are no photos in {folder}{left_out}: give `photos` a folder of photos"
         )
     return found
 

@@ -61,9 +61,9 @@ def is_there(path: "str | os.PathLike[str]") -> bool:
 def check_photos(folder: Path) -> None:
     """Raises `StylizeError` where there is no folder that could hold photos to learn on."""
     if is_file(folder):
-        raise StylizeError(f"{folder} is a file, no folder: give --dataset a folder of photos")
+        raise StylizeError(f"{folder} is a file, no folder: give `photos` a folder of photos")
     if not is_folder(folder):
-        raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
+        raise StylizeError(f"there is no folder {folder}: give `photos` a folder of photos")
 
 
 @dataclass(frozen=True)

@@ -78,4 +78,4 @@ def _other_descriptor(base: Checkpoint, options: TrainOptions) -> str:
     """Says so where a model was trained with another descriptor than its new style will be."""
     used = str(base.provenance.get("descriptor")).partition(",")[0]
     differs = used in vgg.SOURCES and used != options.get("descriptor", "vgg19")
-    return f"the model's other styles were trained with --descriptor {used}" if differs else ""
+    return f"the model's other styles were trained with `descriptor` {used}" if differs else ""

@@ -50,7 +50,7 @@ def photos(folder: "str | PathLike[str]", own: set[Path]) -> FolderContent:
         file for file in found.files if file.name not in names or files.resolved(file) not in places
     )
     if not kept:
-        raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
+        raise StylizeError(f"there are no photos in {folder}: give `photos` a folder of photos")
     return FolderContent(kept, f"{folder}: {found.note}" if found.note else "")
 
 
@@ -62,10 +62,10 @@ def state(model: Path, sheet: Sequence[Path], *, resume: bool) -> TrainingState 
     """
     file = state_file(model)
     if resume and not paths.is_there(file):
-        raise StylizeError(f"there is no {file} to go on from: leave out --resume")
+        raise StylizeError(f"there is no {file} to go on from: leave out `resume`")
     if not resume and paths.is_there(file):
-        raise StylizeError(f"{file} exists: give --resume to go on with it, or another -o")
+        raise StylizeError(f"{file} exists: give `resume` to go on with it, or another `out`")
     for made in (model, *sheet):
         if not resume and paths.is_there(made):
-            raise StylizeError(f"{made} exists: give another -o, or delete it")
+            raise StylizeError(f"{made} exists: give another `out`, or delete it")
     return checkpoints.load_state(file) if resume else None

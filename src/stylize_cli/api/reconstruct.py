@@ -144,7 +144,7 @@ def prepare(
     """
     content, style = vgg.named(content), vgg.named(style)
     if content and style:
-        raise StylizeError("give one of --content LAYER, --style LAYER,... and --figure")
+        raise StylizeError("give one of `content` LAYER, `style` LAYER,... and --figure")
     counts = {"size": size, "iterations": iterations, "seed": seed, "threads": threads}
     check_ranges(counts, RANGES)
     choices.check({"descriptor": descriptor, "precision": precision}, prepare.__annotations__)

@@ -19,11 +19,11 @@ OF_PHOTOS = ("preserve_color", "balance", "content_weight", "content_layers")
 FACTORS = (2, 4, 8)  # of super-resolution
 WHOLE = ("upscale", "start", "width", "levels")  # options of a network that is trained as a whole
 NEEDS: Mapping[str, str] = {
-    "perceptual": "one --style",
-    "conditional": "--style once or more",
-    "texture": "one --style, and no --dataset",
-    "texture-style": "one --style",
-    "super-resolution": "--upscale, and no --style",
+    "perceptual": "one `styles`",
+    "conditional": "`styles` once or more",
+    "texture": "one `styles`, and no `photos`",
+    "texture-style": "one `styles`",
+    "super-resolution": "`upscale`, and no `styles`",
 }
 # What a method may be called for beside what is found by itself.
 ALSO: Mapping[Method, tuple[Method, ...]] = {
@@ -56,21 +56,21 @@ def check_roles(
                 "give a photo and at least one style: stylize optimize PHOTO STYLE..."
             )
         if options.get("match_histogram"):
-            raise StylizeError("--match-histogram is for textures: give --texture IMAGE")
+            raise StylizeError("`match_histogram` is for textures: give `texture` IMAGE")
     elif photos or styles:
-        raise StylizeError("--texture takes no photo: leave out CONTENT and STYLE")
+        raise StylizeError("`texture` takes no photo: leave out CONTENT and STYLE")
     elif options.get("preset", "default") != "default":
-        raise StylizeError("--texture has its own settings: leave out --preset")
+        raise StylizeError("`texture` has its own settings: leave out `preset`")
     elif options.get("init") == "content":
-        raise StylizeError("--texture has no photo: --init takes noise, or a picture's file")
+        raise StylizeError("`texture` has no photo: `init` takes noise, or a picture's file")
     else:
-        check_unused(options, OF_PHOTOS, "--texture")
+        check_unused(options, OF_PHOTOS, "`texture`")
 
 
 def check_compared(style: Source | None, content: Source | None) -> None:
     """Raises `StylizeError` where there is nothing that a result could be compared with."""
     if content is None and style is None:
-        raise StylizeError("nothing to compare with: give --style IMAGE, --content PHOTO or both")
+        raise StylizeError("nothing to compare with: give `style` IMAGE, `content` PHOTO or both")
 
 
 def check_training(
@@ -89,10 +89,10 @@ def check_training(
     _check_minutes(options)
     _check_added(styles, options)
     method = _method(styles, options, photos=photos is not None)
-    check_unused(options, UNUSED.get(method, ()), f"--method {method}")
+    check_unused(options, UNUSED.get(method, ()), f"`method` {method}")
     if method != "texture":
         if photos is None:
-            raise StylizeError("there are no photos to train on: give --dataset FOLDER")
+            raise StylizeError("there are no photos to train on: give `photos` FOLDER")
         paths.check_photos(Path(photos))
     return method
 
@@ -102,24 +102,24 @@ def _check_minutes(options: "TrainOptions") -> None:
     if options.get("minutes") is None:
         return
     if options.get("steps") is not None:
-        raise StylizeError("--minutes takes as many steps as there is time for: leave out --steps")
+        raise StylizeError("`minutes` takes as many steps as there is time for: leave out `steps`")
     if options.get("resume"):
-        raise StylizeError("--minutes is for a whole training: with --resume give --steps")
+        raise StylizeError("`minutes` is for a whole training: with `resume` give `steps`")
 
 
 def _check_added(styles: int, options: "TrainOptions") -> None:
     """Refuses what does not go with a style that is added to a model."""
     added, to = options.get("add_style"), options.get("to")
     if (added is None) != (to is None):
-        raise StylizeError("--add-style IMAGE and --to MODEL.pt go together: give both")
+        raise StylizeError("`add_style` IMAGE and `to` MODEL.pt go together: give both")
     if to is not None and (
         styles
         or any(options.get(name) is not None for name in WHOLE)
         or options.get("method", "auto") not in ("auto", "conditional")
     ):
         raise StylizeError(
-            "--add-style trains one row of a model: leave out --style, --method, --upscale, "
-            "--from, --width, --levels"
+            "`add_style` trains one row of a model: leave out `styles`, `method`, `upscale`, "
+            "`start`, `width`, `levels`"
         )
 
 
@@ -133,11 +133,13 @@ def _method(styles: int, options: "TrainOptions", *, photos: bool) -> Method:
         return "conditional"
     wanted, factor = options.get("method", "auto"), options.get("upscale")
     if factor not in (None, *FACTORS):
-        raise StylizeError(f"--upscale {factor} will not do: use 2, 4 or 8")
+        raise StylizeError(f"`upscale` {factor} will not do: use 2, 4 or 8")
     if factor is None and not styles:
-        raise StylizeError("nothing to learn: give --style IMAGE, or --upscale 4 to enlarge photos")
+        raise StylizeError(
+            "nothing to learn: give `styles` IMAGE, or `upscale` 4 to enlarge photos"
+        )
     if factor is not None and styles:
-        raise StylizeError("--upscale has no style: leave out one of --style and --upscale")
+        raise StylizeError("`upscale` has no style: leave out one of `styles` and `upscale`")
     found: Method = "perceptual" if styles == 1 else "conditional"
     if factor is not None:
         found = "super-resolution"
@@ -145,4 +147,4 @@ def _method(styles: int, options: "TrainOptions", *, photos: bool) -> Method:
         found = "texture"
     if wanted in ("auto", found) or wanted in ALSO.get(found, ()):
         return found if wanted == "auto" else wanted
-    raise StylizeError(f"--method {wanted} needs {NEEDS[wanted]}; or leave out --method")
+    raise StylizeError(f"`method` {wanted} needs {NEEDS[wanted]}; or leave out `method`")

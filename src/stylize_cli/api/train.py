@@ -179,7 +179,7 @@ def _check_steps(config: TrainConfig, options: TrainOptions) -> None:
     tasks.check(config, options.get("upscale"), vgg.SOURCES[options.get("descriptor", "vgg19")])
     if config.batch_size < ranks.count():
         raise StylizeError(
-            f"{ranks.count()} processes share --batch-size {config.batch_size}: give them a sample "
+            f"{ranks.count()} processes share `batch_size` {config.batch_size}: give them a sample "
             "each, or start fewer"
         )
 

@@ -16,7 +16,7 @@ from stylize_cli.methods import feedforward
 from stylize_cli.methods.look import Look
 from stylize_cli.methods.painting import fit, given_size, needed, paint, threads
 
-EXHAUSTED = "it takes more memory than there is: use a smaller --size"
+EXHAUSTED = "it takes more memory than there is: use a smaller `size`"
 BATCH = 4  # pictures that run together
 BATCH_PIXELS = 4_000_000  # of them together: larger ones gain nothing
 
@@ -220,7 +220,7 @@ def _works(
 
 def _reason(error: Exception) -> str:
     """Why an engine failed, and what to do."""
-    fix = "use a smaller --size" if is_exhausted(error) else "try another --engine"
+    fix = "use a smaller `size`" if is_exhausted(error) else "try another `engine`"
     said = first_line(error) or type(error).__name__
     return f"the network failed on it ({said}): {fix}"
 
