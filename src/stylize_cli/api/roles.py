@@ -79,7 +79,7 @@ def check_training(
     """What is to be trained: so many styles, one more of a model, or super-resolution.
 
     Args:
-        styles: how many there are, but for one that is added to a model.
+        styles: how many a network of its own is to learn; none where one is added to a model.
         photos: folder of them, or None.
         options: all else.
 
