@@ -272,7 +272,7 @@ def test_a_net_is_the_command(stylize, net, photo, pixels):
     assert stylize("blend", model, photo, *mixed, *shared).code == 0
     blended = loaded.blend(photo, {"munch": 3, "monet": 1})
     np.testing.assert_array_equal(blended.samples(), pixels("b.png"))
-    with pytest.raises(stylize_cli.StylizeError, match="choose a style with --style: monet"):
+    with pytest.raises(stylize_cli.StylizeError, match="choose a style with `style`: monet"):
         loaded(photo)
     with pytest.raises(stylize_cli.StylizeError, match="works on photos"):
         loaded.texture(64)

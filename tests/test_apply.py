@@ -215,10 +215,10 @@ def test_resized_agrees_with_torch(size, picture):
 @pytest.mark.parametrize(
     ("styles", "name", "said"),
     [
-        (("monet", "munch"), None, "choose a style with --style: monet, munch"),
+        (("monet", "munch"), None, "choose a style with `style`: monet, munch"),
         (("monet", "munch"), "Munk", "no style 'Munk': did you mean munch?"),
         (("monet",), "zzz", "no style 'zzz': it has monet"),
-        ((), "monet", "the model has no styles: leave out --style"),
+        ((), "monet", "the model has no styles: leave out `style`"),
     ],
 )
 def test_a_style_that_is_not_there_is_refused(fake, styles, name, said):
