@@ -1,5 +1,6 @@
 """Folders of many pictures: listed as they are worked on, shared out, and gone on with."""
 
+import glob
 import json
 import os
 import subprocess
@@ -127,6 +128,35 @@ def test_no_input_that_a_glob_is_for_is_overwritten_however_late_it_comes(
     assert (ran.code, ran.out) == (2, b"")
     assert "album/0-munch.png is an input and would be overwritten" in ran.err
     assert late.read_bytes() == before
+
+
+@pytest.mark.usefixtures("conversions", "album")
+def test_a_glob_is_listed_once_and_a_place_looked_at_once(stylize, net, monkeypatch):
+    net("johnson", name="net.pt")
+    asked, listing, look = [], glob.glob, admission._identity
+    monkeypatch.setattr(
+        glob, "glob", lambda *of, **how: (asked.append(of[0]), listing(*of, **how))[1]
+    )
+    monkeypatch.setattr(
+        admission, "_identity", lambda path: (asked.append(str(path)), look(path))[1]
+    )
+    ran = stylize("apply", "net.pt", "album/[0-2].png", *QUICK, "-o", "out/")
+    made = [f"out/{number}.png" for number in range(3)]
+    assert (ran.code, ran.out.decode().splitlines()) == (0, made)
+    assert [asked.count(one) for one in ("album/[0-2].png", *made)] == [1] * 4
+
+
+@pytest.mark.usefixtures("conversions", "album")
+def test_a_glob_for_one_picture_is_that_picture(stylize, net, tmp_path):
+    net("johnson", name="net.pt")
+    ran = stylize("apply", "net.pt", "album/[3].png", *QUICK, "-o", "one.png")
+    assert (ran.code, ran.out) == (0, b"one.png\n")
+    ran = stylize("apply", "net.pt", "album/x*.png", *QUICK, "-o", "two.png")
+    assert (ran.code, ran.err) == (
+        2,
+        "error: there are no pictures in album/x*.png: check the path\n",
+    )
+    assert not (tmp_path / "two.png").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by a signal")

@@ -25,8 +25,9 @@ from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.api.picture import Picture
 from stylize_cli.cli import optimize as optimize_command
 from stylize_cli.cli import train as train_command
-from stylize_cli.methods.apply import Look, Photo
+from stylize_cli.methods.apply import Photo
 from stylize_cli.methods.figures import Mixture
+from stylize_cli.methods.look import Look
 
 pytest_plugins = ["commandline", "nets"]
 
@@ -80,6 +81,22 @@ def test_any_picture_will_do_and_transparency_stays(photo, style):
 
 
 @pytest.mark.usefixtures("loaded")
+def test_one_layer_is_named_alone_or_in_a_list(dataset, photo, style, tmp_path):
+    names = {"content_layers": "relu2_2", "style_layers": "relu1_1"}
+    listed = {option: [name] for option, name in names.items()}
+    one, same = (stylize.optimize(photo, style, **QUICK, **given) for given in (names, listed))
+    np.testing.assert_array_equal(one.samples(), same.samples())
+    with pytest.raises(stylize.StylizeError, match="no layer 'relu9'"):
+        stylize.optimize(photo, style, **QUICK, style_layers="relu9")
+    steps = stylize.train(
+        style, dataset, tmp_path / "a.pt", steps=1, style_layers="relu1_1", **TINY
+    )
+    assert next(steps).losses["style"] > 0
+    (shown,) = reconstruct.prepare(photo, content="relu2_2").series.values()
+    assert shown.content_layers == ("relu2_2",)
+
+
+@pytest.mark.usefixtures("loaded")
 def test_iterate_shows_what_optimize_returns(photo, style):
     options = QUICK | {"size": 64, "scales": 2, "style_layers": ["relu1_1"]}
     options["content_layers"] = ["relu2_2"]
@@ -100,18 +117,22 @@ def test_iterate_shows_what_optimize_returns(photo, style):
         ((), {}, "give a photo and at least one style"),
         (("photo.png",), {}, "give a photo and at least one style"),
         (("photo.png", "none.png"), {}, "there is no file none.png"),
-        (("photo.png", "style.png"), {"texture": "style.png"}, "--texture takes no photo"),
+        (("photo.png", "style.png"), {"texture": "style.png"}, "`texture` takes no photo"),
         (("photo.png", "style.png"), {"shares": [1, 2]}, "has 2 shares for 1 style"),
         (("photo.png", ["style.png"] * 2), {"shares": [-1, 2]}, "'-1,2' must be positive"),
         (("photo.png", "style.png"), {"style_layers": ["relu9"]}, "no layer 'relu9'"),
         (("photo.png", "style.png"), {"device": "cuda:9"}, "device 'cuda:9' is not here"),
         (("photo.png", "style.png"), {"memory": 10**6}, "less than the program itself takes"),
-        (("photo.png", "style.png"), {"size": 15}, "size 15 will not do: it must be from 16 to"),
+        (("photo.png", "style.png"), {"size": 15}, "`size` 15 will not do: it must be from 16 to"),
         (("photo.png", "style.png"), {"iterations": 10**20}, "it must be from 1 to 10000000"),
-        (("photo.png", "style.png"), {"threads": 10**5}, "threads 100000 will not do: it must be"),
+        (
+            ("photo.png", "style.png"),
+            {"threads": 10**5},
+            "`threads` 100000 will not do: it must be",
+        ),
         (("photo.png", "style.png"), {"style_scale": 5}, "it must be from 0.1 to 4"),
         *(
-            (("photo.png", "style.png"), {name: value}, f"{name} {value!r} will not do: {wanted}")
+            (("photo.png", "style.png"), {name: value}, f"`{name}` {value!r} will not do: {wanted}")
             for name, value, wanted in (
                 ("preset", "x", "use one of: default, paper, notebook, neighbours"),
                 ("descriptor", "vgg11", "use one of: vgg19, vgg19-torchvision, vgg16-torchvision"),
@@ -251,7 +272,7 @@ def test_a_net_is_the_command(stylize, net, photo, pixels):
     assert stylize("blend", model, photo, *mixed, *shared).code == 0
     blended = loaded.blend(photo, {"munch": 3, "monet": 1})
     np.testing.assert_array_equal(blended.samples(), pixels("b.png"))
-    with pytest.raises(stylize_cli.StylizeError, match="choose a style with --style: monet"):
+    with pytest.raises(stylize_cli.StylizeError, match="choose a style with `style`: monet"):
         loaded(photo)
     with pytest.raises(stylize_cli.StylizeError, match="works on photos"):
         loaded.texture(64)
@@ -315,14 +336,14 @@ def test_what_a_reconstruction_or_a_start_is_read_from_is_not_kept_whole(
 @pytest.mark.parametrize("option", [{"engine": "foo"}, {"precision": "fp16"}, {"depth": 12}])
 def test_a_net_is_opened_in_known_ways(net, option):
     ((name, value),) = option.items()
-    with pytest.raises(stylize.StylizeError, match=f"{name} {value!r} will not do: use one of: "):
+    with pytest.raises(stylize.StylizeError, match=f"`{name}` {value!r} will not do: use one of: "):
         stylize.load(net(), **option)
 
 
 @pytest.mark.parametrize("option", [{"descriptor": "vgg11"}, {"precision": "fp16"}])
 def test_a_reconstruction_is_asked_for_in_known_words(photo, option):
     ((name, value),) = option.items()
-    with pytest.raises(stylize.StylizeError, match=f"{name} {value!r} will not do: use one of: "):
+    with pytest.raises(stylize.StylizeError, match=f"`{name}` {value!r} will not do: use one of: "):
         reconstruct.prepare(photo, **option)
 
 
@@ -336,11 +357,11 @@ def test_textures_are_the_commands(stylize, pyramid, pixels, photo):
     np.testing.assert_array_equal(picture.samples(), pixels("a.png"))
     assert loaded.texture(np.int64(32)).pixels.shape == (32, 32, 3)
     for given, said in (
-        ({"size": 0}, "width 0 will not do: it must be from 2 to 10000000"),
-        ({"size": (4, 0)}, "height 0 will not do"),
-        ({"size": -5}, "width -5 will not do"),
-        ({"size": 32, "seed": -1}, "seed -1 will not do: it must be from 0 to 4294967295"),
-        ({"size": 32, "depth": 12}, "depth 12 will not do: use one of: 8, 16"),
+        ({"size": 0}, "`size` 0 will not do: it must be from 2 to 10000000"),
+        ({"size": (4, 0)}, "`size` 0 will not do"),
+        ({"size": -5}, "`size` -5 will not do"),
+        ({"size": 32, "seed": -1}, "`seed` -1 will not do: it must be from 0 to 4294967295"),
+        ({"size": 32, "depth": 12}, "`depth` 12 will not do: use one of: 8, 16"),
     ):
         with pytest.raises(stylize_cli.StylizeError, match=re.escape(said)):
             loaded.texture(**given)
@@ -369,9 +390,9 @@ def test_times_of_a_clip_are_any_numbers(net, tmp_path):
         assert clip(tmp_path / "out", start=start).frames == 3
     assert clip(tmp_path / "out", start=np.int64(0), end=np.float64(0.3)).frames == 3
     for given, said in (
-        ({"start": float("inf")}, "start inf will not do: it must be at least 0, and finite"),
-        ({"end": float("nan")}, "end nan will not do"),
-        ({"codec": "av1"}, "codec 'av1' will not do: use one of: h264, hevc, vp9"),
+        ({"start": float("inf")}, "`start` inf will not do: it must be at least 0, and finite"),
+        ({"end": float("nan")}, "`end` nan will not do"),
+        ({"codec": "av1"}, "`codec` 'av1' will not do: use one of: h264, hevc, vp9"),
     ):
         with pytest.raises(stylize.StylizeError, match=said):
             clip(tmp_path / "new", **given)
@@ -449,17 +470,17 @@ def test_styles_and_preview_are_any_pictures_and_styles_have_their_names(dataset
         (("style.png", "none", "a.pt"), {}, "there is no folder none"),
         (("style.png", "photos", "a.pt"), {"resume": True}, "to go on from"),
         (("style.png", "photos", "a.pt"), {"to": "b.pt"}, "go together"),
-        (("style.png", "photos", "a.pt"), {"upscale": 2}, "--upscale has no style"),
-        (("style.png", "photos", "a.pt"), {"steps": 0}, "steps 0 will not do"),
+        (("style.png", "photos", "a.pt"), {"upscale": 2}, "`upscale` has no style"),
+        (("style.png", "photos", "a.pt"), {"steps": 0}, "`steps` 0 will not do"),
         *(
-            (("style.png", "photos", "a.pt"), {name: value}, f"{name} {value!r} will not do")
+            (("style.png", "photos", "a.pt"), {name: value}, f"`{name}` {value!r} will not do")
             for name, value in (
                 *(("lr", 1e9), ("lr", float("nan")), ("threads", 100_000), ("levels", 64)),
                 *(("width", 10**20), ("batch_size", 10**20)),
                 *(("method", "foo"), ("loss", "l1"), ("preset", "slow")),
             )
         ),
-        (((), "photos", "a.pt"), {"upscale": 3}, "--upscale 3 will not do: use 2, 4 or 8"),
+        (((), "photos", "a.pt"), {"upscale": 3}, "`upscale` 3 will not do: use 2, 4 or 8"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_at_once(

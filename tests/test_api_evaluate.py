@@ -47,12 +47,12 @@ def test_one_that_fails_does_not_stop_the_others(files):
 def test_what_memory_will_not_do_is_refused(files):
     picture, style = (stylize.Picture(file) for file in files[:2])
     budget = hardware.own_memory() + 50_000_000
-    with pytest.raises(stylize.StylizeError, match=r"48x40 px needs about .* --memory more"):
+    with pytest.raises(stylize.StylizeError, match=r"48x40 px needs about .* give `memory` more"):
         stylize.evaluate(picture, style=style, memory=budget)
 
 
 def test_a_budget_below_the_program_s_own_blames_no_picture(files):
-    said = r"^--memory 10 MB is less than the program itself takes: give it more than \d"
+    said = r"^`memory` 10 MB is less than the program itself takes: give it more than \d"
     with pytest.raises(stylize.StylizeError, match=said):
         stylize.evaluate(files[0], style=files[1], memory=10_000_000)
     with pytest.raises(stylize.StylizeError, match=said):

@@ -12,7 +12,8 @@ from stylize_cli import encoders, engines, images
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply as method
 from stylize_cli.methods import feedforward, resampling
-from stylize_cli.methods.apply import Look, Photo
+from stylize_cli.methods.apply import Photo
+from stylize_cli.methods.look import Look
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -214,10 +215,10 @@ def test_resized_agrees_with_torch(size, picture):
 @pytest.mark.parametrize(
     ("styles", "name", "said"),
     [
-        (("monet", "munch"), None, "choose a style with --style: monet, munch"),
+        (("monet", "munch"), None, "choose a style with `style`: monet, munch"),
         (("monet", "munch"), "Munk", "no style 'Munk': did you mean munch?"),
         (("monet",), "zzz", "no style 'zzz': it has monet"),
-        ((), "monet", "the model has no styles: leave out --style"),
+        ((), "monet", "the model has no styles: leave out `style`"),
     ],
 )
 def test_a_style_that_is_not_there_is_refused(fake, styles, name, said):
@@ -290,7 +291,7 @@ def test_a_picture_that_takes_too_much_memory_fails_alone(fake, monkeypatch):
     photos += [Photo(name, read, save) for name, (read, save) in works.items()]
     results = list(method.apply(fake(), [*photos, photos[0]], Look((None,)), room=ROOM))
     assert [result.photo.name for result in results] == ["a", *works, "a"]
-    assert all("use a smaller --size" in result.error for result in results[1:-1])
+    assert all("use a smaller `size`" in result.error for result in results[1:-1])
     assert results[0].error == results[-1].error == ""
 
 
@@ -335,7 +336,7 @@ def test_memory_refuses_a_size_and_names_one_that_fits(fake):
     room = method.needed(engine, (45, 60))
     (result,), saved = collected(engine, files, room=room)
     assert (saved, result.error[:28]) == ({}, "120x90 px needs about 4 MB, ")
-    size = int(result.error.split("--size ")[1])
+    size = int(result.error.split("`size` ")[1])
     assert 30 < size <= 60
     (result,), _ = collected(engine, files, Look((None,), size=size), room=room)
     assert result.error == ""
@@ -416,5 +417,5 @@ def test_a_network_that_fails_on_a_picture_does_not_stop_the_others(fake, monkey
     files = {name: file_of(noise(side, 12)) for name, side in (("a", 12), ("b", 20), ("c", 12))}
     results, saved = collected(engine, files)
     assert [bool(result.error) for result in results] == [False, True, False]
-    assert "(out of memory): use a smaller --size" in results[1].error
+    assert "(out of memory): use a smaller `size`" in results[1].error
     assert {name for name, _ in saved} == {"a", "c"}

@@ -72,6 +72,18 @@ def test_mistakes_do_not_wait_for_torch(tmp_path, picture_file):
         "evaluate photo.png",  # nothing to compare with
         "evaluate nope.png --style style.png",
         "evaluate photo.png --style nope.png",
+        "train",
+        "train --style nope.png",
+        "train --style photo.png --preview nope.png",
+        "train --style photo.png --dataset nope",
+        "train --style photo.png --upscale 4",
+        "train --style photo.png --style style.png",  # no dataset
+        "train --style photo.png --method super-resolution",
+        "train --style photo.png --content-weight 2",  # a texture
+        "train --style photo.png --dataset . --levels 3",
+        "train --style photo.png --steps 1 --minutes 1",
+        "train --add-style photo.png",
+        "train --add-style photo.png --to x.pt --width 3",
     )
     code = """
 import os, sys

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import stylize_cli
-from stylize_cli import encoders, engines, jpegs, sheets
+from stylize_cli import encoders, engines, hardware, jpegs, sheets
 from stylize_cli.config import CELL
 from stylize_cli.methods import blend, painting
 
@@ -90,9 +90,22 @@ def test_no_more_of_a_jpeg_is_decoded_than_apply_decodes(
 
     monkeypatch.setattr(jpegs, "loaded", spy)
     run = [model, "large.jpg", "--style", "munch", "--size", 16, *TORCH, "-o", "out.png"]
-    for command in (["apply", *run], ["blend", *run, *options]):
-        assert stylize(*command).code == 0
-    assert decoded == [(80, 60), (80, 60)]  # an eighth, the least that a JPEG can be decoded at
+    piped = [model, "-", *run[2:]]
+    data = (tmp_path / "large.jpg").read_bytes()
+    for command in (["apply", *run], ["blend", *run, *options], ["blend", *piped, *options]):
+        assert stylize(*command, stdin=data).code == 0
+    assert decoded == [(80, 60)] * 3  # an eighth, the least that a JPEG can be decoded at
+
+
+def test_what_comes_from_stdin_has_to_fit_as_a_file_has(stylize, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "own_memory", lambda: 0)
+    Image.new("RGB", (1000, 800)).save(tmp_path / "large.png")
+    run = ["--style", "munch", *TORCH, "-o", "out.png", "--memory", "5MB"]
+    data = (tmp_path / "large.png").read_bytes()
+    file, piped = (stylize("blend", model, one, *run, stdin=data) for one in ("large.png", "-"))
+    assert file.code == piped.code == 2
+    assert "its 1000x800 pixels take" in piped.err
+    assert piped.err == file.err.replace("large.png", "stdin")
 
 
 def test_the_record_names_the_shares(stylize, model, pixels):

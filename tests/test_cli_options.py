@@ -1,14 +1,21 @@
 """How the text of options is read, and which settings each of them changes."""
 
+import ast
+import inspect
 import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from typer.main import get_command
 
+import stylize_cli as stylize
+from stylize_cli.api import mixtures
+from stylize_cli.api.lesson import TrainOptions
+from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.api.optimize import even_out
-from stylize_cli.cli import app, options
+from stylize_cli.cli import app, console, options
 from stylize_cli.config import MOST, override
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.errors import StylizeError
@@ -28,6 +35,39 @@ def test_every_count_has_both_bounds():
     assert ("optimize", "--iterations") in {names[:2] for names in found}
     unbounded = [names for *names, given in found if given.min is None or given.max is None]
     assert unbounded == []
+
+
+def parameters():
+    """Names of all that can be given to the package's functions."""
+    functions = [stylize.train, stylize.video, stylize.evaluate, stylize.load, stylize.Picture.save]
+    functions += [stylize.Network.__call__, stylize.Network.blend, mixtures.paint]
+    given = [inspect.signature(function).parameters for function in functions]
+    return set().union(OptimizeOptions.__annotations__, TrainOptions.__annotations__, *given)
+
+
+def texts():
+    """What the package says to whoever calls it, in Python or on the command line."""
+    root = Path(stylize.__file__).parent
+    for file in root.rglob("*.py"):
+        if file.relative_to(root).parts[0] not in ("cli", "page"):
+            nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+            docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+            strings = (node for node in nodes if isinstance(node, ast.Constant))
+            yield from (
+                one.value for one in strings if isinstance(one.value, str) and id(one) not in docs
+            )
+
+
+def test_what_a_text_names_is_a_parameter_and_becomes_an_option():
+    commands = get_command(app.table()).commands.values()
+    known = {name for command in commands for given in command.params for name in given.opts}
+    named = {name for text in texts() for name in re.findall(r"`(\w+)`", text)}
+    assert {"size", "style_weight", "shares", "photos"} < named <= parameters() | {"stroke_size"}
+    assert {console.as_options(f"`{name}`") for name in named} <= known
+    assert (
+        console.as_options("give `shares`, `out`, 2 `styles`")
+        == "give --style-blend, -o, 2 --style"
+    )
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_file_that_is_no_input_may_be_replaced(picture):
         ("in.png/a.png", 8, r"in\.png is a file, no folder; choose another"),
         ("in.png/", 8, r"in\.png is a file, no folder; choose another"),
         ("/dev/null", 8, r"/dev/null is no file: give -o -, and send stdout there"),
-        ("a.webp", 16, r"WEBP holds 8 bits a channel: use --depth 8, or an output named \.png"),
+        ("a.webp", 16, r"WEBP holds 8 bits a channel: use `depth` 8, or an output named \.png"),
     ],
 )
 def test_what_could_not_be_written_is_refused_beforehand(output, depth, said):
@@ -131,7 +131,7 @@ def test_plots_are_of_the_kind_that_their_suffix_names(name, signature):
         ("in.png/a.svg", r"in\.png is a file, no folder; choose another"),
         (
             "folder/../out.png",
-            r"--plot folder/\.\./out\.png is the picture's own file: name another",
+            r"`plot` folder/\.\./out\.png is the picture's own file: name another",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_plots_that_could_not_be_written_are_refused_beforehand(name, said):
 def test_without_matplotlib_a_plot_says_how_to_have_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(
-        StylizeError, match=r"pip install 'stylize-cli\[plot\]', or leave out --plot"
+        StylizeError, match=r"pip install 'stylize-cli\[plot\]', or leave out `plot`"
     ):
         plots.check(Path("a.png"), None, [])
 
@@ -209,7 +209,9 @@ def test_data_stays_on_stdout_beside_a_bar(terminal, capsys):
     with Console().progress("Working") as on_step:
         on_step(Step("working", 0, 1))
         Console().result({"output": "a.png"})
-        Console(json=True).failure("in.png", "damaged", "b.png")
-    lines = capsys.readouterr().out.splitlines()
+        Console(json=True).failure("in.png", "damaged, or a `stroke_size` of 9", "b.png")
+    out, err = capsys.readouterr()
+    lines, said = out.splitlines(), "damaged, or a --stroke-size of 9"
     assert lines[0] == "a.png"
-    assert json.loads(lines[1]) == {"input": "in.png", "output": "b.png", "error": "damaged"}
+    assert json.loads(lines[1]) == {"input": "in.png", "output": "b.png", "error": said}
+    assert f"error: in.png: {said}" in err

@@ -175,5 +175,5 @@ def test_what_cannot_be_reconstructed_is_refused(refused, options, said):
 @pytest.mark.parametrize("name", ["size", "iterations", "seed"])
 def test_counts_have_bounds_from_python_too(photo, name):
     for count in (-1, MOST * 1000):
-        with pytest.raises(StylizeError, match=f"^{name} {count} will not do: it must be from "):
+        with pytest.raises(StylizeError, match=f"^`{name}` {count} will not do: it must be from "):
             reconstruct.prepare(photo, content=["relu1_1"], **{name: count})

@@ -755,7 +755,7 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
             r"--minutes takes as many .*: leave out --steps",
         ),
         ("--style style.png --minutes 1 --resume", r"--minutes is for a whole .* give --steps"),
-        ("--style style.png --minutes 0", r"minutes 0.0 will not do: it must be from 0.01 to.*"),
+        ("--style style.png --minutes 0", r"--minutes 0.0 will not do: it must be from 0.01 to.*"),
         ("--style style.png --resume", r"there is no style\.state\.pt to go on from: leave out .*"),
     ],
 )

@@ -230,7 +230,7 @@ def test_a_folder_that_is_missing_or_without_photos_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     said = {"none": "there is no folder", "notes.txt": "no folder", "empty": "there are no photos"}
     for name, text in said.items():
-        with pytest.raises(StylizeError, match=f"{text}.*--dataset"):
+        with pytest.raises(StylizeError, match=f"{text}.*`photos`"):
             datasets.find(tmp_path / name)
 
 
@@ -267,7 +267,7 @@ def test_what_cannot_be_read_is_skipped_named_and_replaced(greys, damaged):
 
 
 def test_a_dataset_of_nothing_readable_is_refused(damaged):
-    with pytest.raises(StylizeError, match=r"no file of the dataset can be read.*--dataset"):
+    with pytest.raises(StylizeError, match=r"no file of the dataset can be read.*`photos`"):
         next(datasets.batches(crops_of(damaged), 2))
 
 

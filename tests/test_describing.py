@@ -28,7 +28,7 @@ def test_a_compiler_is_the_device_s(monkeypatch, device, here, missing):
     if missing is None:
         describing.check_compiler(machine)
     else:
-        with pytest.raises(StylizeError, match=f"--compile needs {missing}"):
+        with pytest.raises(StylizeError, match=f"`compile` needs {missing}"):
             describing.check_compiler(machine)
 
 

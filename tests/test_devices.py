@@ -80,7 +80,7 @@ def test_absent_device_is_an_error_that_lists_those_there_are(machine, name, par
     text = str(caught.value)
     assert f"'{name}'" in text
     assert text.endswith(": " + ", ".join(devices.available()))
-    assert "--device auto" in text
+    assert "`device` auto" in text
     assert "\n" not in text
 
 
@@ -111,7 +111,7 @@ def test_precision_asked_for_is_kept_or_refused(machine, name, precision):
     machine(cuda=(TURING,), mps=True, fast_cpu=precision == "float32")
     device = torch.device(name)
     if (name, precision) == ("mps", "bfloat16"):
-        with pytest.raises(StylizeError, match="--precision float32"):
+        with pytest.raises(StylizeError, match="`precision` float32"):
             devices.choose_precision(precision, device)
     else:
         assert devices.choose_precision(precision, device) is getattr(torch, precision)
@@ -234,7 +234,7 @@ def test_a_card_is_sent_pinned_memory_without_waiting():
 
 @pytest.mark.parametrize("count", [0, -1, 100_000])
 def test_threads_that_would_end_the_process_are_refused(count):
-    with pytest.raises(StylizeError, match=f"threads {count} will not do"):
+    with pytest.raises(StylizeError, match=f"`threads` {count} will not do"):
         devices.threads(count).__enter__()
-    with pytest.raises(StylizeError, match=f"threads {count} will not do"):
+    with pytest.raises(StylizeError, match=f"`threads` {count} will not do"):
         stylize.load("classics", threads=count)

@@ -135,7 +135,7 @@ def test_smooth_sixteen_bit_pictures_compress(format):
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP"])
 def test_formats_of_8_bits_refuse_16(format):
-    with pytest.raises(StylizeError, match=rf"{format} holds 8 bits.*--depth 8"):
+    with pytest.raises(StylizeError, match=rf"{format} holds 8 bits.*`depth` 8"):
         check_depth(format, 16)
     with pytest.raises(StylizeError, match=rf"{format} holds 8 bits"):
         encode(random_pixels(3), format, depth=16)

@@ -206,7 +206,7 @@ def test_without_openvino_torch_runs_and_says_so(net, monkeypatch, hidden):
     runner = opened(path, "auto", device="cpu")
     assert (runner.name, runner.device) == ("torch", "cpu")
     assert f"no {hidden}" in runner.note
-    with pytest.raises(StylizeError, match="use --engine torch"):
+    with pytest.raises(StylizeError, match="use `engine` torch"):
         opened(path, "openvino")
 
 

@@ -21,8 +21,8 @@ from stylize_cli.cli import farming, showing, streams
 from stylize_cli.cli.admission import BLOCK
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import farm
-from stylize_cli.methods.apply import Look
 from stylize_cli.methods.commission import Commission, Order, Report
+from stylize_cli.methods.look import Look
 from stylize_cli.methods.painter import Painter, Place
 
 pytest_plugins = ["commandline", "nets", "workers"]

@@ -191,6 +191,17 @@ def test_the_paper_head_spans_150_levels_around_the_mean_colour():
         np.testing.assert_allclose(255 * Tanh()(x).flatten(), want, rtol=1e-5)
 
 
+def test_the_mean_colour_lies_where_the_network_does_and_in_no_file(monkeypatch):
+    with torch.device("meta"):  # as a file's network is laid out before its weights are seen
+        head = Tanh()
+    assert not head.state_dict()
+    monkeypatch.setattr(torch, "tensor", None)  # nothing is made, or sent, at each call
+    x = normal(1, 3, 4, 4, dtype=torch.float32)
+    torch.testing.assert_close(head(x)[0, 0], 150 / 255 * x[0, 0].tanh() + 123.68 / 255)
+    assert head(x.to("meta")).shape == x.shape  # whose memory alone is to be known
+    assert head.to("meta").mean.is_meta
+
+
 # Circular padding.
 
 

@@ -237,7 +237,7 @@ def test_output_that_is_a_folder_is_refused(tmp_path):
 
 def test_depth_is_checked_before_the_work(tmp_path):
     images.check_writable(tmp_path / "a.png", [], depth=16)
-    with pytest.raises(StylizeError, match="--depth 8"):
+    with pytest.raises(StylizeError, match="`depth` 8"):
         images.check_writable(tmp_path / "a.jpg", [], depth=16)
 
 

@@ -151,7 +151,7 @@ def test_the_size_told_is_the_greatest_that_fits(size, free):
     free(350_000_000)
     with pytest.raises(StylizeError) as refused:
         limits.check((4 * size[0], 4 * size[1]), CONFIG, CPU, None)
-    (told,) = re.findall(r"use --size (\d+)$", str(refused.value))
+    (told,) = re.findall(r"use `size` (\d+)$", str(refused.value))
     limits.check(images.fitted(size, int(told)), CONFIG, CPU, None)
     with pytest.raises(StylizeError):
         limits.check(images.fitted(size, int(told) + 16), CONFIG, CPU, None)
@@ -162,7 +162,7 @@ def test_the_refusal_says_what_is_needed_and_what_is_there(free):
     with pytest.raises(StylizeError) as refused:
         limits.check((4096, 2048), CONFIG, CPU, None)
     told = re.fullmatch(
-        r"2048x4096 px needs about (\d+\.\d) GB, 1\.3 GB is free; use --size \d+",
+        r"2048x4096 px needs about (\d+\.\d) GB, 1\.3 GB is free; use `size` \d+",
         str(refused.value),
     )
     need = float(told[1]) * 1e9
@@ -178,7 +178,7 @@ def test_a_budget_counts_the_program_itself(free, monkeypatch):
     monkeypatch.setattr(psutil.Process, "memory_info", lambda _self: info)
     assert limits.check(size, CONFIG, CPU, need + 300_000_000).room == 0
     assert limits.check(size, CONFIG, CPU, need + 299_999_999).room > 0
-    with pytest.raises(StylizeError, match=r" 0 MB is free; give --memory more \("):
+    with pytest.raises(StylizeError, match=r" 0 MB is free; give `memory` more \("):
         limits.check(size, CONFIG, CPU, 200_000_000)
 
 

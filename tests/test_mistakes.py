@@ -110,6 +110,9 @@ MISTAKES = {
     f"{PAIR} --style-blend 1,2": "--style-blend has 2 shares for 1 style",
     f"{RUN} --style klimt-kiss --strength 60": "--strength takes 1 or less",
     f"{RUN} --style klimt-kiss --overwrite --skip-existing": "--skip-existing keeps what",
+    f"{PAIR} --content-weight inf": "--content-weight inf will not do: it must be at least 0",
+    "train --style style.png --minutes 0.001": "--minutes 0.001 will not do: it must be from 0.01",
+    "train --style style.png --batch-size 99999": "--batch-size 99999 will not do: it must be from",
     "texture bark --size big": "--size 'big' is no size: write 1024, or 1920x1080",
     # files
     f"{PAIR} -o newfolder": "cannot write newfolder: its name must end in one of .png, .jpg, "

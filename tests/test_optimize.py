@@ -253,7 +253,7 @@ def test_a_photo_in_its_own_style_stays(narrow, pictures):
 
 def test_weights_that_are_not_numbers_are_noticed(narrow, pictures):
     narrow.get_buffer("weight4_1")[0, 0, 0, 0] = torch.nan
-    with pytest.raises(StylizeError, match=r"loss became nan; .*--precision float32"):
+    with pytest.raises(StylizeError, match=r"loss became nan; .*`precision` float32"):
         run(narrow, pictures)
 
 

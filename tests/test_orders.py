@@ -1,5 +1,7 @@
 """A cluster's pictures: results are no inputs, no input is overwritten, through links too."""
 
+import glob
+
 import pytest
 
 from stylize_cli.cli import orders
@@ -60,3 +62,14 @@ def test_a_painting_that_is_learnt_is_not_overwritten(album, monkeypatch):
         found("album/a.png", "album/out", painting="link/out/a-munch.png")
     (one,) = found("album/a.png", "album/out", painting="album/out/another.png")
     assert one.outputs == ["album/out/a-munch.png"]
+
+
+def test_a_glob_is_listed_once(album, monkeypatch):
+    listed, listing = [], glob.glob
+    monkeypatch.setattr(
+        glob, "glob", lambda *of, **how: (listed.append(of), listing(*of, **how))[1]
+    )
+    (one,) = found(album / "album" / "*.png", album / "link" / "out")
+    assert (one.file, len(listed)) == (str(album / "album" / "a.png"), 1)
+    with pytest.raises(StylizeError, match=r"no pictures in .*x\*\.png: check the path"):
+        found(album / "album" / "x*.png", album / "link" / "out")

@@ -179,17 +179,17 @@ def test_files_are_refused_in_the_usual_words(tmp_path):
         Picture(RGB).save(tmp_path / "a.gif")
     with pytest.raises(StylizeError, match="is empty"):
         Picture(b"")
-    with pytest.raises(StylizeError, match="use --depth 8"):
+    with pytest.raises(StylizeError, match="use `depth` 8"):
         Picture(RGB).encoded("JPEG", depth=16)
     for options, said in (
-        ({"depth": 12}, "depth 12 will not do: use one of: 8, 16"),
-        ({"depth": 32}, "depth 32 will not do"),
-        ({"quality": 200}, "quality 200 will not do: it must be from 1 to 100"),
+        ({"depth": 12}, "`depth` 12 will not do: use one of: 8, 16"),
+        ({"depth": 32}, "`depth` 32 will not do"),
+        ({"quality": 200}, "`quality` 200 will not do: it must be from 1 to 100"),
     ):
         with pytest.raises(StylizeError, match=said):
             Picture(RGB).save(tmp_path / "a.webp", **options)
-    with pytest.raises(StylizeError, match="depth 12 will not do"):
+    with pytest.raises(StylizeError, match="`depth` 12 will not do"):
         Picture(RGB).samples(12)
-    with pytest.raises(StylizeError, match="format 'GIF' will not do: use one of: PNG, JPEG"):
+    with pytest.raises(StylizeError, match="`format` 'GIF' will not do: use one of: PNG, JPEG"):
         Picture(RGB).encoded("GIF")
     assert not any(tmp_path.iterdir())

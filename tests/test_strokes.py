@@ -75,7 +75,7 @@ def test_larger_strokes_take_less_memory(stroked):
 
 @pytest.mark.parametrize("other", [about(4, "upscaler"), about(1, "pyramid")])
 def test_what_has_no_strokes_is_refused(other):
-    with pytest.raises(StylizeError, match=r"no strokes .*: leave out --stroke-size"):
+    with pytest.raises(StylizeError, match=r"no strokes .*: leave out `stroke_size`"):
         Stroked(SimpleNamespace(about=other), None, 2.0)
 
 

@@ -169,13 +169,13 @@ def test_memory_refuses_a_size_and_names_one_that_fits(pyramid, size):
 
     room = texture.needed(engine, (size[0] // 2, size[1] // 2), "PNG", depth=8)
     with pytest.raises(
-        StylizeError, match=f"{size[1]}x{size[0]} px needs about .*use --size"
+        StylizeError, match=f"{size[1]}x{size[0]} px needs about .*use `size`"
     ) as no:
         check(size, room)
-    width, height = map(int, str(no.value).split("--size ")[1].split("x"))
+    width, height = map(int, str(no.value).split("`size` ")[1].split("x"))
     assert height > 0.9 * size[0] // 2
     check((height, width), room)
-    with pytest.raises(StylizeError, match="give --memory more, or free some"):
+    with pytest.raises(StylizeError, match="give `memory` more, or free some"):
         check(size, 0)
 
 

@@ -6,7 +6,8 @@ import pytest
 from stylize_cli import encoders, engines, tiles
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, feedforward, painting, tile_plan, tiling
-from stylize_cli.methods.apply import Look, Photo
+from stylize_cli.methods.apply import Photo
+from stylize_cli.methods.look import Look
 from stylize_cli.methods.moments import Moments
 from stylize_cli.methods.tile_plan import TilePlan
 from stylize_cli.methods.tiling import Wanted

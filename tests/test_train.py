@@ -184,7 +184,7 @@ def test_a_checkpoint_and_a_state_stay_while_the_training_goes_on(training):
 )
 def test_the_state_of_another_task_is_refused(other, task, training):
     state = training().state()
-    with pytest.raises(StylizeError, match=r"other styles or another network.*--resume"):
+    with pytest.raises(StylizeError, match=r"other styles or another network.*`resume`"):
         training(other(task), state=state)
 
 
@@ -192,9 +192,9 @@ def test_a_resumed_training_may_be_longer_and_nothing_else(task, training):
     state = training().state()
     longer = training(task(replace(CONFIG, steps=8)), state=state)
     assert [update.step for update in longer.run()] == list(range(1, 9))
-    with pytest.raises(StylizeError, match=r"had lr 0\.01, not 0\.001; .*--resume"):
+    with pytest.raises(StylizeError, match=r"had lr 0\.01, not 0\.001; .*`resume`"):
         training(task(replace(CONFIG, lr=1e-3)), state=state)
-    with pytest.raises(StylizeError, match=r"had seed 0, not 1; .*--resume"):
+    with pytest.raises(StylizeError, match=r"had seed 0, not 1; .*`resume`"):
         training(task(seed=1), state=state)
 
 
@@ -293,7 +293,7 @@ def test_a_blank_output_stops_before_the_update(config, task, training):
     with torch.no_grad():
         last.zero_()
     before = {name: values.clone() for name, values in now.network.named_parameters()}
-    with pytest.raises(StylizeError, match="output is blank at step 1: use a smaller --lr"):
+    with pytest.raises(StylizeError, match="output is blank at step 1: use a smaller `lr`"):
         list(now.run())
     assert same(dict(now.network.named_parameters()), before)
 

@@ -120,7 +120,7 @@ def test_a_loss_that_explodes_stops_before_the_update(bad, step):
     for _ in range(step):
         next(course)
         places.append(point.place.item())
-    with pytest.raises(StylizeError, match=rf"at step {step + 1}: use a smaller --lr"):
+    with pytest.raises(StylizeError, match=rf"at step {step + 1}: use a smaller `lr`"):
         next(course)
     assert len(set(places)) == step
     assert point.place.item() == places[-1]

@@ -70,8 +70,8 @@ def test_a_training_grows_with_its_samples_and_without_a_descriptor_takes_less()
 @pytest.mark.parametrize(
     ("least", "fix"),
     [
-        ({"batch_size": 3}, r"use --batch-size 3$"),
-        ({"batch_size": 1, "size": 64}, r"use --batch-size 1 --size 64$"),
+        ({"batch_size": 3}, r"use `batch_size` 3$"),
+        ({"batch_size": 1, "size": 64}, r"use `batch_size` 1 `size` 64$"),
         ({"batch_size": 1, "size": 8}, r"free some memory$"),
     ],
 )

@@ -33,12 +33,12 @@ def open_board(folder: Path, *, first: int) -> Board:
     except ImportError as error:
         raise StylizeError(
             "TensorBoard is not installed: pip install 'stylize-cli[tensorboard]', or leave out "
-            "--tensorboard"
+            "`tensorboard`"
         ) from error
     try:
         board: Board = writer(str(folder), purge_step=first + 1)
     except OSError as error:
         raise StylizeError(
-            f"cannot write logs into {folder} ({error.strerror}): give --tensorboard another folder"
+            f"cannot write logs into {folder} ({error.strerror}): give `tensorboard` another folder"
         ) from error
     return board

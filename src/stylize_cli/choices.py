@@ -27,4 +27,4 @@ def check(options: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
         is_number = int in kinds and isinstance(value, Integral)
         if named and value is not None and value not in named and not is_number:
             known = ", ".join(map(str, [*named, *(["a number"] if int in kinds else [])]))
-            raise StylizeError(f"{name} {value!r} will not do: use one of: {known}")
+            raise StylizeError(f"`{name}` {value!r} will not do: use one of: {known}")

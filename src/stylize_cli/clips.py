@@ -87,7 +87,7 @@ class Destination:
                 "or frames such as out/%04d.png"
             )
         if self.kind != "film" and (self.codec or self.crf is not None):
-            raise StylizeError("--codec and --crf are for films: leave them out, or name an .mp4")
+            raise StylizeError("`codec` and `crf` are for films: leave them out, or name an .mp4")
         if self.kind == "film":
             films.library()
             self._check_codec()
@@ -98,9 +98,9 @@ class Destination:
 
     def _check_codec(self) -> None:
         if self.path.suffix.lower() == ".webm" and self.chosen != "vp9":
-            raise StylizeError(f"WebM holds no {self.chosen}: use --codec vp9, or name an .mp4")
+            raise StylizeError(f"WebM holds no {self.chosen}: use `codec` vp9, or name an .mp4")
         if self.quality > CRF[self.chosen][1]:
-            raise StylizeError(f"--crf of {self.chosen} goes from 0 to {CRF[self.chosen][1]}")
+            raise StylizeError(f"`crf` of {self.chosen} goes from 0 to {CRF[self.chosen][1]}")
 
     def _check_frames(self, clip: Clip) -> None:
         if len(animations.NUMBER.findall(self.path.name)) > 1:
@@ -128,7 +128,7 @@ class Destination:
         format = images.FORMATS.get(self.path.suffix.lower())
         if format:
             other = ".png" if self.kind == "frames" else ".apng"
-            fix = f"use a smaller --size, or name it {self.path.with_suffix(other)}"
+            fix = f"use a smaller `size`, or name it {self.path.with_suffix(other)}"
             encoders.check_side(format, max(size), fix=fix)
 
     def names(self, clip: Clip) -> Names:
@@ -156,7 +156,7 @@ class Destination:
             StylizeError: it was made otherwise, or of its kind nothing can be gone on with.
         """
         if self.kind == "animation":
-            raise StylizeError("--resume goes on with films and frames: leave it out")
+            raise StylizeError("`resume` goes on with films and frames: leave it out")
         if self.kind == "frames":
             kept = animations.kept(self.names(clip))
             if kept is not None and size_of(kept.last) != size:
@@ -168,7 +168,7 @@ class Destination:
 
     def _made_otherwise(self) -> StylizeError:
         return StylizeError(
-            f"{self.path} was made with other options: leave out --resume, or name another -o"
+            f"{self.path} was made with other options: leave out `resume`, or name another `output`"
         )
 
     def writer(

@@ -110,7 +110,7 @@ class Crops:
                     self.skipped[self.files[place]] = str(error)
                 continue
             return self._cut(photo, np.random.default_rng((self.seed, number)))
-        raise StylizeError("no file of the dataset can be read as an image: check --dataset")
+        raise StylizeError("no file of the dataset can be read as an image: check `photos`")
 
     def _photo(self, place: int) -> Image.Image:
         """The photo of that place, RGB of 8 bits, decoded or kept.
@@ -178,15 +178,12 @@ def find(folder: Path) -> paths.FolderContent:
     Raises:
         StylizeError: there is no such folder, or no image in it.
     """
-    if paths.is_file(folder):
-        raise StylizeError(f"{folder} is a file, no folder: give --dataset a folder of photos")
-    if not paths.is_folder(folder):
-        raise StylizeError(f"there is no folder {folder}: give --dataset a folder of photos")
+    paths.check_photos(folder)
     found = paths.look_into(folder)
     if not found.files:
         left_out = f" ({found.note})" if found.note else ""
         raise StylizeError(
-            f"there are no photos in {folder}{left_out}: give --dataset a folder of photos"
+            f"there are no photos in {folder}{left_out}: give `photos` a folder of photos"
         )
     return found
 

@@ -221,7 +221,7 @@ def load(
     if normalise == "always" and not is_known:
         raise StylizeError(
             "weight normalisation is known for the bundled vgg19 only; "
-            "use --descriptor vgg19 without --weights, or another preset than 'paper'"
+            "use `descriptor` vgg19 without `weights`, or another preset than 'paper'"
         )
     if file is not None:
         convolutions = weights.read_torchvision(file, source)

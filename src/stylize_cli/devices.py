@@ -79,7 +79,7 @@ def choose(name: str) -> torch.device:
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in found:
         raise StylizeError(
-            f"device '{name}' is not here; use --device auto or one of: {', '.join(found)}"
+            f"device '{name}' is not here; use `device` auto or one of: {', '.join(found)}"
         )
     return torch.device(wanted)
 
@@ -97,7 +97,7 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
         return torch.float32
     if precision == "bfloat16":
         if device.type == "mps":
-            raise StylizeError("bfloat16 is not supported on mps; use --precision float32")
+            raise StylizeError("bfloat16 is not supported on mps; use `precision` float32")
         return torch.bfloat16
     if device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)

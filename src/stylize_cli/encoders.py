@@ -29,7 +29,7 @@ def check_depth(format: Format, depth: Depth) -> None:
     choices.check({"format": format, "depth": depth}, check_depth.__annotations__)
     if depth == 16 and format not in ("PNG", "TIFF"):
         raise StylizeError(
-            f"{format} holds 8 bits a channel: use --depth 8, or an output named .png or .tif"
+            f"{format} holds 8 bits a channel: use `depth` 8, or an output named .png or .tif"
         )
 
 

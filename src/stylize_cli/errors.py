@@ -5,8 +5,9 @@ class StylizeError(Exception):
     """Something the user can mend; the text says what is wrong and how to fix it, in one line.
 
     What it quotes of files and their names is escaped (`printable`), so that it can be shown
-    anywhere. The command line prints it as ``error: <text>`` and exits with 2. Bugs are never
-    wrapped in it: they keep their traceback.
+    anywhere. Parameters are named in backticks, as in "use a smaller `size`". The command line
+    shows its options in their place, as in ``error: use a smaller --size``, and exits with 2. Bugs
+    are never wrapped in it: they keep their traceback.
     """
 
     def __init__(self, text: str) -> None:

@@ -234,7 +234,7 @@ class FilmWriter:
         except (av.error.FFmpegError, OSError) as error:
             reason = error.strerror or str(error)
             raise StylizeError(
-                f"cannot write {self.path} ({reason}): choose another place or --codec"
+                f"cannot write {self.path} ({reason}): choose another place or `codec`"
             ) from error
 
 

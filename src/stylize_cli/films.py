@@ -169,7 +169,7 @@ class Film:
         except av.error.FFmpegError as error:
             raise StylizeError(
                 f"{self.path} is damaged after {time:.2f} s ({error.strerror}): "
-                f"copy it again, or stop before it with --end {time:.2f}"
+                f"copy it again, or stop before it with `end` {time:.2f}"
             ) from error
 
 
@@ -189,7 +189,7 @@ def kept(path: Path) -> Kept | None:
         for frame in film.frames(Section(start), film.size) if last is None else ():
             last = frame
     if last is None:
-        raise StylizeError(f"{path} has no frames to go on from: leave out --resume")
+        raise StylizeError(f"{path} has no frames to go on from: leave out `resume`")
     return Kept(last.time, last.pixels, count)
 
 

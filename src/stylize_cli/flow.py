@@ -186,6 +186,6 @@ def _opencv() -> Any:  # noqa: ANN401 - a module
         import cv2  # noqa: PLC0415 - an extra
     except ImportError:
         raise StylizeError(
-            "--smooth needs OpenCV: pip install 'stylize-cli[video]', or use --smooth 0"
+            "`smooth` needs OpenCV: pip install 'stylize-cli[video]', or use `smooth` 0"
         ) from None
     return cv2

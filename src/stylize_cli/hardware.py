@@ -99,7 +99,7 @@ def left_of(budget: int, own: int) -> int:
     """
     if budget <= own:
         raise StylizeError(
-            f"--memory {amount(budget)} is less than the program itself takes: "
+            f"`memory` {amount(budget)} is less than the program itself takes: "
             f"give it more than {amount(own)}"
         )
     return budget - own
@@ -142,7 +142,7 @@ def free_cores() -> int:
 def check_threads(count: int | None) -> None:
     """Raises `StylizeError` for a number of threads that cannot be; None is no number."""
     if count is not None and not 1 <= count <= MOST_THREADS:
-        raise StylizeError(f"threads {count} will not do: it must be from 1 to {MOST_THREADS}")
+        raise StylizeError(f"`threads` {count} will not do: it must be from 1 to {MOST_THREADS}")
 
 
 def threads(count: int | None) -> int:

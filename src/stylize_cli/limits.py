@@ -208,7 +208,7 @@ def check(
         return plan(images.fitted(size, long), config, machine.dtype, free, styles) is not None
 
     long = images.longest(fits, max(size))
-    fix = f"use --size {long}" if long else more(budget, own, there)
+    fix = f"use `size` {long}" if long else more(budget, own, there)
     least = replace(config, history=min(config.history, LEAST_HISTORY), pairs="bfloat16")
     need = estimate_tiled(size, least, machine.dtype, styles)
     need += _tile(config, machine.dtype, LEAST_TILE)
@@ -296,5 +296,5 @@ def room(machine: Machine, budget: int | None) -> int:
 def more(budget: int | None, own: int, there: int) -> str:
     """What helps where nothing smaller will do."""
     if budget is not None and budget - own < there:
-        return f"give --memory more (the program itself takes {amount(own)})"
+        return f"give `memory` more (the program itself takes {amount(own)})"
     return "free some memory"

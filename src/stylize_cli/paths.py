@@ -10,6 +10,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 
+from stylize_cli.errors import StylizeError
+
 APP = "stylize"
 # fmt: off
 SUFFIXES = (
@@ -54,6 +56,14 @@ def is_file(path: "str | os.PathLike[str]") -> bool:
 def is_there(path: "str | os.PathLike[str]") -> bool:
     """Whether anything is there, as far as that can be seen."""
     return os.path.exists(path)  # noqa: PTH110
+
+
+def check_photos(folder: Path) -> None:
+    """Raises `StylizeError` where there is no folder that could hold photos to learn on."""
+    if is_file(folder):
+        raise StylizeError(f"{folder} is a file, no folder: give `photos` a folder of photos")
+    if not is_folder(folder):
+        raise StylizeError(f"there is no folder {folder}: give `photos` a folder of photos")
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ def check(path: Path, result: Path | None, inputs: Iterable[Path]) -> None:
         raise StylizeError(f"cannot plot to {path}: its name must end in one of {known}")
     files.check_place(path, inputs)
     if result is not None and files.resolved(path) == files.resolved(result):
-        raise StylizeError(f"--plot {path} is the picture's own file: name another")
+        raise StylizeError(f"`plot` {path} is the picture's own file: name another")
     if util.find_spec("matplotlib") is None:
         raise StylizeError(
-            "matplotlib is not installed: pip install 'stylize-cli[plot]', or leave out --plot"
+            "matplotlib is not installed: pip install 'stylize-cli[plot]', or leave out `plot`"
         )
 
 

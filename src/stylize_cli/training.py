@@ -136,8 +136,8 @@ def fit(
         usual = max(LEAST, *settled) if len(settled) >= FEWEST else math.inf
         if not math.isfinite(value) or value > EXPLODED * usual:
             raise StylizeError(
-                f"the loss became {value:.4g} at step {step + 1}: use a smaller --lr, or "
-                "--precision float32"
+                f"the loss became {value:.4g} at step {step + 1}: use a smaller `lr`, or "
+                "`precision` float32"
             )
         if len(settled) < SETTLED:
             settled.append(value)

@@ -121,7 +121,7 @@ def check(
     fix = limits.more(budget, own, there)
     fitting = next((other for other in lesser if need(other) <= free), None)
     if fitting is not None:
-        fix = f"use --batch-size {fitting.batch_size}"
-        fix += f" --size {fitting.size}" if fitting.size < config.size else ""
+        fix = f"use `batch_size` {fitting.batch_size}"
+        fix += f" `size` {fitting.size}" if fitting.size < config.size else ""
     what = f"a step of {config.batch_size} samples of {config.size} px"
     raise too_little_memory(what, need(config), free, fix)

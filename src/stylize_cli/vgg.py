@@ -4,7 +4,7 @@ Layers have the papers' names: ``relu4_2`` is the second convolution of block 4 
 (Gatys et al. write conv4_2), ``pool4`` the pooling that ends block 4.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +55,11 @@ def layer_names(source: Source) -> list[str]:
     for block, convs in enumerate(source.convs, 1):
         names += [f"relu{block}_{n}" for n in range(1, convs + 1)] + [f"pool{block}"]
     return names
+
+
+def named(given: str | Sequence[str]) -> tuple[str, ...]:
+    """The names that are given: one, or several."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def check_layers(names: Collection[str], source: Source) -> None:

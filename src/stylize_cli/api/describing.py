@@ -74,6 +74,6 @@ def check_compiler(machine: Machine) -> None:
     """Raises `StylizeError` where there is no compiler for `compiled` on a machine."""
     if machine.device.type == "cuda":
         if not importlib.util.find_spec("triton"):
-            raise StylizeError("--compile needs the package triton on CUDA; leave it out")
+            raise StylizeError("`compile` needs the package triton on CUDA; leave it out")
     elif not any(shutil.which(compiler) for compiler in COMPILERS):
-        raise StylizeError("--compile needs a C++ compiler, and none is here; leave it out")
+        raise StylizeError("`compile` needs a C++ compiler, and none is here; leave it out")

@@ -162,5 +162,5 @@ def _room(picture: Picture, free: int) -> int:
     left = min(metrics.ROOM, free - resized)
     if left < LEAST:
         what = f"{picture.width}x{picture.height} px"
-        raise too_little_memory(what, resized + LEAST, free, "give --memory more, or free some")
+        raise too_little_memory(what, resized + LEAST, free, "give `memory` more, or free some")
     return left

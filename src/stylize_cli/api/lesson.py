@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from torch import Tensor
 
@@ -14,10 +14,10 @@ from stylize_cli.api import describing
 from stylize_cli.api.picture import Source
 from stylize_cli.checkpoints import TrainingState
 from stylize_cli.config import Precision
-from stylize_cli.config.train import SAVE_EVERY, Loss, TrainPreset
+from stylize_cli.config.train import SAVE_EVERY, Loss, Method, TrainPreset
 from stylize_cli.datasets import Album, Crops
 from stylize_cli.devices import Machine
-from stylize_cli.methods import previews, tasks
+from stylize_cli.methods import previews
 from stylize_cli.methods.course import Course, Plan
 from stylize_cli.methods.tasks import Task
 from stylize_cli.methods.train import Training
@@ -37,7 +37,7 @@ class TrainOptions(TypedDict, total=False):
     None is the default everywhere. All that the preset decides can be given in its place.
     """
 
-    method: tasks.Wanted
+    method: Literal["auto", Method]
     upscale: int | None  # no style: enlarge photos so many times, 2, 4 or 8
     add_style: Source | None  # teach the model of `to` one more style
     to: "str | PathLike[str] | None"
@@ -54,7 +54,7 @@ class TrainOptions(TypedDict, total=False):
     style_weight: float | None
     tv_weight: float | None
     content_layer: str | None
-    style_layers: Sequence[str] | None
+    style_layers: str | Sequence[str] | None
     pool: vgg.Pool | None
     levels: int | None  # scales of a texture network
     style_size: int | None  # side of a square style, px

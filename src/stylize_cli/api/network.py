@@ -15,8 +15,9 @@ from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import apply, blend, feedforward, painting, strokes
-from stylize_cli.methods.apply import Look, Photo, Result
+from stylize_cli.methods.apply import Photo, Result
 from stylize_cli.methods.figures import Mixture
+from stylize_cli.methods.look import Look
 from stylize_cli.methods.strokes import Stroked
 from stylize_cli.methods.tiling import Wanted
 from stylize_cli.progress import OnStep, Step, ignore, run

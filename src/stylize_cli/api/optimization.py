@@ -43,8 +43,8 @@ class OptimizeOptions(TypedDict, total=False):
     tv_weight: float | None
     shares: Sequence[float] | None  # of several styles; made to sum to 1
     style_scale: float | None  # size of the style's strokes
-    content_layers: Sequence[str] | None
-    style_layers: Sequence[str] | None
+    content_layers: str | Sequence[str] | None
+    style_layers: str | Sequence[str] | None
     pool: vgg.Pool | None
     preserve_color: bool
     color_by: KeepColours

@@ -126,7 +126,7 @@ def prepare(
     notes = (*(picture.named_note for picture in read if picture.note), *plan.notes)
     if options.get("compile") and plan.room:  # of whose tiles VGG's stages are called one by one
         options["compile"] = False
-        notes += ("--compile is for pictures that fit into memory whole: nothing is compiled",)
+        notes += ("`compile` is for pictures that fit into memory whole: nothing is compiled",)
     alpha, exif = (planes.alpha if planes else None), (photo.exif if photo else b"")
     return Optimization(config, given, alpha, size, machine, plan, options, notes, exif)
 
@@ -187,25 +187,25 @@ def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:
         return [1 / styles] * styles
     if len(shares) != styles:
         raise StylizeError(
-            f"--style-blend has {counted(len(shares), 'share')} for {counted(styles, 'style')}"
+            f"`shares` has {counted(len(shares), 'share')} for {counted(styles, 'style')}"
         )
     if not all(share >= 0 for share in shares) or not 0 < sum(shares) < float("inf"):
         text = ",".join(f"{share:g}" for share in shares)
-        raise StylizeError(f"--style-blend '{text}' must be positive numbers, one a style")
+        raise StylizeError(f"`shares` '{text}' must be positive numbers, one a style")
     return [share / sum(shares) for share in shares]
 
 
 def _check_balance(options: OptimizeOptions) -> None:
     if options.get("content_weight") is not None:
-        raise StylizeError("--balance steers the content weight: leave out --content-weight")
+        raise StylizeError("`balance` steers the content weight: leave out `content_weight`")
     if options.get("preset", "default") != "default":
-        raise StylizeError("--balance is the default preset's: give --content-weight instead")
+        raise StylizeError("`balance` is the default preset's: give `content_weight` instead")
 
 
 def _first(init: Source, least: int, room: int) -> Picture:
     """The picture to start from; refuses what was meant as a name."""
     if isinstance(init, str) and init and not Path(init).suffix and not paths.is_there(init):
-        raise StylizeError(f"--init takes content, noise or a picture's file, not '{init}'")
+        raise StylizeError(f"`init` takes content, noise or a picture's file, not '{init}'")
     return Picture(init, least=least, room=room)
 
 
@@ -215,7 +215,7 @@ def _is_named(init: Source | None) -> bool:
 
 def _of_neighbours(options: OptimizeOptions) -> NeighboursConfig:
     """The settings of `--preset neighbours`; refuses what only Gatys' method has."""
-    check_unused(options, GATYS_ALONE, "--preset neighbours")
+    check_unused(options, GATYS_ALONE, "`preset` neighbours")
     given = {field.name: options.get(field.name) for field in fields(NEIGHBOURS)}
     return override(NEIGHBOURS, **given)
 
@@ -228,7 +228,7 @@ def _settings(options: OptimizeOptions) -> OptimizeConfig | NeighboursConfig:
     start = PRESETS[preset]
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(start)}
     for name in ("content_layers", "style_layers"):
-        given[name] = None if given[name] is None else tuple(given[name])
+        given[name] = None if given[name] is None else vgg.named(given[name])
     given["init"] = given["init"] if _is_named(given["init"]) else None
     config = override(start if options.get("texture") is None else TEXTURE, **given)
     if given["balance"] is not None:
@@ -236,7 +236,7 @@ def _settings(options: OptimizeOptions) -> OptimizeConfig | NeighboursConfig:
     elif given["content_weight"] is not None:
         config = replace(config, balance=None)
     if options.get("texture") is not None and not config.style_weight:
-        raise StylizeError("a texture is its style alone: give a --style-weight above 0")
+        raise StylizeError("a texture is its style alone: give a `style_weight` above 0")
     if not config.content_weight and not config.style_weight:
-        raise StylizeError("both weights are 0: give --content-weight or --style-weight")
+        raise StylizeError("both weights are 0: give `content_weight` or `style_weight`")
     return config

@@ -53,7 +53,7 @@ def check_ranges(options: Mapping[str, Any], ranges: Ranges) -> None:
             wanted = f"from {least:g} to {most:.10g}"
             if most == ANY:
                 wanted = f"at least {least:g}, and finite"
-            raise StylizeError(f"{name} {value} will not do: it must be {wanted}")
+            raise StylizeError(f"`{name}` {value} will not do: it must be {wanted}")
 
 
 def check_unused(options: Mapping[str, Any], names: Iterable[str], owner: str) -> None:
@@ -62,7 +62,7 @@ def check_unused(options: Mapping[str, Any], names: Iterable[str], owner: str) -
     Args:
         options: by name; None and False are not given.
         names: of those that count for nothing here.
-        owner: what has none of them, such as "--texture".
+        owner: what has none of them, such as "`texture`".
 
     Raises:
         StylizeError: one of them is given.
@@ -70,4 +70,4 @@ def check_unused(options: Mapping[str, Any], names: Iterable[str], owner: str) -
     for name in names:
         value = options.get(name)
         if value is not None and value is not False:
-            raise StylizeError(f"{owner} has no --{name.replace('_', '-')}: leave it out")
+            raise StylizeError(f"{owner} has no `{name}`: leave it out")

@@ -4,37 +4,21 @@ from pathlib import Path
 
 from stylize_cli import checkpoints, models, vgg
 from stylize_cli.api.lesson import TrainOptions
-from stylize_cli.api.paintings import Sources, named
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config.train import START, TrainConfig
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.methods import add_style, warm_start
 
-WHOLE = ("upscale", "start", "width", "levels")  # options of a network that is trained as a whole
 
-
-def base_file(styles: Sources, options: TrainOptions) -> Path | None:
+def file(options: TrainOptions) -> Path | None:
     """The model that a style is to be added to, or None.
 
     Raises:
-        StylizeError: there is no such model, or options that do not go with it.
+        StylizeError: there is no such model.
     """
     to = options.get("to")
-    if (options.get("add_style") is None) != (to is None):
-        raise StylizeError("--add-style IMAGE and --to MODEL.pt go together: give both")
-    if to is None:
-        return None
-    if (
-        named(styles)
-        or any(options.get(name) is not None for name in WHOLE)
-        or options.get("method", "auto") not in ("auto", "conditional")
-    ):
-        raise StylizeError(
-            "--add-style trains one row of a model: leave out --style, --method, --upscale, "
-            "--from, --width, --levels"
-        )
-    return models.find(str(to))
+    return None if to is None else models.find(str(to))
 
 
 def base(file: Path, name: str) -> Checkpoint:
@@ -94,4 +78,4 @@ def _other_descriptor(base: Checkpoint, options: TrainOptions) -> str:
     """Says so where a model was trained with another descriptor than its new style will be."""
     used = str(base.provenance.get("descriptor")).partition(",")[0]
     differs = used in vgg.SOURCES and used != options.get("descriptor", "vgg19")
-    return f"the model's other styles were trained with --descriptor {used}" if differs else ""
+    return f"the model's other styles were trained with `descriptor` {used}" if differs else ""

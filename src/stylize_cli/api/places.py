@@ -33,7 +33,7 @@ def given(sources: Sequence[object]) -> list[Path]:
     return [Path(source) for source in sources if isinstance(source, (str, PathLike))]
 
 
-def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderContent:
+def photos(folder: "str | PathLike[str]", own: set[Path]) -> FolderContent:
     """The photos to train on, without pictures that the training itself leaves among them.
 
     Args:
@@ -43,8 +43,6 @@ def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderConten
     Raises:
         StylizeError: there are none.
     """
-    if folder is None:
-        raise StylizeError("there are no photos to train on: give --dataset FOLDER")
     places = {files.resolved(path) for path in own}
     found = datasets.find(Path(folder))
     names = {path.name for path in places}
@@ -52,7 +50,7 @@ def photos(folder: "str | PathLike[str] | None", own: set[Path]) -> FolderConten
         file for file in found.files if file.name not in names or files.resolved(file) not in places
     )
     if not kept:
-        raise StylizeError(f"there are no photos in {folder}: give --dataset a folder of photos")
+        raise StylizeError(f"there are no photos in {folder}: give `photos` a folder of photos")
     return FolderContent(kept, f"{folder}: {found.note}" if found.note else "")
 
 
@@ -64,10 +62,10 @@ def state(model: Path, sheet: Sequence[Path], *, resume: bool) -> TrainingState 
     """
     file = state_file(model)
     if resume and not paths.is_there(file):
-        raise StylizeError(f"there is no {file} to go on from: leave out --resume")
+        raise StylizeError(f"there is no {file} to go on from: leave out `resume`")
     if not resume and paths.is_there(file):
-        raise StylizeError(f"{file} exists: give --resume to go on with it, or another -o")
+        raise StylizeError(f"{file} exists: give `resume` to go on with it, or another `out`")
     for made in (model, *sheet):
         if not resume and paths.is_there(made):
-            raise StylizeError(f"{made} exists: give another -o, or delete it")
+            raise StylizeError(f"{made} exists: give another `out`, or delete it")
     return checkpoints.load_state(file) if resume else None

@@ -110,8 +110,8 @@ class Reconstruction:
 def prepare(
     image: Source,
     *,
-    content: Sequence[str] = (),
-    style: Sequence[str] = (),
+    content: str | Sequence[str] = (),
+    style: str | Sequence[str] = (),
     size: int = RECONSTRUCT_CONTENT.size,
     iterations: int = RECONSTRUCT_CONTENT.iterations,
     descriptor: vgg.Name = "vgg19",
@@ -126,8 +126,9 @@ def prepare(
 
     Args:
         image: the picture.
-        content: layers whose features are shown. With no layers at all: the figure of both kinds.
-        style: layers whose Gram matrices are shown.
+        content: a layer, or several, whose features are shown. With no layers at all: the figure of
+            both kinds.
+        style: likewise, whose Gram matrices are shown.
         size: long side of the result, px.
         iterations: at each scale.
         descriptor: whose layers they are.
@@ -141,8 +142,9 @@ def prepare(
     Raises:
         StylizeError: an option, the picture, the device or the memory will not do.
     """
+    content, style = vgg.named(content), vgg.named(style)
     if content and style:
-        raise StylizeError("give one of --content LAYER, --style LAYER,... and --figure")
+        raise StylizeError("give one of `content` LAYER, `style` LAYER,... and --figure")
     counts = {"size": size, "iterations": iterations, "seed": seed, "threads": threads}
     check_ranges(counts, RANGES)
     choices.check({"descriptor": descriptor, "precision": precision}, prepare.__annotations__)

@@ -15,7 +15,7 @@ from stylize_cli.progress import OnStep, Step, ignore
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
-RANGES: Ranges = {"width": (2, MOST), "height": (2, MOST), "seed": SEED}
+RANGES: Ranges = {"size": (2, MOST), "seed": SEED}
 
 
 def make(
@@ -43,7 +43,8 @@ def make(
         StylizeError: the network works on photos, an option will not do, the format holds no such
             size, or memory will not do.
     """
-    check_ranges({"width": size[1], "height": size[0], "seed": seed}, RANGES)
+    for side in size:
+        check_ranges({"size": side, "seed": seed}, RANGES)
     encoders.check_depth(format, depth)
     texture.check(network.engine, size, format, depth=depth, room=network.room)
 

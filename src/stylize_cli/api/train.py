@@ -22,9 +22,10 @@ from stylize_cli import (
 )
 from stylize_cli.api import origins, places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_unused
+from stylize_cli.api.options import ANY, SEED, Ranges, check
 from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
+from stylize_cli.api.roles import check_training
 from stylize_cli.checkpoints import Checkpoint, TrainingState
 from stylize_cli.config import MOST, override
 from stylize_cli.config.train import LEAST_SIZE, TRAIN_PRESETS, Method, TrainConfig
@@ -39,17 +40,10 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 SHARE_OF_ADDED = 8  # an added style has an eighth of the steps (Dumoulin et al. 2017, sec. 3.3)
-FACTORS = (2, 4, 8)  # of super-resolution
 PREVIEW = 512  # px, long side
 LEAST_MINUTES = 0.01
 MOST_SAMPLES, MOST_SIZE = 2**14, 2**16  # of a step, and px
 MOST_RATE = 1e6  # of learning: far more is no number of float32
-UNUSED: Mapping[Method, tuple[str, ...]] = {  # options that have no part in a training
-    "perceptual": ("levels",),
-    "conditional": ("levels",),
-    "texture": ("content_weight", "content_layer", "preview", "preview_every"),
-    "super-resolution": ("levels", "style_weight", "style_layers", "style_size"),
-}
 RANGES: Ranges = {
     "steps": (1, MOST),
     "batch_size": (1, MOST_SAMPLES),
@@ -113,11 +107,10 @@ def prepare(
         TypeError: there is no such option.
     """
     options = check("train", options, TrainOptions.__annotations__, RANGES)
-    _check_minutes(options)
-    to, added = origins.base_file(styles, options), options.get("add_style")
-    paintings = named(styles if added is None else added)
-    method = _method(options, len(paintings), to, has_photos=photos is not None)
-    check_unused(options, UNUSED.get(method, ()), f"--method {method}")
+    paintings, added = named(styles), options.get("add_style")
+    method = check_training(len(paintings), photos, options)
+    paintings = paintings if added is None else named(added)
+    to = origins.file(options)
     base = None if to is None else origins.base(to, next(iter(paintings)))
     config, preview = _settings(method, options, base), options.get("preview")
     model = _model_file(out, to, paintings, options)
@@ -125,7 +118,7 @@ def prepare(
         ranks.device(options.get("device", "auto")), options.get("precision", "auto")
     )
     _check_steps(config, options)
-    found, state = _found(photos, model, method, options)
+    found, state = _found(photos, model, options)
     learnt = [painting(name, one, config) for name, one in paintings.items()]
     photo, seen = (None, "") if preview is None else _preview(preview)
     start, begun = origins.beginning(config, options, base, state)
@@ -139,30 +132,6 @@ def prepare(
         "photos digest": _listed(found.files),
     }
     return Lesson(task, found.files, model, state, photo, board, machine, options, told, given)
-
-
-def _check_minutes(options: TrainOptions) -> None:
-    """Refuses a time where steps are what counts."""
-    if options.get("minutes") is None:
-        return
-    if options.get("steps") is not None:
-        raise StylizeError("--minutes takes as many steps as there is time for: leave out --steps")
-    if options.get("resume"):
-        raise StylizeError("--minutes is for a whole training: with --resume give --steps")
-
-
-def _method(options: TrainOptions, styles: int, to: Path | None, *, has_photos: bool) -> Method:
-    """What is to be trained: so many styles, one more of a model, or super-resolution.
-
-    Raises:
-        StylizeError: that does not fit together.
-    """
-    wanted, factor = options.get("method", "auto"), options.get("upscale")
-    if factor not in (None, *FACTORS):
-        raise StylizeError(f"--upscale {factor} will not do: use 2, 4 or 8")
-    if to is not None:
-        return "conditional"
-    return tasks.choose_method(wanted, styles, factor, photos=has_photos)
 
 
 def _model_file(
@@ -187,7 +156,7 @@ def _model_file(
 
 
 def _found(
-    photos: "str | PathLike[str] | None", model: Path, method: Method, options: TrainOptions
+    photos: "str | PathLike[str] | None", model: Path, options: TrainOptions
 ) -> tuple[FolderContent, TrainingState | None]:
     """The photos to train on, none for a texture, and the state to go on from, or None.
 
@@ -196,7 +165,7 @@ def _found(
     """
     sheet, plot = previews.sheet_file(model), options.get("plot")
     own = {sheet} if plot is None else {sheet, Path(plot)}
-    found = FolderContent(()) if method == "texture" else places.photos(photos, own)
+    found = FolderContent(()) if photos is None else places.photos(photos, own)
     drawn = [] if options.get("preview") is None else [sheet]
     return found, places.state(model, drawn, resume=options.get("resume", False))
 
@@ -210,7 +179,7 @@ def _check_steps(config: TrainConfig, options: TrainOptions) -> None:
     tasks.check(config, options.get("upscale"), vgg.SOURCES[options.get("descriptor", "vgg19")])
     if config.batch_size < ranks.count():
         raise StylizeError(
-            f"{ranks.count()} processes share --batch-size {config.batch_size}: give them a sample "
+            f"{ranks.count()} processes share `batch_size` {config.batch_size}: give them a sample "
             "each, or start fewer"
         )
 
@@ -249,7 +218,7 @@ def _settings(method: Method, options: TrainOptions, base: Checkpoint | None) ->
         config = replace(config, steps=config.steps // SHARE_OF_ADDED)
     given: dict[str, Any] = {field.name: options.get(field.name) for field in fields(config)}
     layers = given["style_layers"]
-    given["style_layers"] = None if layers is None else tuple(layers)
+    given["style_layers"] = None if layers is None else vgg.named(layers)
     return override(config, **given)
 
 

@@ -49,10 +49,14 @@ def cached(model: Path, style: Picture) -> Path:
 
 
 def _shown(style: Picture) -> Pixels:
-    """What a painting shows, and nothing else: (3, H, W), or with what is transparent (4, H, W)."""
+    """What a painting shows, and nothing else: (3, H, W), or with what is transparent (4, H, W).
+
+    All that `transparency.style_of` depends on, without torch: paintings that are alike in it are
+    one style.
+    """
     planes = style.floats.transpose(2, 0, 1)
     rgb, alpha = planes[:3], planes[3:]
-    if not alpha.any() or (alpha == 1).all():  # as `transparency.style_of` has it
+    if not alpha.any() or (alpha == 1).all():
         return rgb
     return np.concatenate([rgb * (alpha > 0), alpha])
 

@@ -180,7 +180,7 @@ class Filming:
         if first is None:
             raise StylizeError(
                 f"{self.clip.name} has no frames from {float(self.span.start):g} s on: "
-                "choose another --start and --end"
+                "choose another time to start or to end"
             )
         room, before = self.network.room, kept.count if kept else 0
         count = before
@@ -244,19 +244,19 @@ def prepare(
     target.check(opened)
     span = Section(_exact(start), None if end is None else _exact(end))
     if span.end is not None and span.end <= span.start:
-        raise StylizeError(f"--end {end:g} is not after --start {start:g}: give a later one")
+        raise StylizeError(f"`end` {end:g} is not after the start, {start:g}: give a later one")
     sides = _sides(opened.size, size, target.multiple, network.engine.about.factor)
     about = network.engine.about
     need = FRAME * math.prod(side * about.factor for side in sides)
     if need > network.room:
         what = f"a frame of {sides[1]}x{sides[0]} px"
-        raise too_little_memory(what, need, network.room, "use a smaller --size")
+        raise too_little_memory(what, need, network.room, "use a smaller `size`")
     look = ClipLook(feedforward.choose_style(about, style))
     if to is not None:
         network.check_takes_mixtures()
         over = _ending(opened, span)
         if over is None:
-            raise StylizeError(f"{opened.name} does not say how long it is: give --end with --to")
+            raise StylizeError(f"{opened.name} does not say how long it is: give `end` with `to`")
         look = replace(look, to=feedforward.choose_style(about, to), over=(span.start, over))
     filming = Filming(network, opened, target, span, sides, look)
     target.check_size(filming.result_size)
@@ -277,7 +277,7 @@ def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size
         fix = max(own) // multiple * multiple
         raise StylizeError(
             f"the clip is {own[1]}x{own[0]} px, and this codec takes even sides: "
-            f"use --size {fix}, or --codec vp9"
+            f"use `size` {fix}, or `codec` vp9"
         )
     return own
 

@@ -30,12 +30,9 @@ class Inputs:
     files: frozenset[tuple[int, int]] = frozenset()
     folders: tuple[Path, ...] = ()
 
-    def __contains__(self, path: Path) -> bool:
-        """Whether a file is one of them, under whatever name."""
-        found = _identity(path)
-        if found is None:
-            return False
-        return found in self.files or any(one in path.resolve().parents for one in self.folders)
+    def hold(self, path: Path, identity: tuple[int, int]) -> bool:
+        """Whether a file that is there is one of them, under whatever name."""
+        return identity in self.files or any(one in path.resolve().parents for one in self.folders)
 
 
 NOTHING = Inputs()
@@ -169,14 +166,15 @@ def faults(
     """Why pictures can have no result, and whether an input would be destroyed; see `check`."""
     from stylize_cli import images
 
-    own = Inputs(identities(Path(item.source) for item in items))
+    own = identities(Path(item.source) for item in items)
     for item in items:
         for path in (path for path in item.outputs.values() if path != STDOUT):
             try:
                 images.check_writable(path, (), depth=depth)
             except StylizeError as error:  # a name that is too long, say
                 yield item, str(error), False
-            if path in own or path in inputs:
+            found = _identity(path)
+            if found is not None and (found in own or inputs.hold(path, found)):
                 reason = f"{path} is an input and would be overwritten: name another output with -o"
                 yield item, reason, True
 

@@ -137,8 +137,8 @@ def apply(
             raise StylizeError("--show draws pictures, -o is a table of them: leave out one")
 
     from stylize_cli.api import network
-    from stylize_cli.methods.apply import Look
     from stylize_cli.methods.feedforward import Noise
+    from stylize_cli.methods.look import Look
 
     with console.progress(f"Loading {model}"):
         net = network.load(

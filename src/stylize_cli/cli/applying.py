@@ -18,7 +18,8 @@ from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
-    from stylize_cli.methods.apply import Look, Photo, Result
+    from stylize_cli.methods.apply import Photo, Result
+    from stylize_cli.methods.look import Look
 
 
 def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Console) -> bool:
@@ -34,7 +35,7 @@ def run(net: "Network", look: "Look", chosen: Chosen, batch: Batch, console: Con
     Raises:
         StylizeError: none can be made, or the only picture failed.
     """
-    sources, output = batch.sources, batch.output
+    sources, output = inputs.spelt_out(batch.sources), batch.output
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
     first, step = batch.share
     read = identities(inputs.named([*sources, chosen.unseen]))

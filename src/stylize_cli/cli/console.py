@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 PARTLY_FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
+PARAMETER = re.compile(r"`([a-z_]+)`")
+OPTIONS = {  # that have another name than their parameter
+    "out": "-o",
+    "output": "-o",
+    "photos": "--dataset",
+    "shares": "--style-blend",
+    "start": "--from",  # of a training; the start of a clip is checked as it is read
+    "styles": "--style",
+}
 MADE: list[str] = []  # files that were told of, in this run
 
 
@@ -56,6 +66,7 @@ class Console:
 
     def failure(self, name: str, reason: str, output: str | None = None) -> None:
         """One of a batch that failed, while the others go on; `output` is what is not there."""
+        reason = as_options(reason)
         text = reason if name in reason else f"{name}: {reason}"
         self._leave()
         tell(f"error: {text}")
@@ -86,7 +97,14 @@ class Console:
 def tell(text: str) -> None:
     """A line on stderr, what no terminal should be given escaped; nothing where that is full."""
     with contextlib.suppress(OSError):
-        print(printable(text), file=sys.stderr, flush=True)
+        print(printable(as_options(text)), file=sys.stderr, flush=True)
+
+
+def as_options(text: str) -> str:
+    """A text that names parameters, such as `stroke_size`, with --stroke-size in their place."""
+    return PARAMETER.sub(
+        lambda name: OPTIONS.get(name[1]) or f"--{name[1].replace('_', '-')}", text
+    )
 
 
 def write_line(text: str) -> None:

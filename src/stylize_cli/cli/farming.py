@@ -21,8 +21,8 @@ from stylize_cli.progress import Step
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
-    from stylize_cli.methods.apply import Look
     from stylize_cli.methods.commission import Commission, Order, Report
+    from stylize_cli.methods.look import Look
 
 NAMED = 10  # failures that are named once more at the end
 DEVICES = ("auto", "cpu", "cuda")

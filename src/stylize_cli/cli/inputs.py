@@ -18,11 +18,25 @@ STDIO = "-"
 
 def opened(source: str) -> "str | Picture":
     """What a path stands for: itself, or the picture that is read from stdin."""
-    if source != STDIO:
-        return source
+    return decoded(source) if source == STDIO else source
+
+
+def decoded(source: str, *, least: int | None = None, room: int | None = None) -> "Picture":
+    """The picture that a path stands for, or stdin.
+
+    Args:
+        source: a path, or - for stdin.
+        least: see `Picture`; so is room.
+        room: see there.
+
+    Raises:
+        StylizeError: see there; stdin is empty.
+    """
     from stylize_cli.api.picture import Picture
 
-    return Picture(piped(sys.stdin.buffer.read()), name="stdin")
+    if source != STDIO:
+        return Picture(source, least=least, room=room)
+    return Picture(piped(sys.stdin.buffer.read()), name="stdin", least=least, room=room)
 
 
 def piped(data: bytes) -> bytes:
@@ -86,11 +100,28 @@ def matching(source: str) -> list[str]:
     return sorted(glob.glob(source, recursive=True))  # noqa: PTH207
 
 
-def named(sources: Sequence[str]) -> Iterator[Path]:
-    """The files that are named, one by one or by a glob; those in folders are not."""
+def spelt_out(sources: Sequence[str]) -> list[str]:
+    """The sources with all that a glob is for in its place, as the shell would have given them.
+
+    Raises:
+        StylizeError: a glob is for nothing.
+    """
+    found = []
     for source in sources:
-        if source not in ("", STDIO) and not paths.is_folder(source):
-            yield from map(Path, matching(source))
+        files = matching(source)
+        if not files:
+            raise StylizeError(f"there are no pictures in {source}: check the path")
+        found += files
+    return found
+
+
+def named(sources: Sequence[str]) -> Iterator[Path]:
+    """The files that are named one by one; those in folders are not."""
+    return (
+        Path(source)
+        for source in sources
+        if source not in ("", STDIO) and not paths.is_folder(source)
+    )
 
 
 def stem(source: str) -> str:

@@ -112,21 +112,25 @@ def _files(root: str, named: Sequence[str] | None, console: Console) -> Iterator
     """
     from stylize_cli import stores, tables
 
-    files: Iterator[tuple[str, Path]]
+    is_address = stores.is_address(root)
     suffixes = (*paths.readable_suffixes(), tables.SUFFIX)
-    if not stores.is_address(root):
-        for source, file in inputs.found([root], console, suffixes):
-            yield file, Path(file).relative_to(source) if named is None else Path(Path(file).name)
+    if named is None and not is_address:
+        for _, file in inputs.found([root], console, suffixes):
+            yield file, Path(file).relative_to(root)
         return
+    files: Iterator[tuple[str, Path]]
     if named is None:
         files = ((f"{root}/{name}", Path(name)) for name in stores.inside(root, suffixes))
     else:
-        files = ((file, Path(PurePosixPath(file).name)) for file in named)
-        if named == [root] and not (root.lower().endswith(suffixes) or stores.exists(root)):
+        name_of = PurePosixPath if is_address else Path
+        files = ((file, Path(name_of(file).name)) for file in named)
+        known = root.lower().endswith(suffixes)
+        if is_address and named == [root] and not (known or stores.exists(root)):
             raise StylizeError(f"there is no {root}: check the address")  # as of a bucket
     first = next(files, None)
     if first is None:
-        raise StylizeError(f"there are no pictures in {root}: check the address")
+        kind = "address" if is_address else "path"
+        raise StylizeError(f"there are no pictures in {root}: check the {kind}")
     yield first
     yield from files
 

@@ -17,7 +17,7 @@ from stylize_cli.progress import OnStep, Step
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
     from stylize_cli.api.picture import Source
-    from stylize_cli.methods.apply import Look
+    from stylize_cli.methods.look import Look
 
 
 FIRST, TIMED = 1, 4  # steps of learning before its pace is taken, and of which it is

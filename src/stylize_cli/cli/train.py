@@ -1,5 +1,6 @@
 """`stylize train`: a network that paints one style or many in one pass, or enlarges photos."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -213,7 +214,9 @@ def _train(
     **asked: "Unpack[TrainOptions]",
 ) -> None:
     """Runs the training, with the processes that torchrun started beside this one."""
-    from stylize_cli import ranks
+    if "WORLD_SIZE" not in os.environ:  # of several processes the first says what all have found
+        _check(styles, photos, asked)
+    from stylize_cli import ranks  # torch: seconds, which no mistake should cost
 
     with ranks.joined():
         console = Console(quiet=quiet or not ranks.is_first(), json=json)
@@ -227,6 +230,15 @@ def _train(
             raise typer.Exit(USER_ERROR) from error  # the first says it
 
 
+def _check(styles: list[str], photos: Path | None, asked: "TrainOptions") -> None:
+    """Refuses what can be seen to be wrong without torch."""
+    from stylize_cli.api import roles
+
+    pictures, added = _pictures(styles, Console(quiet=True), asked)
+    roles.check_training(len(pictures), photos, asked)
+    inputs.check_there([*pictures, added or "", str(asked["preview"] or "")])
+
+
 def _prepared(
     styles: list[str],
     photos: Path | None,
@@ -234,24 +246,37 @@ def _prepared(
     console: Console,
     asked: "TrainOptions",
 ) -> "Lesson":
-    """Finds the pictures that are meant, and checks what was asked for."""
+    """Opens the pictures that are meant, and checks what was asked for."""
     from stylize_cli.api import train as api
 
-    added, preview = asked["add_style"], asked["preview"]
-    mistakes.check_pictures([name for name in styles if name != inputs.STDIO])
-    pictures = inputs.expand(styles, console)
-    row = inputs.expand([str(added)] if added else [], console)
-    if len(row) > 1:
-        raise StylizeError("--add-style teaches one style at a time: name one image")
-    inputs.check_one_stdin([*pictures, *row, *([str(preview)] if preview else [])])
+    pictures, added = _pictures(styles, console, asked)
+    preview = asked["preview"]
     folder = Path(styles[0]) if len(styles) == 1 and paths.is_folder(styles[0]) else None
     asked |= {
-        "add_style": inputs.opened(row[0]) if row else None,
+        "add_style": inputs.opened(added) if added else None,
         "preview": inputs.opened(str(preview)) if preview else None,
         "name": folder.resolve().name if folder else None,
     }
     opened = [inputs.opened(picture) for picture in pictures]
     return api.prepare(opened, photos, output, **asked)
+
+
+def _pictures(
+    styles: list[str], console: Console, asked: "TrainOptions"
+) -> tuple[list[str], str | None]:
+    """The files of the styles, and of the one that is added to a model.
+
+    Raises:
+        StylizeError: there are none where some are meant, or several are added.
+    """
+    mistakes.check_pictures([name for name in styles if name != inputs.STDIO])
+    pictures = inputs.expand(styles, console)
+    added, preview = (str(asked[name] or "") for name in ("add_style", "preview"))
+    row = inputs.expand([added] if added else [], console)
+    if len(row) > 1:
+        raise StylizeError("--add-style teaches one style at a time: name one image")
+    inputs.check_one_stdin([*pictures, *row, preview])
+    return pictures, row[0] if row else None
 
 
 def _one(layers: tuple[str, ...] | None) -> str | None:

@@ -169,7 +169,7 @@ def open_model(
     """
     hardware.check_threads(threads)
     if engine == "openvino" and device not in ("auto", "cpu"):
-        raise StylizeError(f"OpenVINO runs on the CPU, not on {device}: use --engine torch")
+        raise StylizeError(f"OpenVINO runs on the CPU, not on {device}: use `engine` torch")
     accelerated = device not in ("auto", "cpu")
     if device == engine == "auto" and _may_have_accelerator():
         from stylize_cli import devices  # noqa: PLC0415 - imports torch, which alone knows
@@ -182,7 +182,7 @@ def open_model(
             return openvino.open_model(path, precision=precision, threads=threads)
         except toolkit.Unusable as error:
             if engine == "openvino":
-                raise StylizeError(f"{error}: use --engine torch") from error
+                raise StylizeError(f"{error}: use `engine` torch") from error
             note = f"{error}: running with PyTorch"
     else:
         note = ""

@@ -119,7 +119,7 @@ class OpenvinoEngine:
         try:
             found = pieces.load(self.runtime, self.key, self.path, self._check)
         except toolkit.Unusable as error:
-            raise StylizeError(f"{error}: use --engine torch") from error
+            raise StylizeError(f"{error}: use `engine` torch") from error
         models = (toolkit.read(self.runtime, self._core, *graph) for graph in found)
         options, compiled = self._options(1), list[pieces.OpenvinoPiece]()
         return [pieces.OpenvinoPiece(self._core, model, options, compiled) for model in models]
@@ -241,7 +241,7 @@ def _precision(runtime: "ModuleType", asked: Precision) -> str:
     able = runtime.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if asked == "bfloat16" and "BF16" not in able:
         raise StylizeError(
-            "OpenVINO has no bfloat16 on this processor: use --precision float32 or --engine torch"
+            "OpenVINO has no bfloat16 on this processor: use `precision` float32 or `engine` torch"
         )
     return asked
 

@@ -283,7 +283,14 @@ class Tanh(nn.Module):
     Its values lie beyond [0, 1] too: whoever saves them clips them, as the authors do.
     """
 
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # No file brings it: so it is on the host also where a network is laid out without memory.
+        mean = torch.tensor(MEAN, device="cpu").view(1, 3, 1, 1)
+        self.register_buffer("mean", mean, persistent=False)
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) -> the same, float32."""
-        mean = devices.sent(torch.tensor(MEAN), x.device).view(1, 3, 1, 1)
-        return BRIGHTNESS * x.float().tanh() + mean
+        return BRIGHTNESS * x.float().tanh() + self.mean.to(x.device)

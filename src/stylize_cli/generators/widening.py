@@ -64,5 +64,5 @@ def check_width(old: int, new: int) -> None:
     if not old <= new <= 2 * old:
         raise StylizeError(
             f"a network of width {old} can start one of width {old} to {2 * old}, not {new}: give "
-            "another --width, or --from none"
+            "another `width`, or `start` none"
         )

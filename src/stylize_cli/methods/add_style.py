@@ -40,11 +40,11 @@ def alone(base: Checkpoint, name: str) -> Checkpoint:
     if not KINDS[base.generator].takes_mix:
         raise StylizeError(
             f"a model of method '{base.method}' and network '{base.generator}' takes no further "
-            "style: give --to a model trained with the default preset on one style or more"
+            "style: give `to` a model trained with the default preset on one style or more"
         )
     if name in base.styles:
         raise StylizeError(
-            f"the model has a style '{name}' already: rename the file given to --add-style"
+            f"the model has a style '{name}' already: rename the file given to `add_style`"
         )
     weights = {
         key: value.mean(0, keepdim=True) if key.endswith(ROWS) else value

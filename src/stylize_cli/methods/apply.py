@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,54 +10,18 @@ from typing import TypeVar
 
 from stylize_cli import decoders
 from stylize_cli.arrays import Pixels, Samples, size_of
-from stylize_cli.encoders import Depth
-from stylize_cli.engines import About, Engine
+from stylize_cli.engines import Engine
 from stylize_cli.errors import StylizeError, first_line, is_exhausted
 from stylize_cli.methods import feedforward
-from stylize_cli.methods.feedforward import Noise
+from stylize_cli.methods.look import Look
 from stylize_cli.methods.painting import fit, given_size, needed, paint, threads
-from stylize_cli.methods.tiling import Wanted
 
-EXHAUSTED = "it takes more memory than there is: use a smaller --size"
+EXHAUSTED = "it takes more memory than there is: use a smaller `size`"
 BATCH = 4  # pictures that run together
 BATCH_PIXELS = 4_000_000  # of them together: larger ones gain nothing
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-@dataclass(frozen=True)
-class Look:
-    """What to make of every photo.
-
-    Attributes:
-        styles: names, each of which gives a result; (None,) for a net without styles.
-        strength: share of the result in the mixture with the photo, in [0, 1].
-        preserve_color: keep the photo's colours.
-        size: long side of what the network is given, px; None is the photo's own.
-        noise: of a texture-style net.
-        tileable: whether the photo's borders fit each other, and the result's are to.
-        depth: bits a channel of results that come tile by tile.
-    """
-
-    styles: Sequence[str | None]
-    strength: float = 1.0
-    preserve_color: bool = False
-    size: int | None = None
-    noise: Noise = feedforward.USUAL
-    tileable: bool = False
-    depth: Depth = 8
-
-    def wanted(self, about: About, style: str | None) -> Wanted:
-        """What is wanted of one style."""
-        return Wanted(
-            feedforward.one_style(about, style),
-            strength=self.strength,
-            preserve_color=self.preserve_color,
-            noise=self.noise,
-            wraps=self.tileable,
-            depth=self.depth,
-        )
 
 
 @dataclass(frozen=True)
@@ -256,7 +220,7 @@ def _works(
 
 def _reason(error: Exception) -> str:
     """Why an engine failed, and what to do."""
-    fix = "use a smaller --size" if is_exhausted(error) else "try another --engine"
+    fix = "use a smaller `size`" if is_exhausted(error) else "try another `engine`"
     said = first_line(error) or type(error).__name__
     return f"the network failed on it ({said}): {fix}"
 

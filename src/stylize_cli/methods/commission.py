@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stylize_cli import stores, tables
 from stylize_cli.config import Precision
 from stylize_cli.encoders import Depth
-from stylize_cli.methods.apply import Look
+from stylize_cli.methods.look import Look
 
 
 @dataclass(frozen=True)

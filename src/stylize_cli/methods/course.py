@@ -187,6 +187,6 @@ def _check_weights(training: Training) -> None:
     """Raises `StylizeError` where the last step, which no other judges, made them no numbers."""
     if not all(bool(values.isfinite().all()) for values in training.network.parameters()):
         raise StylizeError(
-            f"the weights are no numbers after step {training.step}: use a smaller --lr, or "
-            "--precision float32"
+            f"the weights are no numbers after step {training.step}: use a smaller `lr`, or "
+            "`precision` float32"
         )

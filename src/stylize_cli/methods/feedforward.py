@@ -43,12 +43,12 @@ def choose_style(about: About, name: str | None) -> str | None:
     known = ", ".join(about.styles)
     if name is None:
         if len(about.styles) > 1:
-            raise StylizeError(f"choose a style with --style: {known}")
+            raise StylizeError(f"choose a style with `style`: {known}")
         return about.styles[0] if about.styles else None
     if (found := names.meant(name, about.styles)) is not None:
         return found
     if not about.styles:
-        raise StylizeError("the model has no styles: leave out --style")
+        raise StylizeError("the model has no styles: leave out `style`")
     if several := names.candidates(name, about.styles):
         raise StylizeError(f"'{name}' may be one of several styles: {', '.join(several)}")
     if Path(name).suffix.lower() in SUFFIXES:

@@ -47,7 +47,7 @@ def draw(pictures: Iterable[Pixels], mixture: Mixture, size: tuple[int, int], ro
     """
     need = len(mixture.weights) * size[0] * size[1] * BYTES
     if need > room:
-        fix = "use a smaller --cell, or fewer --steps"
+        fix = "use a smaller `cell`, or fewer `steps`"
         raise too_little_memory(f"the {mixture.kind}", need, room, fix)
     cells = (resampling.resized(_on_white(picture), size) for picture in pictures)
     if mixture.kind == "grid":

@@ -162,12 +162,12 @@ def _minimise(
 def check_finite(loss: float) -> None:
     """Raises `StylizeError` where a loss is no number."""
     if not math.isfinite(loss):
-        raise StylizeError(f"the loss became {loss}; try --precision float32, or smaller weights")
+        raise StylizeError(f"the loss became {loss}; try `precision` float32, or smaller weights")
 
 
 def _check_not_blank(image: Tensor) -> None:
     if image.std().item() < 1 / 255:
         raise StylizeError(
-            "the result is blank: nothing was left to match; give a larger --content-weight or "
-            "--style-weight, or pictures that show something"
+            "the result is blank: nothing was left to match; give a larger `content_weight` or "
+            "`style_weight`, or pictures that show something"
         )

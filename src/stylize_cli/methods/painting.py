@@ -95,5 +95,5 @@ def _refusal(
 ) -> StylizeError:
     """What is said where memory will not do: which size will."""
     long = images.longest(lambda long: fits(images.fitted(size, long)), max(size))
-    fix = f"use --size {long}" if long > 0 else "give --memory more, or free some"
+    fix = f"use `size` {long}" if long > 0 else "give `memory` more, or free some"
     return too_little_memory(f"{size[1]}x{size[0]} px", needed(engine, size), room, fix)

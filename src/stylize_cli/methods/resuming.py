@@ -31,7 +31,7 @@ def network(task: Task, state: TrainingState) -> nn.Module:
     if not same:
         raise StylizeError(
             "the training to resume had other styles or another network; give the same options to "
-            "the same version, or leave out --resume"
+            "the same version, or leave out `resume`"
         )
     _check_settings(task, state)
     return made.build().requires_grad_()
@@ -48,7 +48,7 @@ def _check_settings(task: Task, state: TrainingState) -> None:
         if now[name] != then[name]:
             raise StylizeError(
                 f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
-                f"{now[name]}; give the same options, to the same version, or leave out --resume"
+                f"{now[name]}; give the same options, to the same version, or leave out `resume`"
             )
 
 
@@ -71,7 +71,7 @@ def check_given(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
         if key in now and key in then and now[key] != then[key]:
             told = f" ({then[key]}, not {now[key]})" if key == "descriptor" else ""
             raise StylizeError(
-                f"the training to resume had {what}{told}; give the same, or leave out --resume"
+                f"the training to resume had {what}{told}; give the same, or leave out `resume`"
             )
 
 
@@ -90,5 +90,5 @@ def restore(optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise StylizeError(
             "the training to resume is damaged, its moments are not of its network: start anew, "
-            "without --resume"
+            "without `resume`"
         ) from error

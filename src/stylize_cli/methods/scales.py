@@ -30,7 +30,7 @@ def scale_sizes(
     if min(size) < least:
         raise StylizeError(
             f"{size[1]}x{size[0]} px is too small for the layers chosen, which need {least} px a "
-            "side; use a larger --size or lower layers"
+            "side; use a larger `size` or lower layers"
         )
     wanted = config.scales
     count = max(1, 1 + round(math.log2(max(size) / COARSEST))) if wanted == "auto" else wanted

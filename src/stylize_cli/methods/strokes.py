@@ -35,7 +35,7 @@ class Stroked:
         if about.factor > 1 or about.noise_levels:
             raise StylizeError(
                 f"a model of method '{about.method}' has no strokes whose size could be chosen: "
-                "leave out --stroke-size"
+                "leave out `stroke_size`"
             )
         self.engine, self.upscaler, self.scale = engine, upscaler, scale
         self.name, self.device, self.precision = engine.name, engine.device, engine.precision
@@ -84,6 +84,6 @@ class Stroked:
 
 def _whole() -> StylizeError:
     return StylizeError(
-        "with --stroke-size a picture is painted whole, and memory will not do: use a smaller "
-        "--size, or leave out --stroke-size"
+        "with `stroke_size` a picture is painted whole, and memory will not do: use a smaller "
+        "`size`, or leave out `stroke_size`"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,19 +22,6 @@ from stylize_cli.vgg import Source
 GRAIN_SIDE = 2048  # px, of the part of the grain that crops of a training begin in
 OUTLINED = 2  # samples that memory is measured by: batch normalisation refuses one value a map
 
-NEEDS = {
-    "perceptual": "one --style",
-    "conditional": "--style once or more",
-    "texture": "one --style, and no --dataset",
-    "texture-style": "one --style",
-    "super-resolution": "--upscale, and no --style",
-}
-# What a method may be called for beside what is found by itself.
-ALSO: Mapping[Method, tuple[Method, ...]] = {
-    "perceptual": ("conditional", "texture-style"),
-}
-
-Wanted = Literal["auto", Method]
 Style = tuple[str, Tensor]  # name, (1, 3, H, W) RGB in [0, 1] or with alpha (1, 4, H, W)
 
 
@@ -173,32 +160,6 @@ def mixed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def choose_method(wanted: Wanted, styles: int, factor: int | None, *, photos: bool) -> Method:
-    """What is to be trained, with so many styles or for such a magnification.
-
-    Args:
-        wanted: what --method says.
-        styles: how many there are.
-        factor: of super-resolution, or None.
-        photos: whether there is a dataset.
-
-    Raises:
-        StylizeError: that does not fit together.
-    """
-    if factor is None and not styles:
-        raise StylizeError("nothing to learn: give --style IMAGE, or --upscale 4 to enlarge photos")
-    if factor is not None and styles:
-        raise StylizeError("--upscale has no style: leave out one of --style and --upscale")
-    found: Method = "perceptual" if styles == 1 else "conditional"
-    if factor is not None:
-        found = "super-resolution"
-    elif styles == 1 and not photos and wanted in ("auto", "texture"):
-        found = "texture"
-    if wanted in ("auto", found) or wanted in ALSO.get(found, ()):
-        return found if wanted == "auto" else wanted
-    raise StylizeError(f"--method {wanted} needs {NEEDS[wanted]}; or leave out --method")
-
-
 def check(config: TrainConfig, factor: int | None, source: Source) -> None:
     """Refuses settings with which no step could be done.
 
@@ -211,16 +172,16 @@ def check(config: TrainConfig, factor: int | None, source: Source) -> None:
         StylizeError: nothing would be learnt, a layer is not there, a sample has no such size.
     """
     if config.loss == "pixel" and not factor:
-        raise StylizeError("--loss pixel is for --upscale: leave it out")
+        raise StylizeError("`loss` pixel is for `upscale`: leave it out")
     style = config.style_weight and not factor
     if config.loss == "feature" and not config.content_weight and not style:
-        raise StylizeError("both weights are 0: give --content-weight or --style-weight")
+        raise StylizeError("both weights are 0: give `content_weight` or `style_weight`")
     vgg.check_layers(config.layers, source)
     least, multiple = _sizes(config, factor)
     if config.size < least or config.size % multiple:
         least = -(-max(least, config.size) // multiple) * multiple
         raise StylizeError(
-            f"--size {config.size} does not suit the network and its layers: use --size {least}"
+            f"`size` {config.size} does not suit the network and its layers: use `size` {least}"
         )
 
 

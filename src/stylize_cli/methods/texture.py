@@ -58,7 +58,7 @@ def check(engine: Engine, size: Size, format: Format, *, depth: Depth, room: int
     while long and needed(engine, fits, format, depth=depth) > room:
         long = long * 15 // 256 * 16  # a sixteenth less, and a multiple of 16
         fits = images.fitted(size, long)
-    fix = f"use --size {fits[1]}x{fits[0]}" if long else "give --memory more, or free some"
+    fix = f"use `size` {fits[1]}x{fits[0]}" if long else "give `memory` more, or free some"
     raise too_little_memory(f"{size[1]}x{size[0]} px", need, room, fix)
 
 

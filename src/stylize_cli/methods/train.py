@@ -285,8 +285,8 @@ def _check_not_blank(output: Tensor, photos: Tensor | None, step: int) -> None:
     shows = ranks.any_of(not _contrast(output) < BLANK)
     if not shows and ranks.any_of(photos is None or _contrast(photos) > SHOWN):
         raise StylizeError(
-            f"the generator's output is blank at step {step + 1}: use a smaller --lr, or another "
-            "--seed"
+            f"the generator's output is blank at step {step + 1}: use a smaller `lr`, or another "
+            "`seed`"
         )
 
 

@@ -60,7 +60,7 @@ def check(start: Checkpoint, config: TrainConfig, factor: int | None = None) -> 
     if not (same or (start.generator, config.generator) == ("conditional", "halved")):
         raise StylizeError(
             f"a model of method '{start.method}' and network '{start.generator}' cannot start this "
-            f"training of a network '{config.generator}': leave out --from, or give it another"
+            f"training of a network '{config.generator}': leave out `start`, or give it another"
         )
     check_width(_width(start), config.width)
 
@@ -71,7 +71,7 @@ def _check_upscaler(start: Checkpoint, config: TrainConfig, factor: int | None) 
     if (own, width) != (factor, config.width) or blocks > config.blocks:
         raise StylizeError(
             f"an upscaler by {own} of width {width} and {blocks} blocks cannot start one by "
-            f"{factor} of {config.width} and {config.blocks}: give another --from, or none"
+            f"{factor} of {config.width} and {config.blocks}: give another `start`, or none"
         )
 
 
