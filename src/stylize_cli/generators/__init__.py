@@ -66,12 +66,12 @@ class Kind:
         return 2 * self.multiple(levels) if self.takes_noise else self.shortest
 
 
-BLOCKS = 4  # residual, where a file does not say how many
+USUAL_BLOCKS = 4  # residual, where a file does not say how many
 
 
 def blocks_of(arguments: Mapping[str, Any]) -> int:
     """How many residual blocks a network of such arguments has, of a kind that takes a number."""
-    return int(arguments.get("blocks", BLOCKS))
+    return int(arguments.get("blocks", USUAL_BLOCKS))
 
 
 def width_of(generator: str, arguments: Mapping[str, Any]) -> int:

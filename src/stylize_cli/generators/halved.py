@@ -1,6 +1,6 @@
 """N styles in one network without maps of the image's own size: a third faster than the paper's."""
 
-from stylize_cli.generators import BLOCKS
+from stylize_cli.generators import USUAL_BLOCKS
 from stylize_cli.generators.conditional import Normalised, StyledResidual, StyleTransform
 from stylize_cli.generators.layers import Conv, DoublingConv
 
@@ -29,7 +29,7 @@ class HalvedTransform(StyleTransform):
         blocks: residual. The paper has five (docs/benchmarks.md, By eye).
     """
 
-    def __init__(self, *, styles: int, width: int = 32, blocks: int = BLOCKS) -> None:
+    def __init__(self, *, styles: int, width: int = 32, blocks: int = USUAL_BLOCKS) -> None:
         middle, high = 2 * width, 4 * width
         super().__init__(
             down=[

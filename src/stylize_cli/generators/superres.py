@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylize_cli.generators import BLOCKS
+from stylize_cli.generators import USUAL_BLOCKS
 from stylize_cli.generators.layers import BatchRelu, Conv, DoublingConv, Residual, Tanh, UpConv
 
 PAPER_BLOCKS = 4  # residual, of the paper's network
@@ -65,7 +65,7 @@ class Upscaler(nn.Module):
     least = 3  # px a side: the first convolution mirrors two
     normalisation = "none"
 
-    def __init__(self, *, factor: int, width: int = 64, blocks: int = BLOCKS) -> None:
+    def __init__(self, *, factor: int, width: int = 64, blocks: int = USUAL_BLOCKS) -> None:
         super().__init__()
         self.factor = factor
         self.first = Conv(3, width, 5, bias=True)
