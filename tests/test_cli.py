@@ -124,6 +124,26 @@ __main__.run()
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", NOTHING)
 
 
+def test_ctrl_c_while_the_options_are_read_is_one_line(stylize, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.core.TyperCommand.parse_args", stop)
+    ran = stylize("info")
+    assert (ran.code, ran.out, ran.err) == (130, b"", NOTHING)
+
+
+def test_a_completion_that_cannot_be_installed_is_one_line(stylize, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied", "/home/me/.bashrc")
+
+    monkeypatch.setattr("typer.completion.install", refuse)
+    ran = stylize("--install-completion")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, b"", 1)
+    said = "error: cannot write /home/me/.bashrc (Permission denied): stylize --show-completion "
+    assert ran.err.startswith(said)
+
+
 def test_what_is_imported_is_never_rubbish_and_what_follows_may_be():
     ask = """
 import gc

@@ -545,9 +545,9 @@ def test_a_glob_that_the_shell_left_alone(film, stylize, model):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["", "-o", "out.mp4"], "there are no clips in '': check the path"),
+        (["", "-o", "out.mp4"], "an argument is empty: give it a value, or leave it out"),
         (["*.avi", "-o", "out/"], "there are no clips in '*.avi': check the path"),
-        (["clip.mp4", "-o", ""], "-o names nothing: give it a file or a folder"),
+        (["clip.mp4", "-o", ""], "-o is empty: give it a value, or leave it out"),
         (["clip.mp4", "-o", "out.mp4", "--style", "monet"], "--style is given 2 times"),
     ],
 )

@@ -98,6 +98,14 @@ MISTAKES = {
     f"{PAIR} --size 60%": "--size takes a whole number, without a unit; see stylize optimize",
     f"{PAIR} --size 512px": "--size takes a whole number, without a unit",
     f"{PAIR} --quality 101": "--quality takes 100 or less",
+    # typeset, or slipped
+    f"{RUN} –style klimt-kiss": "–style begins with a long dash: write --style",
+    f"{RUN} —style=klimt-kiss": "—style begins with a long dash: write --style",
+    f"{PAIR} –o a.png": "–o begins with a long dash: write -o",
+    f"{RUN} --style “klimt-kiss”": "“klimt-kiss” begins with a curly quote: write a straight one",
+    f"{RUN} --style „klimt kiss“": "„klimt begins with a curly quote: write a straight one",
+    f"{RUN} --style --size 64": "--style needs a value behind it",
+    f"{RUN} --style= --size 64": "--style is empty: give it a value, or leave it out; a variable",
     f"{PAIR} --balance x": "--balance takes a number, without a unit",
     f"{PAIR} --preset fast": "--preset takes one of 'default', 'paper', 'notebook', "
     "'neighbours', not 'fast'; see",
@@ -142,6 +150,30 @@ def test_a_mistake_is_told_with_its_fix(stylize, tmp_path, home, line):
     assert ran.err.count("\n") == 1
     assert ran.err.startswith(f"error: {MISTAKES[line]}")
     assert files() == before
+
+
+@pytest.mark.usefixtures("loaded", "photo", "style")
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["apply", "classics", "photo.png", "--style", ""], "--style"),
+        (["apply", "classics", ""], "an argument"),
+        (["apply", "classics", "photo.png", "-o", ""], "-o"),
+        (["optimize", "photo.png", "--overwrite", ""], "an argument"),
+        (["optimize", "photo.png", "--", ""], "an argument"),
+        (["train", "--style", "style.png", "--dataset", ""], "--dataset"),  # not all that is here
+        (["models", "show", "classics", "--photo", ""], "--photo"),
+        (["info", ""], "an argument"),
+    ],
+)
+def test_a_variable_that_is_unset_is_no_value(refused, words, what):
+    assert refused(*words).startswith(f"{what} is empty: give it a value, or leave it out; a ")
+
+
+@pytest.mark.parametrize("name", ["–style", "“sea”", "“sea"])
+def test_a_file_may_be_called_as_if_it_was_typeset(stylize, photo, tmp_path, name):
+    photo.rename(tmp_path / f"{name}")
+    assert stylize("evaluate", "--content", name, name).code == 0
 
 
 @pytest.mark.parametrize("name", ["-dash.jpg", "--dash.jpg"])

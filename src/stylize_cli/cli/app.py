@@ -103,6 +103,13 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):  # before or behind a command, which answers by itself
         console.tell(console.interrupted())
         code = INTERRUPTED
+    except OSError as error:
+        if "--install-completion" not in sys.argv:
+            raise
+        code = _refuse(
+            f"cannot write {error.filename} ({error.strerror}): stylize --show-completion prints "
+            "what belongs where the shell begins"
+        )
     except OverflowError:
         code = _refuse("a number is larger than can be computed with: give a smaller one")
     except (MemoryError, RuntimeError) as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
-from stylize_cli.cli import console
+from stylize_cli.cli import console, words
 
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
@@ -15,6 +15,18 @@ TYPE = re.compile(r" <(str|list\[str\])>$")  # Python's, which a user need not k
 
 class Command(TyperCommand):
     """`MODEL INPUT...` in the usage, not `{MODEL} {INPUT}...`; `INPUT`, not `INPUT <list[str]>`."""
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Reads the words that follow the command's name; says of a Ctrl-C meanwhile what is so."""
+        params = self.get_params(ctx)
+        options = {name for one in params for name in one.opts if name[:1] == "-"}
+        valued = {name for one in params if not getattr(one, "is_flag", False) for name in one.opts}
+        words.check(args, options, options & valued)
+        try:
+            return super().parse_args(ctx, args)
+        except KeyboardInterrupt:  # what checks values is imported here
+            console.tell(console.interrupted())
+            raise
 
     def invoke(self, ctx: "Context") -> Any:  # noqa: ANN401 - whatever commands return
         """Runs it; says of a Ctrl-C that it has not answered itself what is written."""

@@ -233,11 +233,9 @@ def _outputs(clips: list[str], output: str) -> list[Path]:
     One folder of frames goes into the folder itself.
 
     Raises:
-        StylizeError: stdin or stdout is named, or nothing, -o is one file for several clips, or two
+        StylizeError: stdin or stdout is named, -o is one file for several clips, or two
             have one name.
     """
-    if not output:
-        raise StylizeError("-o names nothing: give it a file or a folder")
     if STDIO in (output, *clips):
         raise StylizeError("clips are no streams: name files, not - for stdin or stdout")
     path = Path(output)
