@@ -49,6 +49,16 @@ ROLES = {  # by command and option: how the same is said there
     ("apply", "--content"): "the photo follows the model: stylize apply MODEL PHOTO",
     ("apply", "--balance"): "use --strength, from 0 to 1",
     ("train", "--content"): "give --dataset, a folder of photos",
+    ("evaluate", "--photo"): "use --content",
+    ("evaluate", "--output"): "figures go to stdout: write > FILE at the end",
+    ("evaluate", "-o"): "figures go to stdout: write > FILE at the end",
+    ("blend", "--all-styles"): "stylize apply has it, or stylize models show MODEL",
+    ("show", "--style"): "it shows all; of one, stylize apply MODEL PHOTO --style NAME",
+    ("video", "--fps"): "a clip keeps its own times",
+    (
+        "page",
+        "--host",
+    ): "it is for this machine alone; from another, tunnel to its --port by ssh -L",
 }
 COMMANDS = {  # what other programs call a command, and what does it here
     "help": "--help",
@@ -66,6 +76,35 @@ COMMANDS = {  # what other programs call a command, and what does it here
     "gui": "page",
     "serve": "page",
     "web": "page",
+}
+OF_MODELS = {  # the same of stylize models
+    "install": "models pull NAME",
+    "add": "models pull NAME",
+    "get": "models pull NAME",
+    "download": "models pull NAME",
+    "rm": "models remove NAME",
+    "delete": "models remove NAME",
+    "uninstall": "models remove NAME",
+    "ls": "models list",
+    "info": "info NAME",
+}
+VALUES = {  # what a value is called elsewhere
+    "h265": "hevc",
+    "x265": "hevc",
+    "x264": "h264",
+    "avc": "h264",
+    "average": "avg",
+    "gatys": "paper",
+    "kolkin": "neighbours",
+    "johnson": "perceptual",
+    "dumoulin": "conditional",
+    "ulyanov": "texture",
+}
+SHARES = ("--strength", "--balance", "--smooth")  # of which there is no more than all
+LONE = {  # what to do with a word that stands alone, by command
+    "list": "stylize info MODEL tells of one",
+    "show": "give the photo after --photo",
+    "page": "choose pictures in the browser",
 }
 RULES = (  # of the reasons that the options' library gives
     (r"Input should be greater than or equal to (\S+)", r"takes \1 or more"),
@@ -111,7 +150,7 @@ def _no_option(command: str, option: str, near: Sequence[str], context: Context)
         if word.startswith(option) and os.path.exists(word):  # noqa: PTH110
             return f"{word} looks like an option: write ./{word}"
     begun = [name for name in known if name.startswith(option)]
-    likely = difflib.get_close_matches(option, near, n=1, cutoff=0) if near else []
+    likely = difflib.get_close_matches(option, near, n=1, cutoff=0.7)
     likely = begun if len(begun) == 1 else likely
     guess = f"did you mean {likely[0]}?" if likely else "leave it out"
     return f"there is no option {option}: {fix or guess}"
@@ -135,13 +174,20 @@ def _missing(name: str, path: str, context: Context) -> str:
 
 def _no_command(name: str, context: Context) -> str:
     commands = sorted(getattr(context.command, "commands", {})) if context else []
-    if name in COMMANDS and name not in commands and context and context.parent is None:
-        return f"there is no command '{name}': write stylize {COMMANDS[name]}"
+    is_root = context is not None and context.parent is None
+    asked = next((word for word in sys.argv[2:] if word in commands), "")
+    if name == "help" and asked and is_root:
+        return f"there is no command 'help': write stylize {asked} --help"
+    meant = COMMANDS if is_root else OF_MODELS
+    if name in meant and name not in commands:
+        return f"there is no command '{name}': write stylize {meant[name]}"
     near = difflib.get_close_matches(name.lower(), commands, n=1)
     if near:
         return f"there is no command '{name}': did you mean {near[0]}?"
     if os.path.exists(name):  # noqa: PTH110 - no error where it is closed
         return f"'{name}' is no command: write stylize optimize PHOTO STYLE, say"
+    if name in models.bundled():
+        return f"'{name}' is a model, no command: write stylize apply {name} PHOTO, say"
     return f"there is no command '{name}': use one of {', '.join(commands)}"
 
 
@@ -151,7 +197,22 @@ def _too_many(command: str, message: str) -> str:
         return (
             f"{given} stands alone: give a picture to learn after --style, photos after --dataset"
         )
-    return f"{given} is one too many: put a name with spaces in quotes"
+    words = given.split(" ")
+    much = "is one too many" if len(words) == 1 else "are too many"
+    return f"{given} {much}: {LONE.get(command) or _together(command, words)}"
+
+
+def _together(command: str, words: Sequence[str]) -> str:
+    """Where words belong that a command has no place for."""
+    if command == "blend" and all(map(_number, words)):
+        return "write a weight behind its style, NAME:0.6"
+    if command == "blend" and "--grid" in sys.argv:
+        return "write --grid A,B,C,D with commas, without spaces"
+    if all(re.match(r"(relu|conv|pool)\d", word) for word in words):
+        return "write layers with commas, without spaces"
+    if all(os.path.exists(word) or word in models.bundled() for word in words):  # noqa: PTH110
+        return f"{command} takes one at a time"
+    return "put a name with spaces in quotes"
 
 
 def _given(error: "typer.TyperException") -> str:
@@ -169,6 +230,22 @@ def _number(text: str) -> str:
     return f"{number / 100 if match[3] else number:g}"
 
 
+def _whole(name: str, text: str) -> str:
+    """How a whole number is written that has a unit, an exponent or another side; or ""."""
+    if match := re.fullmatch(r"(\d{1,15})(?:\.0+)? *(?:px|pixels?)", text, re.IGNORECASE):
+        return match[1]
+    if match := re.fullmatch(
+        r"(\d{1,15})[x\N{MULTIPLICATION SIGN}](\d{1,15})", text, re.IGNORECASE
+    ):
+        return str(max(map(int, match.groups()))) if name == "--size" else ""
+    if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d", text):
+        number = float(text)
+        return f"{number:.0f}" if number.is_integer() else ""
+    if name == "--quality" and (match := re.fullmatch(r"(\d+) *%", text)):
+        return match[1]
+    return ""
+
+
 def _value(text: str, given: str) -> str:
     """'Invalid value for '--size': Input should be …' as '--size takes …'."""
     match = re.match(r"Invalid value for '(.*?)': (.*)", text)
@@ -176,12 +253,19 @@ def _value(text: str, given: str) -> str:
         return text
     name, reason = match[1].split(" / ")[-1], match[2]
     if found := re.fullmatch(r"(.*) is not one of (.*)", reason):
-        near = difflib.get_close_matches(found[1], re.findall(r"'(.*?)'", found[2]), n=1)
+        listed = re.findall(r"'(.*?)'", found[2])
+        near = difflib.get_close_matches(found[1], listed, n=1)
+        if (elsewhere := VALUES.get(found[1].lower().strip("'"))) in listed:
+            near = [elsewhere]
         guess = f": did you mean {near[0]}?" if near else ""
         return f"{name} takes one of {found[2]}, not {found[1]}{guess}"
     for pattern, said in RULES:
         if re.fullmatch(pattern, reason):
-            fix = f": write {meant}" if "a number," in said and (meant := _number(given)) else ""
+            meant = _whole(name, given) if "whole" in said else ""
+            meant = _number(given) if "a number," in said else meant
+            if name in SHARES and meant and float(meant) > 1:
+                return f"{name} takes 1 or less"
+            fix = f": write {meant}" if meant else ""
             return f"{name} {re.sub(pattern, said, reason)}{fix}"
     return f"{name}: {reason}"
 
