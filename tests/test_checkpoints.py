@@ -1,6 +1,7 @@
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -199,9 +200,10 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 
 
 def test_a_training_is_no_model_and_a_model_no_training(model, tmp_path):
-    checkpoints.save_state(tmp_path / "state.pt", state_of(checkpoint_of()))
-    with pytest.raises(StylizeError, match=f"'{STATE}': give one of '{MODEL}'"):
-        checkpoints.load(tmp_path / "state.pt")
+    checkpoints.save_state(tmp_path / "a.state.pt", state_of(checkpoint_of()))
+    beside = re.escape(str(tmp_path / "a.pt"))
+    with pytest.raises(StylizeError, match=f"'{STATE}': give one of '{MODEL}', {beside}$"):
+        checkpoints.load(tmp_path / "a.state.pt")
     with pytest.raises(StylizeError, match=f"'{MODEL}': give one of '{STATE}'"):
         checkpoints.load_state(model)
 

@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.color import rgb2yiq
 
 import stylize_cli
-from stylize_cli import devices, images, limits
+from stylize_cli import devices, files, images, limits
 from stylize_cli.config import MOST
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS, TEXTURE
@@ -143,6 +143,12 @@ def test_the_seed_of_a_texture_names_it(stylize):
     assert (ran.line, "--seed" in ran.err) == ("style-texture-32-seed3.png", False)
 
 
+def test_of_two_that_write_one_picture_the_second_is_refused(refused, tmp_path):
+    with files.held(tmp_path / "photo-style.png"):  # as the first does all the while
+        said = refused(*PAIR, *QUICK)
+    assert said.startswith("another process is writing photo-style.png: wait for its end, or name ")
+
+
 def test_what_an_earlier_run_made_stays(stylize, refused, tmp_path):
     run = [*PAIR, "--iterations", 2, "--precision", "float32"]
     assert stylize(*run, "--size", 32).line == "photo-style.png"
@@ -152,7 +158,8 @@ def test_what_an_earlier_run_made_stays(stylize, refused, tmp_path):
     assert stylize(*seeded).line == "photo-style-48-seed3.png"
     (tmp_path / "photo-style-48-seed3.png").unlink()
     there = (
-        "photo-style-48-seed3.png is there already: --overwrite replaces it, -o names another place"
+        "a numbered photo-style-48-seed3.png is there already: --overwrite replaces it, "
+        "-o names another place"
     )
     assert refused(*seeded) == there  # for its numbered files
     assert (tmp_path / "photo-style.png").read_bytes() == first

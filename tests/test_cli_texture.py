@@ -116,6 +116,8 @@ def test_textures_of_other_sizes_and_seeds_have_names_of_their_own(stylize, refu
     numbered = ["brick-texture-0001.png", "brick-texture-0002.png"]
     assert made("--size", 16, "--count", 2) == numbered
     assert made("--size", 16, "--count", 1) == ["brick-texture-16-0001.png"]
+    said = refused("texture", "brick.pt", *QUICK, "--size", 16, "--count", 2)
+    assert said.startswith("a numbered brick-texture-16.png is there already")
     assert (tmp_path / "brick-texture.png").read_bytes() == first
     said = refused("texture", "brick.pt", *QUICK, "--size", "32x16")
     assert said.startswith("brick-texture-32x16.png is there already: --overwrite replaces it")

@@ -83,6 +83,8 @@ def test_what_cannot_be_tried_is_refused(text, said):
 def test_all_values_are_looked_at_before_the_first_is_tried(refused):
     assert "balance" in refused(*RUN, "--try", "balance=0.5,2")
     assert refused(*RUN, "--try", "balance=0.5", "--save-every", 1).startswith("--try draws one")
+    said = refused(*RUN, "--try", "tv_weight=0,1", "--tv-weight", 2)
+    assert said == "--try gives tv-weight its values: leave out --tv-weight"
 
 
 @pytest.mark.usefixtures("conversions")

@@ -23,6 +23,8 @@ MISTAKES = {
     "stylize apply classics PHOTO --style klimt-kiss",
     "apply photo.png classics": "photo.png is a picture, no model: the model comes first, as in "
     "stylize apply classics photo.jpg",
+    "video clip.mp4 classics -o a.mp4": "clip.mp4 is a clip, no model: the model comes first, "
+    "as in stylize video classics clip.mp4",
     "texture photo.png": "photo.png is a picture, no model",
     "apply photo.png": "photo.png is a picture, no model: the model comes first, as in ",
     "apply photo.png --style klimt-kiss": "photo.png is a picture, no model: the model comes first",
@@ -47,6 +49,11 @@ MISTAKES = {
     "blend classics photo.png --style klimt-kiss,munch-scream": "--style 'klimt-kiss,munch-scream' "
     "is not one style: write NAME:0.6, once for each",
     "blend classics photo.png --style klimt-kiss=0.5": "--style 'klimt-kiss=0.5' is not one style",
+    f"{RUN} --style klimt-kiss,munch-scream": "--style 'klimt-kiss,munch-scream' is not one style: "
+    "give --style once for each",
+    f"{RUN} --style style": "the model has no style 'style': did you mean the file style.png?",
+    "blend bark photo.png": "bark makes textures of noise: use stylize texture bark",
+    "optimize ~/photo.jpg style.png": "there is no file ~/photo.jpg: the shell opens up ~ outside",
     "apply bark photo.png": "bark makes textures of noise: use stylize texture bark",
     "texture classics": "the model works on photos: use stylize apply",
     "blend sr4 photo.png": "sr4 has no styles to mix: use stylize apply",

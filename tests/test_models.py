@@ -343,6 +343,7 @@ def test_what_is_not_found_comes_with_the_nearest(tmp_path, monkeypatch):
     for name, said in near.items():
         assert said in refusal(models.find, name)
     assert "did you mean candy?" in refusal(models.pull, "candi")
+    assert "did you mean the file monet.pt?" in refusal(models.find, "monet")
 
 
 def test_only_a_downloaded_model_can_be_removed(release, bundled, tmp_path):
@@ -351,7 +352,8 @@ def test_only_a_downloaded_model_can_be_removed(release, bundled, tmp_path):
     assert "bundled" in refusal(models.remove, "classics")
     assert "not downloaded" in refusal(models.remove, "candy")
     for name in ("clasics", "../../../pretrained/classics", "index", ""):
-        assert "there is no model" in refusal(models.remove, name)
+        assert "there is no model" in (said := refusal(models.remove, name))
+        assert said.endswith("none so far")  # a file, or a bundled one, will not do
     assert sorted(tmp_path.rglob("*")) == before
     assert (bundled / "classics.pt").exists()
     assert (release.folder / "candy.pt").exists()

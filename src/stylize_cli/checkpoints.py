@@ -190,7 +190,9 @@ def _read(path: Path, kind: str) -> dict[str, Any]:
     except (*NOT_WEIGHTS, OverflowError, MemoryError) as error:
         raise StylizeError(f"{path} is not a file of stylize, or damaged: copy it again") from error
     if found != kind:
-        raise StylizeError(f"{path} is a file of '{found}': give one of '{kind}'")
+        model = path.with_name(path.name.replace(".state.", "."))
+        beside = f", {model}" if kind == MODEL and model != path else ""
+        raise StylizeError(f"{path} is a file of '{found}': give one of '{kind}'{beside}")
     if version > FORMAT:
         raise StylizeError(f"{path} was made by a newer version: pip install -U stylize-cli")
     return record

@@ -79,6 +79,10 @@ def missing(path: Path) -> StylizeError:
     if os.name == "posix" and (found := OF_WINDOWS.match(str(path))):
         there = f"/mnt/{found[1].lower()}/{found[2]}".replace("\\", "/")
         return StylizeError(f"{path} is a path of Windows: in WSL, write {there}")
+    if path.parts[:1] == ("~",):
+        return StylizeError(
+            f"there is no file {path}: the shell opens up ~ outside of quotes alone"
+        )
     return StylizeError(f"there is no file {path}{_suggestion(path)}")
 
 

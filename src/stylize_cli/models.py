@@ -22,10 +22,13 @@ PRETRAINED = Path(__file__).with_name("pretrained")
 INDEX = "index.json"
 LARGEST_INDEX = 1 << 20  # bytes: some thousand models
 MOST_BYTES = 2**50  # of a model's file, as an index says
-
 SUFFIX = ".pt"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes a file's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
+OTHERS = (  # what stands where a model should, and how the whole is written
+    (SUFFIXES, "picture", "stylize apply classics photo.jpg"),
+    ((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "clip", "stylize video classics clip.mp4"),
+)
 _FIX = "mend that, or set STYLIZE_HOME to another folder"
 TEXTS = ("name", "method", "sha256", "licence", "provenance", "url")
 
@@ -125,11 +128,9 @@ def find(name: str) -> Path:
         StylizeError: there is none, or it has to be pulled first.
     """
     path = Path(name)
-    if path.suffix.lower() in SUFFIXES:
-        raise StylizeError(
-            f"{name} is a picture, no model: the model comes first, as in stylize apply classics "
-            "photo.jpg"
-        )
+    for suffixes, kind, line in OTHERS:
+        if path.suffix.lower() in suffixes:
+            raise StylizeError(f"{name} is a {kind}, no model: the model comes first, as in {line}")
     if paths.is_there(path) and not paths.is_folder(path):
         return path
     if path.suffix == SUFFIX or path.name != name:
@@ -139,7 +140,7 @@ def find(name: str) -> Path:
             return here()[found].path
     if name in available():
         raise StylizeError(f"the model {name} is not here yet: stylize models pull {name}")
-    raise _no_file(path) if paths.is_folder(path) else _unknown(name)
+    raise _no_file(path) if paths.is_folder(path) else _unknown(name, "give one of them or a file")
 
 
 def refresh() -> None:
@@ -179,7 +180,7 @@ def pull(name: str, *, on_step: OnStep = ignore) -> Path:
         return bundled()[name].path
     model = {**downloaded(), **available()}.get(name)
     if model is None:
-        raise _unknown(name)
+        raise _unknown(name, "give one of them")
     url = urljoin(index_url(), model.url or model.filename)
     item = downloads.RemoteFile(
         name, model.filename, url, model.sha256, model.bytes, licence=model.licence
@@ -201,7 +202,8 @@ def remove(name: str) -> Path:
             raise StylizeError(f"{name} is bundled with stylize: only downloads can be removed")
         if name in available():
             raise StylizeError(f"{name} is not downloaded: there is nothing to remove")
-        raise _unknown(name)
+        here = ", ".join(downloaded()) or "none so far"
+        raise StylizeError(f"there is no model '{name}' among those downloaded: {here}")
     try:
         model.path.unlink()
         _note(model.path).unlink()
@@ -231,9 +233,9 @@ def parse(data: bytes | str, *, where: Where) -> Models:
 
 def dump(models: Iterable[Model]) -> str:
     """The index of some models, as `parse` reads it."""
-    records = [asdict(model) for model in models]
-    for record in records:
-        del record["where"]
+    records = [
+        {key: value for key, value in asdict(model).items() if key != "where"} for model in models
+    ]
     return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -273,15 +275,16 @@ def _note(path: Path) -> Path:
 def _no_file(path: Path) -> StylizeError:
     if paths.is_folder(path):
         return StylizeError(f"{path} is a folder: name a model file in it")
-    files = {file.name: str(file) for file in path.parent.glob(f"*{SUFFIX}")}
-    named = {name + SUFFIX: name for name in (*bundled(), *downloaded())}
-    known = {**named, **files}
+    known = {name + SUFFIX: name for name in (*bundled(), *downloaded())}
+    known |= {file.name: str(file) for file in path.parent.glob(f"*{SUFFIX}")}
     near = get_close_matches(path.name, known, n=1)
     hint = f"did you mean {known[near[0]]}?" if near else "check the path"
     return StylizeError(f"there is no model file {path}: {hint}")
 
 
-def _unknown(name: str) -> StylizeError:
+def _unknown(name: str, fix: str) -> StylizeError:
+    if paths.is_file(file := name + SUFFIX):
+        return StylizeError(f"there is no model '{name}': did you mean the file {file}?")
     for model in catalogue().values():
         style = names.meant(name, model.styles)
         if style is not None:
@@ -290,10 +293,8 @@ def _unknown(name: str) -> StylizeError:
                 f"{model.name} PHOTO --style {style}"
             )
     known = list(catalogue())
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = "".join(f"did you mean {near}? " for near in get_close_matches(name, known, n=1))
     more = ", or look for more with stylize models list --refresh" if index_url() else ""
     return StylizeError(
-        f"there is no model '{name}': {hint}known are {', '.join(known) or 'none yet'}; give one "
-        f"of them or a file{more}"
+        f"there is no model '{name}': {hint}known are {', '.join(known) or 'none yet'}; {fix}{more}"
     )

@@ -261,6 +261,7 @@ class Network:
 
     def check_takes_mixtures(self) -> None:
         """Raises `StylizeError` where it has no styles that could be mixed."""
+        self.check_takes_photos()
         if not self.engine.about.takes_mix:
             raise StylizeError(f"{self.name} has no styles to mix: use stylize apply")
 

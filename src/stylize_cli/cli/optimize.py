@@ -208,6 +208,8 @@ def _paint(
     """Finds the pictures that are meant, checks what was asked for, and paints."""
     from stylize_cli.api import roles
 
+    if tried and asked.get(tried.name.replace("-", "_")) is not None:
+        raise StylizeError(f"--try gives {tried.name} its values: leave out --{tried.name}")
     texture, init = asked.get("texture"), asked.get("init")
     mistakes.check_pictures([name for name in pictures if name != inputs.STDIO])
     roles.check_roles(pictures[:1], pictures[1:], asked)
@@ -231,7 +233,8 @@ def _paint(
         trying.paint(tried, out, console, content, styles, asked, keeps_metadata=keeps)
         return
     job = api.prepare(content, styles, **asked)
-    _run(job, "Stylising" if pictures else "Synthesising", out, written, console)
+    with out.held():
+        _run(job, "Stylising" if pictures else "Synthesising", out, written, console)
 
 
 def _run(

@@ -4,6 +4,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,6 +77,12 @@ class Output:
             raise StylizeError(
                 f"cannot write to stdout ({error.strerror}): send it elsewhere, or give -o a file"
             ) from error
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keeps the file to this process: of two that write it for minutes, one would be lost."""
+        from stylize_cli import files
+
+        return nullcontext() if self.path is None else files.held(self.path)
 
     def numbered(self, number: int) -> "Output":
         """The output with a number in its name: out.png -> out-0020.png."""
@@ -151,9 +158,8 @@ def _free(out: Output, marks: Sequence[str], taken: Callable[[Output], bool]) ->
     for free in (out, marked):
         if not taken(free):
             return free
-    raise StylizeError(
-        f"{marked} is there already: --overwrite replaces it, -o names another place"
-    )
+    found = marked if is_there(marked) else f"a numbered {marked}"
+    raise StylizeError(f"{found} is there already: --overwrite replaces it, -o names another place")
 
 
 def marks_of(size: object, seed: int) -> list[str]:

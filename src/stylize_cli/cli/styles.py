@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stylize_cli import paths
 from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
-from stylize_cli.names import style_name
+from stylize_cli.names import candidates, style_name
 from stylize_cli.progress import OnStep, Step
 
 if TYPE_CHECKING:
@@ -74,8 +74,22 @@ def _named(net: "Network", asked: Sequence[str], *, takes_all: bool) -> list[str
     about = net.engine.about
     if takes_all and not about.styles:
         raise StylizeError("the model has no styles: leave out --all-styles")
+    for one in asked:
+        _check_named(one, about.styles)
     wanted: Sequence[str | None] = about.styles if takes_all else asked or [None]
     return list(dict.fromkeys(feedforward.choose_style(about, name) for name in wanted))
+
+
+def _check_named(asked: str, known: Sequence[str]) -> None:
+    """Raises `StylizeError` where several styles are named at once, or a picture by its stem."""
+    if candidates(asked, known):
+        return
+    parts = asked.split(",")
+    if len(parts) > 1 and all(candidates(part, known) for part in parts):
+        raise StylizeError(f"--style '{asked}' is not one style: give --style once for each")
+    for file in (asked + suffix for suffix in paths.SUFFIXES):
+        if paths.is_file(file):
+            raise StylizeError(f"the model has no style '{asked}': did you mean the file {file}?")
 
 
 class Pace:

@@ -13,7 +13,7 @@ from stylize_cli.cli import admission, completion, inputs, options, reports
 from stylize_cli.cli.batches import Item
 from stylize_cli.cli.console import INTERRUPTED, PARTLY_FAILED, Console
 from stylize_cli.cli.inputs import STDIO
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, counted
 
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
@@ -172,7 +172,7 @@ def _resumes(place: Path) -> bool:
 def _tell(made: "Video", net: "Network", style: str | None, console: Console) -> None:
     reports.tell(made.notes, console)
     rate = made.frames / max(made.seconds, 1e-9)
-    console.say(f"{made.frames} frames, {rate:.1f} a second")
+    console.say(f"{counted(made.frames, 'frame')}, {rate:.1f} a second")
     record = reports.of_engine(
         made.path, (made.height, made.width), made.seconds, net.engine, style
     )
