@@ -1,5 +1,6 @@
 """Files are read where they are files, and written whole, whatever happens beside."""
 
+import io
 import os
 import signal
 import subprocess
@@ -185,3 +186,19 @@ def test_a_loop_of_links_is_no_crash(tmp_path):
     with pytest.raises(StylizeError):
         files.write(tmp_path / "a" / "c.png", b"1")
     files.check_place(tmp_path / "c.png", [tmp_path / "a"])
+
+
+def test_a_pipe_that_never_ends_is_left_where_memory_does(monkeypatch):
+    class Endless(io.RawIOBase):
+        taken = 0
+
+        def read(self, size=-1):
+            assert size > 0  # not all of it at once
+            Endless.taken += size
+            return bytes(size)
+
+    monkeypatch.setattr(hardware, "available_memory", lambda: 300_000_000 - Endless.taken)
+    with pytest.raises(StylizeError, match=r"^stdin brought 0\.2 GB, and more than memory holds"):
+        files.streamed(Endless())
+    assert Endless.taken < 200_000_000
+    assert files.streamed(io.BytesIO(b"picture")) == b"picture"

@@ -14,12 +14,14 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from stylize_cli import hardware
 from stylize_cli.errors import StylizeError, amount
 
+BLOCK = 1 << 24  # bytes that are read of a pipe between two looks at the memory
 LARGE = 100_000_000  # bytes: of a file from which on free memory is looked at before it is read
 ADDRESS = re.compile(r"(https?|ftp|s3|gs):/", re.IGNORECASE)  # Path makes one slash of two
 OF_WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)")
@@ -69,6 +71,23 @@ def contents(path: Path, *, what: str = "an image file") -> bytes:
         raise _refused(path, what, error) from error
     finally:
         os.close(handle)
+
+
+def streamed(stream: BinaryIO) -> bytes:
+    """All that a pipe brings, which may never end.
+
+    Raises:
+        StylizeError: that is more than memory holds, a copy of it included.
+    """
+    blocks, size = [], 0
+    while block := stream.read(BLOCK):
+        blocks.append(block)
+        size += len(block)
+        if size > LARGE and size > hardware.available_memory():
+            raise StylizeError(
+                f"stdin brought {amount(size)}, and more than memory holds: give a picture's file"
+            )
+    return b"".join(blocks)
 
 
 def missing(path: Path) -> StylizeError:

@@ -32,11 +32,13 @@ def decoded(source: str, *, least: int | None = None, room: int | None = None) -
     Raises:
         StylizeError: see there; stdin is empty.
     """
+    from stylize_cli import files
     from stylize_cli.api.picture import Picture
 
     if source != STDIO:
         return Picture(source, least=least, room=room)
-    return Picture(piped(sys.stdin.buffer.read()), name="stdin", least=least, room=room)
+    data = piped(files.streamed(sys.stdin.buffer))
+    return Picture(data, name="stdin", least=least, room=room)
 
 
 def piped(data: bytes) -> bytes:

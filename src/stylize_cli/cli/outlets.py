@@ -65,7 +65,7 @@ class Outlet:
         from stylize_cli import files, headers
         from stylize_cli.methods.apply import Photo
 
-        given = sys.stdin.buffer.read() if self.item.source == STDIO else None
+        given = files.streamed(sys.stdin.buffer) if self.item.source == STDIO else None
 
         def read() -> bytes:
             data = files.contents(Path(self.item.source)) if given is None else inputs.piped(given)
