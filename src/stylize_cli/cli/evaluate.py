@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def evaluate(
     results: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE", help="Pictures to measure, folders of them, or globs."),
+        typer.Argument(
+            metavar="IMAGE", help="Pictures to measure, folders, globs, or - for stdin."
+        ),
     ],
     *,
     content: Annotated[

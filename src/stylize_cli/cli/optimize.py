@@ -34,7 +34,9 @@ def _default(name: str) -> str:
 def optimize(
     pictures: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CONTENT STYLE", help="The photo, then one or more styles."),
+        typer.Argument(
+            metavar="CONTENT STYLE", help="The photo, then one or more styles; - is stdin."
+        ),
     ] = None,
     *,
     output: options.OutputOption = None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def reconstruct(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The picture.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The picture, or - for stdin.")],
     *,
     content: Annotated[
         str | None,
