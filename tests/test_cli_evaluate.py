@@ -140,6 +140,7 @@ def test_the_only_one_that_fails_is_a_record_too(stylize, picture_file, name):
         ("- --style -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- --style style.png", r"stdin is empty: the command before it wrote nothing"),
         ("a.png --style style.png --style b.png", r"--style is given 2 times, and counts once: .*"),
+        ("a.png --content a.png --content b.png", r"--content is given 2 times, and counts once.*"),
         (
             "a.png --style style.png --device cuda:9",
             r"device 'cuda:9' is not here; use --device .*",

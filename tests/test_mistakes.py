@@ -81,6 +81,8 @@ MISTAKES = {
     f"{RUN} --preserve-colors": NO + "--preserve-colors: use --preserve-color",
     f"{RUN} --alpha 1": NO + "--alpha: use --strength",
     "train --style style.png --epochs 2": NO + "--epochs: use --steps",
+    "train --add-style style.png --add-style photo.png --to a.pt": "--add-style is given 2 times, "
+    "and counts once: add each to what came of the last",
     "train style.png": "style.png stands alone: give a picture to learn after --style",
     "--nonsense": NO + "--nonsense: leave it out; see stylize --help",
     # commands

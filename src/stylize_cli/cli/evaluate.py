@@ -22,7 +22,7 @@ def evaluate(
     ],
     *,
     content: Annotated[
-        str | None, options.text("--content", "PHOTO", "The photo they were made of.")
+        list[str] | None, options.text("--content", "PHOTO", "The photo they were made of.")
     ] = None,
     style: Annotated[
         list[str] | None, options.text("--style", "IMAGE", "The style they should have.")
@@ -40,11 +40,12 @@ def evaluate(
     console = Console(quiet=quiet, json=json)
     batch = inputs.expand(results, console)
     painting = options.only(style, "--style", "measure against each by itself")
-    given = [source for source in (*batch, content, painting) if source is not None]
+    photo = options.only(content, "--content", "measure against each by itself")
+    given = [source for source in (*batch, photo, painting) if source is not None]
     inputs.check_one_stdin(given)
     budget = options.parse_bytes(memory)
-    roles.check_compared(painting, content)
-    inputs.check_there([one for one in (content, painting) if one is not None])
+    roles.check_compared(painting, photo)
+    inputs.check_there([one for one in (photo, painting) if one is not None])
     if len(batch) == 1 and (missing := inputs.missing(batch[0])):
         console.failure(batch[0], str(missing))
         raise typer.Exit(USER_ERROR)
@@ -54,7 +55,7 @@ def evaluate(
     found = api.evaluations(
         [inputs.opened(source) for source in batch],
         style=painting and inputs.opened(painting),
-        content=content and inputs.opened(content),
+        content=photo and inputs.opened(photo),
         weights=weights,
         device=device,
         threads=threads,

@@ -63,7 +63,8 @@ def train(
         typer.Option("--upscale", help="No style: enlarge photos so many times."),
     ] = None,
     add_style: Annotated[
-        str | None, options.text("--add-style", "IMAGE", "Teach the model of --to one more style.")
+        list[str] | None,
+        options.text("--add-style", "IMAGE", "Teach the model of --to one more style."),
     ] = None,
     to: Annotated[Path | None, options.text("--to", "MODEL.pt", "It stays; -o is another.")] = None,
     start: Annotated[
@@ -167,7 +168,7 @@ def train(
         output,
         quiet=quiet,
         json=json,
-        add_style=add_style,
+        add_style=options.only(add_style, "--add-style", "add each to what came of the last"),
         start=start,
         to=to,
         method=method,
