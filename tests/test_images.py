@@ -77,14 +77,16 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
     [
         ("monet.jpg", r"there is no file .*monet\.jpg: did you mean .*Monet\.jpeg\?"),
         ("zebra.webp", r"there is no file .*zebra\.webp: check the path"),
+        ("My", r"there is no file .*My: did you mean '.*My photo\.jpg'\?"),
         ("nowhere/monet.jpg", r"there is no file .*folder .*nowhere does not open"),
         (".", "is a folder"),
         ("Monet.jpeg/a.png", "cannot read .*Not a directory"),
     ],
-    ids=["near", "far", "no-folder", "folder", "below-a-file"],
+    ids=["near", "far", "unquoted", "no-folder", "folder", "below-a-file"],
 )
 def test_missing_input_is_explained(tmp_path, asked, said):
     (tmp_path / "Monet.jpeg").touch()
+    (tmp_path / "My photo.jpg").touch()
     with pytest.raises(StylizeError, match=said):
         images.read(tmp_path / asked)
 

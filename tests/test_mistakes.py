@@ -150,7 +150,7 @@ MISTAKES = {
     f"{PAIR} --memory 4": "--memory 4 has no unit: write 4GB",
     f"{PAIR} --memory lots": "'lots' is not an amount of memory; write it like 4GB or 800MB",
     f"{PAIR} --color-by covariance": "--color-by says how --preserve-color keeps them: give both",
-    f"{PAIR} --style-blend 1,2": "--style-blend has 2 shares for 1 style",
+    f"{PAIR} --style-blend 1,2": "--style-blend has 2 shares for 1 style: give one for each",
     f"{RUN} --style klimt-kiss --strength 60": "--strength takes 1 or less",
     f"{RUN} --style klimt-kiss --overwrite --skip-existing": "--skip-existing keeps what",
     f"{PAIR} --content-weight inf": "--content-weight inf will not do: it must be at least 0",

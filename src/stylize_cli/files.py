@@ -124,6 +124,7 @@ def _suggestion(path: Path) -> str:
         for name in difflib.get_close_matches(path.name.lower(), names)
         if difflib.get_close_matches(Path(name).stem, [path.stem.lower()])  # not the suffix alone
     ]
+    near = near or [name for name in names if name.startswith(f"{path.name.lower()} ")]  # unquoted
     if not near:
         return ": check the path"
     found = str(names[near[0]])

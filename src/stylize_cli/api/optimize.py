@@ -187,7 +187,8 @@ def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:
         return [1 / styles] * styles
     if len(shares) != styles:
         raise StylizeError(
-            f"`shares` has {counted(len(shares), 'share')} for {counted(styles, 'style')}"
+            f"`shares` has {counted(len(shares), 'share')} for {counted(styles, 'style')}: "
+            "give one for each"
         )
     if not all(share >= 0 for share in shares) or not 0 < sum(shares) < float("inf"):
         text = ",".join(f"{share:g}" for share in shares)
