@@ -19,6 +19,7 @@ from skimage.color import rgb2yiq
 
 import stylize_cli
 from stylize_cli import devices, files, images, limits
+from stylize_cli.api import optimize as api
 from stylize_cli.config import MOST
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS, TEXTURE
@@ -147,6 +148,18 @@ def test_of_two_that_write_one_picture_the_second_is_refused(refused, tmp_path):
     with files.held(tmp_path / "photo-style.png"):  # as the first does all the while
         said = refused(*PAIR, *QUICK)
     assert said.startswith("another process is writing photo-style.png: wait for its end, or name ")
+
+
+def test_what_another_process_made_meanwhile_stays(stylize, tmp_path, monkeypatch):
+    prepare, there = api.prepare, tmp_path / "photo-style.png"
+
+    def late(*pictures, **options):
+        there.write_bytes(b"of another")
+        return prepare(*pictures, **options)
+
+    monkeypatch.setattr(api, "prepare", late)
+    assert stylize(*PAIR, *QUICK).line == "photo-style-32.png"
+    assert there.read_bytes() == b"of another"
 
 
 def test_what_an_earlier_run_made_stays(stylize, refused, tmp_path):

@@ -221,7 +221,8 @@ def _paint(
     inputs.check_one_stdin([*shown, *start])
     names = [inputs.stem(source) for source in shown] + ["texture"] * (texture is not None)
     names += [f"try-{tried.name}"] if tried else []
-    out = written.chosen("-".join(names) + ".png", [*shown, *start])
+    place = "-".join(names) + ".png", [*shown, *start]
+    out = written.chosen(*place)
     asked |= {
         "texture": None if texture is None else inputs.opened(str(texture)),
         "init": inputs.opened(start[0]) if start else init,
@@ -236,6 +237,7 @@ def _paint(
         return
     job = api.prepare(content, styles, **asked)
     with out.held():
+        out = written.chosen(*place)  # anew: another process may have taken it since
         _run(job, "Stylising" if pictures else "Synthesising", out, written, console)
 
 
