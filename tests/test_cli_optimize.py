@@ -571,7 +571,10 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
         ("- -", r"- \(stdin\) was given twice; it can be read only once, so name a file"),
         ("- style.png --init -", r"- \(stdin\) was given twice; .*"),
         ("- style.png", r"stdin is empty: .*"),
-        ("photo.png style.png --style-blend 1,2", r"--style-blend has 2 shares for 1 style"),
+        (
+            "photo.png style.png --style-blend 1,2",
+            r"--style-blend has 2 shares for 1 style: give one for each",
+        ),
         (
             "photo.png style.png --preset neighbours --content-weight 1.5",
             r"--preset neighbours has no --content-weight: leave it out",

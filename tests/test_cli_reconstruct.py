@@ -157,7 +157,7 @@ def test_ctrl_c_in_a_figure_keeps_the_cells_that_are_done(stylize, interrupt, sh
         ("", r"give one of --content LAYER, --style LAYER,\.\.\. and --figure"),
         ("--content relu1_1 --figure", r"give one of --content LAYER, --style LAYER,.*"),
         ("--content relu1_1 --style relu1_1", r"give one of --content LAYER, --style LAYER,.*"),
-        ("--style=", r"'' names no layer; write layers like relu3_1,relu4_1"),
+        ("--style=", r"--style is empty: give it a value, or leave it out; a variable .*"),
         ("--content ,", r"',' names no layer; write layers like relu3_1,relu4_1"),
         ("--content relu9_9", r"no layer 'relu9_9'; use one of: relu1_1, relu1_2, pool1, .*"),
         ("--figure --size 16", r"16x12 px is too small for the layers chosen, which need 16 px.*"),
