@@ -134,9 +134,10 @@ MISTAKES = {
     "'texture', 'texture-style', 'super-resolution', not 'Johnson': did you mean perceptual?",
     f"{PAIR} --quality 101": "--quality takes 100 or less",
     # typeset, or slipped
-    f"{RUN} –style klimt-kiss": "–style begins with a long dash: write --style",
-    f"{RUN} —style=klimt-kiss": "—style begins with a long dash: write --style",
-    f"{PAIR} –o a.png": "–o begins with a long dash: write -o",
+    f"{RUN} –style klimt-kiss": "–style has the wrong dashes: write --style",
+    f"{RUN} —style=klimt-kiss": "—style has the wrong dashes: write --style",
+    f"{RUN} -style klimt-kiss": "-style has the wrong dashes: write --style",
+    f"{PAIR} –o a.png": "–o has the wrong dashes: write -o",
     f"{RUN} --style “klimt-kiss”": "“klimt-kiss” begins with a curly quote: write a straight one",
     f"{RUN} --style „klimt kiss“": "„klimt begins with a curly quote: write a straight one",
     f"{RUN} --style --size 64": "--style needs a value behind it",

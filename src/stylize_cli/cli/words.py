@@ -22,7 +22,7 @@ def check(words: Sequence[str], options: Collection[str], valued: Collection[str
 
     Raises:
         StylizeError: a word is empty, as of a shell's variable that is unset; an option begins with
-            a long dash or a name with a curly quote, as in a text that was copied; or an option
+            wrong dashes or a name with a curly quote, as in a text that was copied; or an option
             stands where the value of another belongs.
     """
     for before, word in pairwise(["", *words]):
@@ -41,7 +41,7 @@ def check(words: Sequence[str], options: Collection[str], valued: Collection[str
         if os.path.lexists(word):
             continue
         if word[0] in DASHES and (meant := _option(option)) != option and meant in options:
-            raise StylizeError(f"{option} begins with a long dash: write {meant}")
+            raise StylizeError(f"{option} has the wrong dashes: write {meant}")
         if word[0] in QUOTES and any(one[-1] in QUOTES for one in of_options[number:]):
             raise StylizeError(f"{word} begins with a curly quote: write a straight one")
 
