@@ -57,7 +57,9 @@ def test_memory_does_not_grow_with_the_folder(many, tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert left == FOLDERS * FILES - admission.BLOCK - 1
-    block = 1500 * admission.BLOCK  # bytes: what is looked at together
+    block = (
+        1700 * admission.BLOCK
+    )  # bytes, of paths of any usual length: what is looked at together
     assert peak < block + 100 * left
 
 

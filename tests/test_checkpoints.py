@@ -457,6 +457,7 @@ def test_names_that_look_alike_are_told_apart():
 TEXTS = st.text(st.characters(codec=None), max_size=30)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # beside other work
 @given(st.lists(st.one_of(TEXTS, st.sampled_from(["a", "a-2", "A", " a", "x" * 300])), max_size=8))
 def test_names_are_printable_unique_and_stay_as_they_are(texts):
     names = style_names(texts)

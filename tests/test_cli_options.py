@@ -15,10 +15,10 @@ from stylize_cli.api import mixtures
 from stylize_cli.api.lesson import TrainOptions
 from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.api.optimize import even_out
-from stylize_cli.cli import app, console, options
+from stylize_cli.cli import app, options
 from stylize_cli.config import MOST, override
 from stylize_cli.config.optimize import OptimizeConfig
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, as_options
 
 
 def counts(command):
@@ -63,11 +63,8 @@ def test_what_a_text_names_is_a_parameter_and_becomes_an_option():
     known = {name for command in commands for given in command.params for name in given.opts}
     named = {name for text in texts() for name in re.findall(r"`(\w+)`", text)}
     assert {"size", "style_weight", "shares", "photos"} < named <= parameters() | {"stroke_size"}
-    assert {console.as_options(f"`{name}`") for name in named} <= known
-    assert (
-        console.as_options("give `shares`, `out`, 2 `styles`")
-        == "give --style-blend, -o, 2 --style"
-    )
+    assert {as_options(f"`{name}`") for name in named} <= known
+    assert as_options("give `shares`, `out`, 2 `styles`") == "give --style-blend, -o, 2 --style"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from PIL import Image
 from stylize_cli import models
 from stylize_cli.api import optimize
 from stylize_cli.api.picture import Picture
+from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
 from stylize_cli.page import making, server, shelf, studio, wishes
 from stylize_cli.page.gate import Gate
@@ -574,3 +575,9 @@ def test_all_of_it_is_told_to_whoever_listens(rooms):
 def test_it_starts_without_torch():
     said = "import sys, stylize_cli.page.server; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", said], check=True)
+
+
+def test_errors_name_options_as_a_command_line_does():
+    assert studio.sentence(StylizeError("use a smaller `stroke_size`")) == (
+        "use a smaller --stroke-size"
+    )

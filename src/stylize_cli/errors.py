@@ -1,5 +1,17 @@
 """The one exception a user ever sees, and how foreign text is shown."""
 
+import re
+
+PARAMETER = re.compile(r"`([a-z_]+)`")
+OPTIONS = {  # that have another name than their parameter
+    "out": "-o",
+    "output": "-o",
+    "photos": "--dataset",
+    "shares": "--style-blend",
+    "start": "--from",  # of a training; the start of a clip is checked as it is read
+    "styles": "--style",
+}
+
 
 class StylizeError(Exception):
     """Something the user can mend; the text says what is wrong and how to fix it, in one line.
@@ -12,6 +24,13 @@ class StylizeError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(printable(text.replace("\n", " ")))
+
+
+def as_options(text: str) -> str:
+    """A text that names parameters, such as `stroke_size`, with --stroke-size in their place."""
+    return PARAMETER.sub(
+        lambda name: OPTIONS.get(name[1]) or f"--{name[1].replace('_', '-')}", text
+    )
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stylize_cli.cli import bars
-from stylize_cli.errors import counted, printable
+from stylize_cli.errors import as_options, counted, printable
 from stylize_cli.progress import OnStep, ignore
 
 if TYPE_CHECKING:
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 PARTLY_FAILED = 1
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
-PARAMETER = re.compile(r"`([a-z_]+)`")
-OPTIONS = {  # that have another name than their parameter
-    "out": "-o",
-    "output": "-o",
-    "photos": "--dataset",
-    "shares": "--style-blend",
-    "start": "--from",  # of a training; the start of a clip is checked as it is read
-    "styles": "--style",
-}
 MADE: list[str] = []  # files that were told of, in this run
 
 
@@ -98,13 +88,6 @@ def tell(text: str) -> None:
     """A line on stderr, what no terminal should be given escaped; nothing where that is full."""
     with contextlib.suppress(OSError):
         print(printable(as_options(text)), file=sys.stderr, flush=True)
-
-
-def as_options(text: str) -> str:
-    """A text that names parameters, such as `stroke_size`, with --stroke-size in their place."""
-    return PARAMETER.sub(
-        lambda name: OPTIONS.get(name[1]) or f"--{name[1].replace('_', '-')}", text
-    )
 
 
 def write_line(text: str) -> None:

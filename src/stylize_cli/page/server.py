@@ -129,7 +129,7 @@ class _Page:
             making.check(wish, rooms.shelf)
             command = wishes.command(wish, rooms.shelf)
         except StylizeError as error:
-            return JSONResponse({"command": "", "seconds": None, "missing": str(error)})
+            return JSONResponse({"command": "", "seconds": None, "missing": studio.sentence(error)})
         seconds = rooms.expected(wish)
         return JSONResponse({"command": command, "seconds": seconds, "missing": ""})
 
@@ -171,7 +171,7 @@ def _told(answer: Answer) -> Answer:
         try:
             return await answer(request)
         except StylizeError as error:
-            return JSONResponse({"error": str(error)}, status_code=422)
+            return JSONResponse({"error": studio.sentence(error)}, status_code=422)
         except ClientDisconnect:
             return Response(status_code=400)  # which nobody reads
         except Exception as error:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from stylize_cli.api.picture import Picture
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import PRESETS
-from stylize_cli.errors import StylizeError, is_exhausted
+from stylize_cli.errors import StylizeError, as_options, is_exhausted
 from stylize_cli.page import making, wishes
 from stylize_cli.page.jobs import Job, Made
 from stylize_cli.page.networks import Networks
@@ -245,9 +245,9 @@ def _finished(job: Job, picture: Picture, seconds: float) -> Made:
 
 
 def sentence(error: BaseException) -> str:
-    """What the page says of an error; of a bug the terminal says the rest."""
+    """What the page says of an error, as a command line does; of a bug the terminal says more."""
     if isinstance(error, StylizeError):
-        return str(error)
+        return as_options(str(error))
     if is_exhausted(error):
         return "memory is exhausted: use a smaller size, or free some"
     traceback.print_exception(error, file=sys.stderr)
