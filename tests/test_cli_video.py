@@ -359,6 +359,36 @@ def test_a_pause_at_the_seam(stopped, film, seen, heard, codec, suffix, after):
     assert [packet for _, packet in heard(name)] == [packet for _, packet in heard("clip.mp4")]
 
 
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_a_pause_at_the_start(stopped, film, seen):
+    """The first frame of the part is shown some time behind its start: sound must not move."""
+    ticks = [0, 100, *range(700, 1060, 20)]
+    film(ticks=ticks, clock=Fraction(1, 600), rate=Fraction(30))
+    options = ("--start", 0.5, "--crf", 8, "--smooth", 0)
+    stopped(9, "clip.mp4", "-o", "out.mp4", *options)
+    pictures, times = seen("out.mp4")
+    assert times == [Fraction(tick - 700, 600) for tick in ticks[2:]]
+    assert max(difference(made, shape(index)) for index, made in enumerate(pictures, 2)) < 9
+    with av.open("out.mp4") as made:  # MP4 keeps where a stream begins in milliseconds
+        stream = made.streams.video[0]
+        assert float(stream.start_time * stream.time_base) == pytest.approx(2 / 3, abs=1e-3)
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_frames_of_any_rate_are_gone_on_with(video, film, pixels, tmp_path):
+    film(rate=Fraction(10), sound=False)
+    options = ("-o", "out/%02d.png", "--start", 0.1, "--smooth", 0)
+    assert video("clip.mp4", *options).code == 0
+    for index in range(6, 12):
+        (tmp_path / f"out/{index:02d}.png").unlink()
+    ran = video("clip.mp4", *options, "--resume")
+    assert ran.code == 0, ran.err
+    apart = [difference(pixels(f"out/{index:02d}.png"), shape(index)) for index in range(1, 12)]
+    assert max(apart) < 6
+    assert video("clip.mp4", *options, "--resume").code == 0  # nothing is left to do
+    assert not (tmp_path / "out/12.png").exists()
+
+
 SAYS_EACH = """
 import sys
 from itertools import count

@@ -264,7 +264,7 @@ def kept(names: Names) -> Kept | None:
         last = _read(nth(names, count - 1))
     except StylizeError as error:
         raise StylizeError(f"{error}, or delete it to paint it anew") from error
-    return Kept((count - 1) / RATE, last, count)
+    return Kept(count, last)
 
 
 def is_animation(path: Path) -> bool:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from stylize_cli.arrays import Size, size_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
 from stylize_cli.films import Film
-from stylize_cli.frames import Clip, Kept, Section, Writer
+from stylize_cli.frames import Clip, Frame, Kept, Section, Writer
 
 USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
 
@@ -172,9 +173,16 @@ class Destination:
         )
 
     def writer(
-        self, clip: Clip, span: Section, size: Size, label: str, kept: Kept | None
+        self,
+        clip: Clip,
+        span: Section,
+        size: Size,
+        label: str,
+        *,
+        kept: Kept | None,
+        first: Fraction,
     ) -> Writer:
-        """What takes frames of (height, width); a context."""
+        """What takes frames of (height, width), the first at a time; a context."""
         if self.kind == "frames":
             return FolderWriter(self.names(clip), kept.count if kept else 0)
         if self.kind == "animation":
@@ -185,7 +193,7 @@ class Destination:
             clock=clip.clock,
             rate=clip.rate,
             source=(clip, span) if isinstance(clip, Film) else None,
-            kept=self.path if kept else None,
+            kept=(self.path, first) if kept else None,
             codec=self.chosen,
             crf=self.quality,
             label=label,
@@ -198,8 +206,17 @@ def label(facts: Mapping[str, Any]) -> str:
     return f"stylize {hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def behind(kept: Kept | None, span: Section) -> Section:
-    """What is left of a span, from the last frame on that an earlier run wrote."""
-    if kept is None:
-        return span
-    return Section(max(Fraction(0), span.start + kept.time - NEARLY), span.end)
+def behind(kept: Kept, first: Frame, clip: Clip, span: Section, size: Size) -> Iterator[Frame]:
+    """What is left of a span, from the last frame on that an earlier run wrote.
+
+    Args:
+        kept: of that run.
+        first: frame of the span.
+        clip: that is painted.
+        span: of it.
+        size: (height, width) that its frames are scaled to.
+    """
+    if kept.time is None:
+        return islice(clip.frames(span, size), kept.count - 1, None)
+    start = max(Fraction(0), first.time + kept.time - NEARLY)
+    return clip.frames(Section(start, span.end), size)

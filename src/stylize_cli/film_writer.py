@@ -48,7 +48,8 @@ class FilmWriter:
         clock: seconds of which all times are multiples.
         rate: frames a second, on average.
         source: whose sound and subtitles are copied, and from when to when; None for none.
-        kept: of an earlier run, whose frames are copied first.
+        kept: file of an earlier run, whose frames are copied first, and when the first of them is
+            shown, seconds.
         codec: of the pictures.
         crf: quality of the codec; the less, the better.
         label: what `label_of` is to find.
@@ -65,7 +66,7 @@ class FilmWriter:
         clock: Fraction,
         rate: Fraction,
         source: tuple[Film, Section] | None,
-        kept: Path | None,
+        kept: tuple[Path, Fraction] | None,
         codec: Codec,
         crf: int,
         label: str,
@@ -88,7 +89,7 @@ class FilmWriter:
             self._container.start_encoding()
             self._waiting = next(self._others, None)
             if self._kept:
-                self._copy_kept(self._kept)
+                self._copy_kept(*self._kept)
             self._stack = stack.pop_all()
         return self
 
@@ -182,8 +183,8 @@ class FilmWriter:
             packet.stream = streams[packet.stream_index]
             yield packet
 
-    def _copy_kept(self, path: Path) -> None:
-        """Copies the pictures of an earlier run as they are, their times from its first.
+    def _copy_kept(self, path: Path, first: Fraction) -> None:
+        """Copies the pictures of an earlier run as they are, the first at its time.
 
         Matroska has moved that where sound begins before the pictures.
         """
@@ -196,7 +197,7 @@ class FilmWriter:
                 if name
                 else (lambda packet: [packet])
             )
-            shift = stream.start_time or 0
+            shift = (stream.start_time or 0) - round(first / stream.time_base)
             for packet in _ordered(container.demux(stream)):
                 for turned in turn(packet):
                     turned.pts, turned.dts = turned.pts - shift, turned.dts - shift

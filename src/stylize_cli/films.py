@@ -189,8 +189,8 @@ def kept(path: Path) -> Kept | None:
         for frame in film.frames(Section(start), film.size) if last is None else ():
             last = frame
     if last is None:
-        raise StylizeError(f"{path} has no frames to go on from: leave out `resume`")
-    return Kept(last.time, last.pixels, count)
+        raise StylizeError(f"{path} has no frames to go on from: leave out --resume")
+    return Kept(count, last.pixels, last.time)
 
 
 def label_of(path: Path) -> str:

@@ -90,11 +90,11 @@ class Kept:
     """What an earlier run left of a result.
 
     Attributes:
-        time: of its last frame, seconds.
-        last: that frame.
         count: how many frames there are.
+        last: the last of them.
+        time: of that one, seconds from the first; None where files do not say.
     """
 
-    time: Fraction
-    last: Bytes
     count: int
+    last: Bytes
+    time: Fraction | None = None

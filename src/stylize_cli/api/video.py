@@ -174,24 +174,33 @@ class Filming:
         """Paints and writes it; see `video`."""
         began = time.perf_counter()
         kept = self.target.kept(self.clip, self.result_size, self.label) if resume else None
-        left = clips.behind(kept, self.span)
-        frames = self.clip.frames(left, self.size)
+        frames = self.clip.frames(self.span, self.size)
         first = next(frames, None)
         if first is None:
             raise StylizeError(
                 f"{self.clip.name} has no frames from {float(self.span.start):g} s on: "
                 "choose another time to start or to end"
             )
+        left = method.with_first(first, frames)
+        if kept is not None:
+            left = clips.behind(kept, first, self.clip, self.span, self.size)
         room, before = self.network.room, kept.count if kept else 0
         count = before
         painted = method.paint(
             self.network.engine,
-            method.with_first(first, frames),
+            left,
             self.look,
             room=room,
             before=kept.last if kept else None,
         )
-        writer = self.target.writer(self.clip, self.span, self.result_size, self.label, kept)
+        writer = self.target.writer(
+            self.clip,
+            self.span,
+            self.result_size,
+            self.label,
+            kept=kept,
+            first=first.time - self.span.start,
+        )
         shifted = (replace(frame, time=frame.time - self.span.start) for frame in painted)
 
         def write(frame: Frame) -> None:
