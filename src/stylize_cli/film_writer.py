@@ -76,6 +76,7 @@ class FilmWriter:
         self._source, self._kept = source, kept
         self._stack, self._frames = contextlib.ExitStack(), 0
         self._decoded: Fraction | None = None  # when the last picture is, seconds
+        self._end = Fraction(0)  # of the last frame, seconds
 
     def __enter__(self) -> "FilmWriter":
         av = library()
@@ -103,6 +104,7 @@ class FilmWriter:
         picture.duration = round(frame.duration / self.clock)
         picture.time_base = self.clock
         self._frames += 1
+        self._end = frame.time + frame.duration
         with self._reported():
             for packet in self._stream.encode(picture):
                 self._mux(packet)
@@ -121,7 +123,11 @@ class FilmWriter:
             self._stack.__exit__(*((None, None, None) if keeps else (kind, *error)))
 
     def _finish(self, *, is_whole: bool) -> None:
-        for packet in self._stream.encode(None):
+        packets = self._stream.encode(None)
+        for packet in packets[-1:]:  # a container ends where that does
+            end = round(self._end / packet.time_base)
+            packet.duration = max(packet.duration or 0, end - packet.pts)
+        for packet in packets:
             self._mux(packet)
         if is_whole:
             self._copy_others(Fraction(NEVER))
@@ -134,6 +140,7 @@ class FilmWriter:
         context.height, context.width = self._size
         context.pix_fmt = "yuv420p"
         context.time_base = stream.time_base = self.clock
+        context.flags |= library().codec.context.Flags.frame_duration  # else of the last none
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = 1  # of television, 16 to 235
         if self.codec == "hevc":
