@@ -19,7 +19,7 @@ pytest_plugins = ["films"]
 RATE = Fraction(25)
 
 
-def encoded(path, form, codec, count=5, size=(48, 64)):
+def encoded(path, form, codec, count=5, size=(48, 64), step=40):
     """A clip of grey frames, each brighter than the one before, in any container."""
     with av.open(str(path), "w", format=form) as container:
         if codec not in av.codecs_available:
@@ -28,7 +28,7 @@ def encoded(path, form, codec, count=5, size=(48, 64)):
         stream.height, stream.width = size
         stream.pix_fmt = {"mjpeg": "yuvj420p", "roqvideo": "yuvj444p"}.get(codec, "yuv420p")
         for index in range(count):
-            grey = np.full((*size, 3), 40 + 40 * index, np.uint8)
+            grey = np.full((*size, 3), 40 + step * index, np.uint8)
             frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
             frame = frame.reformat(format=stream.pix_fmt)
             frame.pts = index
@@ -67,6 +67,43 @@ def test_y4m(tmp_path):
     # Luma from 16 to 235 is black to white (BT.601).
     expected = [0, 255 * 110 / 219, 255]
     assert [frame.pixels.mean() for frame in frames] == pytest.approx(expected, abs=1.5)
+
+
+def plain(path, colour, size):
+    """A picture of one colour, (luma, blue, red), of which nothing says how to read that."""
+    (height, width), (luma, blue, red) = size, colour
+    header = f"YUV4MPEG2 W{width} H{height} F25:1 Ip A1:1 C420\n".encode()
+    planes = [bytes([luma] * 4), bytes([blue]), bytes([red])]
+    data = b"".join(plane * (height * width // 4) for plane in planes)
+    path.write_bytes(header + b"FRAME\n" + data)
+    return Film(path)
+
+
+@pytest.mark.parametrize(("luma", "grey"), [(16, 0), (126, 128), (200, 214), (235, 255)])
+def test_a_smaller_size_is_as_bright(tmp_path, luma, grey):
+    film = plain(tmp_path / "clip.y4m", (luma, 128, 128), (48, 64))
+    frame = next(film.frames(Section(), (24, 32)))
+    assert np.unique(frame.pixels).tolist() == [grey]  # (luma - 16) * 255 / 219
+
+
+@pytest.mark.parametrize(
+    ("size", "red"), [((480, 720), 1.596), ((534, 1280), 1.793), ((720, 960), 1.793)]
+)
+def test_colours_that_are_not_said_are_those_of_the_size(tmp_path, size, red):
+    """BT.601's of few lines and columns, BT.709's of many of either."""
+    film = plain(tmp_path / "clip.y4m", (126, 128, 178), size)
+    frame = next(film.frames(Section(), size))
+    assert frame.pixels[..., 0].mean() == pytest.approx(110 * 255 / 219 + red * 50, abs=1.5)
+
+
+def test_a_part_of_a_disc_s_stream(tmp_path):
+    """A seek in it may end a frame away from what it says."""
+    encoded(tmp_path / "clip", "svcd", "mpeg1video", count=100, size=(64, 64), step=2)
+    film = Film(tmp_path / "clip")
+    whole = [frame.pixels for frame in film.frames(Section(), film.size)]
+    for index in range(10, 100, 10):
+        part = film.frames(Section(index / RATE), film.size)
+        assert np.array_equal([frame.pixels for frame in part], whole[index:])
 
 
 def test_no_container_that_is_read_opens_other_files():

@@ -44,7 +44,7 @@ OPENING = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
 LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
 EARLIER = 10  # seconds, in which there is a whole picture in most streams
 TAIL = 2  # seconds, in which the last frame is looked for first
-HD, UNSAID = 720, 2  # lines from which on colours that are not said are BT.709's
+HD, UNSAID = (720, 1280), 2  # (lines, columns): from either on, colours not said are BT.709's
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,6 @@ class Film:
         Where no index says which pictures are whole, as in a transport stream, a seek may end
         behind the last of them; what is decoded begins with the next then.
         """
-        if self.length is not None and start > self.length:
-            return iter(())
         for place in (start, max(Fraction(0), start - EARLIER)) if start else ():
             timed = self._sought(place)
             first = next(timed, None)
@@ -128,7 +126,7 @@ class Film:
         """Its frames and their times, from where a seek to `start` ends."""
         with self.opened() as container:
             first = first_time(container)
-            if start:
+            if start and container.format.name != "mpeg":  # discs', where it ends a frame off
                 seek(container, start + first)
             for frame in self._decoded(container):
                 told = None if frame.pts is None else frame.pts * frame.time_base - first
@@ -271,6 +269,9 @@ def _pixels(frame: Any, size: Size) -> Bytes:  # noqa: ANN401 - PyAV's
     """A frame's pixels upright, at (height, width)."""
     turns = round(frame.rotation / 90) % 4
     height, width = size if turns % 2 == 0 else size[::-1]
-    colours = "ITU709" if frame.colorspace == UNSAID and frame.height >= HD else None
-    rgb = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation="BICUBIC")
+    is_hd = frame.height >= HD[0] or frame.width >= HD[1]
+    colours = "ITU709" if frame.colorspace == UNSAID and is_hd else None
+    kinds = library().video.reformatter.Interpolation
+    how = kinds.BICUBIC | kinds.FULL_CHR_H_INT  # the former alone darkens what it scales
+    rgb = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation=how)
     return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), turns))
