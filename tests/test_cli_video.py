@@ -15,7 +15,7 @@ from PIL import Image
 from shapes import NTSC, shape, tone
 
 import stylize_cli
-from stylize_cli import flow
+from stylize_cli import film_writer, flow
 from stylize_cli.methods import apply, feedforward
 
 pytest_plugins = ["commandline", "nets", "films"]
@@ -665,3 +665,38 @@ def test_an_interrupted_animation_does_not_say_that_it_goes_on(
     calls[:] = [1]  # in front of the first frame
     ran = video("a.gif", "-o", "b.gif", "--smooth", 0)
     assert (ran.code, ran.out, (tmp_path / "b.gif").exists()) == (130, b"", False)
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_recordings_that_were_joined(video, film, seen, heard, tmp_path, name):
+    data = film("one.ts", frames=24, rate=Fraction(25)).read_bytes()
+    (tmp_path / "two.ts").write_bytes(data + data)
+    ran = video("two.ts", "-o", name, "--smooth", 0, "--crf", 8)
+    assert ran.code == 0, ran.err
+    pictures, times = seen(name)
+    assert len(times) == 48
+    assert all(abs(later - time - 0.04) < 0.002 for time, later in pairwise(times))
+    assert max(difference(made, shape(index % 24)) for index, made in enumerate(pictures)) < 6
+    sound, packet = heard(name), Fraction(1024, 8000)
+    assert len(sound) == 2 * len(heard("one.ts"))
+    apart = [later - time for (time, _), (later, _) in pairwise(sound)]
+    assert max(abs(gap - packet) for gap in apart) < 0.002
+
+
+def test_sound_that_is_damaged_is_the_clip_s(refused_video, film, monkeypatch):
+    class Broken:
+        """A container whose packets cannot be read."""
+
+        def __init__(self, container):
+            self.streams, self.demux = container.streams, self.failing
+
+        def failing(self, _streams):
+            raise av.error.InvalidDataError(1, "Invalid data found")
+
+    film()
+    rising = film_writer._rising
+    monkeypatch.setattr(
+        film_writer, "_rising", lambda film, source, streams: rising(film, Broken(source), streams)
+    )
+    assert "clip.mp4 is damaged after 0.00 s" in refused_video("clip.mp4", "-o", "out.mp4")

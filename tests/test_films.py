@@ -211,3 +211,19 @@ def test_a_codec_that_is_not_known(film, tmp_path):
     (tmp_path / "clip.mp4").write_bytes(data.replace(b"avc1", b"zzzz"))
     with pytest.raises(StylizeError, match="in a way that PyAV cannot decode: convert it to MP4"):
         _ = Film(tmp_path / "clip.mp4").size
+
+
+def test_times_that_begin_anew_or_stay_go_on(film, monkeypatch):
+    """As of recordings that were joined by `cat`, and of a recorder that stumbled."""
+    there = Film(film("clip.mp4", frames=9, rate=RATE, sound=False))
+    sought, told = Film._sought, [0, 1, 2, 2, 2, 3, 0, 1, 2]
+    monkeypatch.setattr(
+        Film,
+        "_sought",
+        lambda *given: (
+            (time / RATE, frame) for time, (_, frame) in zip(told, sought(*given), strict=True)
+        ),
+    )
+    times = [frame.time for frame in there.frames(Section(), there.size)]
+    tick = there.clock * RATE
+    assert times == [time / RATE for time in (0, 1, 2, 2 + tick, 2 + 2 * tick, 3, 4, 5, 6)]

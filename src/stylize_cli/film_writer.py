@@ -164,24 +164,17 @@ class FilmWriter:
                 copy.metadata.update(kept)
             else:
                 self.left_out.append(f"{stream.type} ({codec})")
-        return self._shifted(source, streams, start, span)
-
-    def _shifted(
-        self,
-        source: "InputContainer",
-        streams: dict[int, Any],
-        start: Fraction,
-        span: Section,
-    ) -> Iterator[Any]:
         if not streams:
-            return
+            return iter(())
         if span.start:
             seek(source, max(Fraction(0), start - EARLIER))
-        for packet in source.demux([source.streams[index] for index in streams]):
-            if packet.dts is None:
-                continue
-            if packet.pts is None:
-                packet.pts = packet.dts
+        packets = _rising(film, source, [source.streams[index] for index in streams])
+        return self._shifted(packets, streams, start, span)
+
+    def _shifted(
+        self, packets: Iterator[Any], streams: dict[int, Any], start: Fraction, span: Section
+    ) -> Iterator[Any]:
+        for packet in packets:
             time = packet.pts * packet.time_base - start
             if time < (0 if span.start else -1) or span.is_over(time + span.start):
                 continue
@@ -244,6 +237,29 @@ class FilmWriter:
             raise StylizeError(
                 f"cannot write {self.path} ({reason}): choose another place or `codec`"
             ) from error
+
+
+def _rising(film: Film, source: "InputContainer", streams: list[Any]) -> Iterator[Any]:
+    """Packets of streams, each with both its times.
+
+    Where recordings were joined, times begin anew: a stream's go on behind its last.
+    """
+    late, ends, before = dict[int, int](), dict[int, int](), dict[int, int]()
+    time = Fraction(0)
+    try:
+        for packet in source.demux(streams):
+            told, stream = packet.dts, packet.stream_index
+            if told is None:
+                continue
+            if told < before.get(stream, told):
+                late[stream] = ends[stream] - told
+            packet.pts = (told if packet.pts is None else packet.pts) + late.get(stream, 0)
+            packet.dts = told + late.get(stream, 0)
+            before[stream], ends[stream] = told, packet.dts + (packet.duration or 1)
+            time = packet.dts * packet.time_base
+            yield packet
+    except library().error.FFmpegError as error:
+        raise film.damaged(float(time - first_time(source)), error) from error
 
 
 def _ordered(packets: Iterator[Any]) -> Iterator[Any]:

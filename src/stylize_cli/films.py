@@ -101,13 +101,32 @@ class Film:
 
     def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames in a span, turned upright."""
-        for number, (told, frame) in enumerate(self._from(span.start)):
-            time = number / self.rate if told is None else told
+        for time, duration, frame in self._rising(span.start):
             if span.is_over(time):
                 return
             if span.holds(time):
-                duration = frame.duration * frame.time_base if frame.duration else 1 / self.rate
                 yield Frame(_pixels(frame, size), time, duration)
+
+    def _rising(self, start: Fraction) -> Iterator[tuple[Fraction, Fraction, Any]]:
+        """When and how long each frame is shown, and the frame; from before `start`.
+
+        Where recordings were joined, times begin anew: they go on behind the last. Of two frames
+        with one time the second is later by a tick.
+        """
+        late, end = Fraction(0), Fraction(0)
+        before: Fraction | None = None  # when the last was told to be shown
+        for number, (given, frame) in enumerate(self._from(start)):
+            told = number / self.rate if given is None else given
+            duration = frame.duration * frame.time_base if frame.duration else 1 / self.rate
+            if before is None:
+                time = told
+            elif told < before:
+                late = end - told
+                time = end
+            else:
+                time = max(told + late, time + self.clock)
+            before, end = told, time + duration
+            yield time, duration, frame
 
     def _from(self, start: Fraction) -> Iterator[tuple[Fraction | None, Any]]:
         """Its frames as they are decoded, with their times, where they say; from before `start`.
@@ -165,10 +184,15 @@ class Film:
                 time = frame.time or time
                 yield frame
         except av.error.FFmpegError as error:
-            raise StylizeError(
-                f"{self.path} is damaged after {time:.2f} s ({error.strerror}): "
-                f"copy it again, or stop before it with `end` {time:.2f}"
-            ) from error
+            raise self.damaged(time, error) from error
+
+    def damaged(self, time: float, error: Exception) -> StylizeError:
+        """What to say of an error of FFmpeg's behind some seconds."""
+        reason = getattr(error, "strerror", None) or error
+        return StylizeError(
+            f"{self.path} is damaged after {time:.2f} s ({reason}): "
+            f"copy it again, or stop before it with --end {time:.2f}"
+        )
 
 
 def kept(path: Path) -> Kept | None:
