@@ -163,6 +163,34 @@ def test_a_stream_keeps_its_language(video, film, tmp_path):
         assert made.streams.audio[0].metadata["language"] == "deu"
 
 
+@pytest.mark.usefixtures("kept_as_it_is")
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_the_sound_that_is_played_stays(video, film, tmp_path, name):
+    film()
+    with (
+        av.open(str(tmp_path / "clip.mp4")) as clip,
+        av.open(str(tmp_path / "two.mkv"), "w") as two,
+    ):
+        copies = [two.add_stream_from_template(clip.streams[index]) for index in (0, 1, 1)]
+        copies[1].disposition = av.stream.Disposition(0)
+        copies[2].disposition = av.stream.Disposition.default
+        for packet in clip.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copies[0]
+                two.mux(packet)
+        for stream in copies[1:]:
+            clip.seek(0)
+            for packet in clip.demux(audio=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    two.mux(packet)
+    ran = video("two.mkv", "-o", name, "--smooth", 0)
+    assert ran.code == 0, ran.err
+    with av.open(str(tmp_path / name)) as made:
+        played = [bool(s.disposition & s.disposition.default) for s in made.streams.audio]
+    assert played == [False, True]
+
+
 def test_frames_are_what_apply_makes_of_them(video, stylize, model, tmp_path, pixels):
     (tmp_path / "in").mkdir()
     for index in (1, 2, 10):
@@ -478,6 +506,7 @@ def test_a_list_of_files_is_no_clip(stylize, film, model, tmp_path):
         (lambda film: film(), "--end soon", "'soon' is no time"),
         (lambda film: film(), "--crf 60", "goes from 0 to 51"),
         (lambda film: film(), "-o out.webm --codec h264", "WebM holds no h264"),
+        (lambda film: film(), "-o out.mov --codec vp9", "MOV holds no vp9: use --codec h264"),
         (lambda film: film(), "-o out.txt", "out.txt is no clip"),
         (lambda film: film(), "-o clip.mp4", "is an input and would be overwritten"),
         (lambda film: film(), "-o out.gif --crf 3", "leave them out"),
@@ -488,6 +517,11 @@ def test_what_is_refused(refused_video, film, make, options, words):
     make(film)
     given = options.split()
     assert words in refused_video("clip.mp4", *given, *(() if "-o" in given else ("-o", "out.mp4")))
+
+
+def test_what_mov_does_not_hold_is_not_recommended(refused_video, film):
+    film(size=(49, 65))
+    assert refused_video("clip.mp4", "-o", "out.mov").endswith("takes even sides: use --size 64")
 
 
 def test_a_clip_without_pictures(refused_video, tmp_path):

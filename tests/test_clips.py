@@ -147,3 +147,29 @@ def test_what_webp_does_not_hold_is_refused_before_it_is_painted(
         Image.new("RGB", (16400, 2)).save(file)
     with pytest.raises(StylizeError, match=f"at most 16383 pixels a side.*{other}"):
         painted(name, size=None)
+
+
+def test_a_part_of_a_folder_s_frames_keeps_their_names(painted, tmp_path):
+    """Frames are shown for 0.04 s each: the third begins at 0.08 s."""
+    painted("out", start=0.08, end=0.2)
+    assert levels(tmp_path / "out") == {"060.png": 60, "080.png": 80, "100.png": 100}
+    (tmp_path / "out" / "100.png").unlink()
+    made = painted("out", start=0.08, end=0.2, resume=True)
+    assert levels(tmp_path / "out") == {"060.png": 60, "080.png": 80, "100.png": 100}
+    assert (made.frames, made.new) == (3, 1)
+
+
+@pytest.mark.parametrize("other", ["model", "clip"])
+def test_what_another_model_or_clip_made_is_not_gone_on_with(painted, tmp_path, other):
+    """Also where both are called the same; under another name it is the same one."""
+    painted("out.mp4")
+    (tmp_path / "in").rename(tmp_path / "elsewhere")
+    (tmp_path / "in").symlink_to("elsewhere")
+    painted("out.mp4", resume=True)
+    if other == "model":
+        path = tmp_path / "johnson.pt"
+        path.write_bytes(path.read_bytes() + b"\0")
+    else:
+        (tmp_path / "in" / "180.png").unlink()
+    with pytest.raises(StylizeError, match="was made with other options"):
+        painted("out.mp4", resume=True)

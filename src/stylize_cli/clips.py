@@ -15,7 +15,7 @@ from stylize_cli.arrays import Size, size_of
 from stylize_cli.errors import StylizeError
 from stylize_cli.film_writer import CONTAINERS, CRF, NEARLY, SIDES, Codec, FilmWriter
 from stylize_cli.films import Film
-from stylize_cli.frames import Clip, Frame, Kept, Section, Writer
+from stylize_cli.frames import RATE, Clip, Frame, Kept, Section, Writer
 
 USUAL: dict[str, Codec] = {".webm": "vp9"}  # h264 elsewhere
 
@@ -66,6 +66,11 @@ class Destination:
         """The codec."""
         return self.codec or USUAL.get(self.path.suffix.lower(), "h264")
 
+    def holds(self, codec: Codec) -> bool:
+        """Whether the container can hold pictures of a codec."""
+        suffix = self.path.suffix.lower()
+        return suffix != (".mov" if codec == "vp9" else ".webm")
+
     @property
     def quality(self) -> int:
         """The crf."""
@@ -98,15 +103,18 @@ class Destination:
             files.check_place(self.path, [Path(clip.name)])
 
     def _check_codec(self) -> None:
-        if self.path.suffix.lower() == ".webm" and self.chosen != "vp9":
-            raise StylizeError(f"WebM holds no {self.chosen}: use `codec` vp9, or name an .mp4")
+        if not self.holds(self.chosen):
+            name, other = ("WebM", "vp9") if self.chosen != "vp9" else ("MOV", "h264")
+            raise StylizeError(
+                f"{name} holds no {self.chosen}: use --codec {other}, or name an .mp4"
+            )
         if self.quality > CRF[self.chosen][1]:
             raise StylizeError(f"`crf` of {self.chosen} goes from 0 to {CRF[self.chosen][1]}")
 
     def _check_frames(self, clip: Clip) -> None:
         if len(animations.NUMBER.findall(self.path.name)) > 1:
             raise StylizeError(f"{self.path} has two numbers, and frames one: write out/%04d.png")
-        names = self.names(clip)
+        names = self.names(clip, Section())
         if isinstance(names, list) and len(set(names)) < len(names):
             raise StylizeError(
                 f"names of frames in {clip.name} differ in nothing but their endings: "
@@ -132,24 +140,25 @@ class Destination:
             fix = f"use a smaller `size`, or name it {self.path.with_suffix(other)}"
             encoders.check_side(format, max(size), fix=fix)
 
-    def names(self, clip: Clip) -> Names:
-        """Of frames: the clip's own where that is a folder, or a pattern."""
+    def names(self, clip: Clip, span: Section) -> Names:
+        """Of frames: in a span the clip's own where that is a folder, or a pattern."""
         if animations.NUMBER.search(self.path.name):
             return self.path
         if isinstance(clip, Folder):
-            suffixes = [
-                file.suffix if file.suffix.lower() in images.FORMATS else ".png"
-                for file in clip.files
+            return [
+                self.path
+                / (file.name if file.suffix.lower() in images.FORMATS else f"{file.stem}.png")
+                for index, file in enumerate(clip.files)
+                if span.holds(index / RATE)
             ]
-            pairs = zip(clip.files, suffixes, strict=True)
-            return [self.path / (file.stem + suffix) for file, suffix in pairs]
         return self.path / "%05d.png"
 
-    def kept(self, clip: Clip, size: Size, label: str) -> Kept | None:
+    def kept(self, clip: Clip, span: Section, size: Size, label: str) -> Kept | None:
         """What an earlier run left, where it was made in the same way.
 
         Args:
             clip: that is painted.
+            span: of it.
             size: (height, width) of the result, which is all that frames tell.
             label: of all else that decides how a film looks.
 
@@ -159,7 +168,7 @@ class Destination:
         if self.kind == "animation":
             raise StylizeError("`resume` goes on with films and frames: leave it out")
         if self.kind == "frames":
-            kept = animations.kept(self.names(clip))
+            kept = animations.kept(self.names(clip, span))
             if kept is not None and size_of(kept.last) != size:
                 raise self._made_otherwise()
             return kept
@@ -184,7 +193,7 @@ class Destination:
     ) -> Writer:
         """What takes frames of (height, width), the first at a time; a context."""
         if self.kind == "frames":
-            return FolderWriter(self.names(clip), kept.count if kept else 0)
+            return FolderWriter(self.names(clip, span), kept.count if kept else 0)
         if self.kind == "animation":
             return AnimationWriter(self.path, clip.plays if isinstance(clip, Animation) else 0)
         return FilmWriter(
@@ -198,6 +207,12 @@ class Destination:
             crf=self.quality,
             label=label,
         )
+
+
+def weight(clip: Clip) -> int:
+    """Bytes of its files."""
+    files = clip.files if isinstance(clip, Folder) else [Path(clip.name)]
+    return sum(file.stat().st_size for file in files)
 
 
 def label(facts: Mapping[str, Any]) -> str:

@@ -162,6 +162,7 @@ class FilmWriter:
                 copy = streams[stream.index] = self._container.add_stream_from_template(stream)
                 kept = {name: stream.metadata[name] for name in TOLD if name in stream.metadata}
                 copy.metadata.update(kept)
+                copy.disposition = stream.disposition  # which of several is played
             else:
                 self.left_out.append(f"{stream.type} ({codec})")
         if not streams:

@@ -32,6 +32,12 @@ class Section:
     start: Fraction = Fraction(0)
     end: Fraction | None = None
 
+    @classmethod
+    def between(cls, start: float, end: float | None) -> "Section":
+        """Of times as they were written: 0.1 is a tenth."""
+        # The text, since repr of numpy's numbers has a name around it.
+        return cls(Fraction(str(start)), None if end is None else Fraction(str(end)))
+
     def holds(self, time: Fraction) -> bool:
         """Whether a frame of that time lies in it."""
         return self.start <= time and (self.end is None or time < self.end)

@@ -1,6 +1,7 @@
 """A clip painted by a trained network."""
 
 import contextlib
+import hashlib
 import math
 import time
 from dataclasses import dataclass, replace
@@ -43,7 +44,8 @@ class Video:
         path: of it.
         width: of its frames, px.
         height: likewise.
-        frames: how many it has, those of an earlier run too.
+        frames: how many were painted, those of an earlier run too.
+        new: how many of them by this run.
         seconds: that the work took.
         notes: what its maker should be told.
     """
@@ -52,6 +54,7 @@ class Video:
     width: int
     height: int
     frames: int
+    new: int
     seconds: float
     notes: tuple[str, ...] = ()
 
@@ -159,9 +162,10 @@ class Filming:
 
     @property
     def label(self) -> str:
-        """Of all that decides how the result looks."""
+        """Of all that decides how the result looks; files count by what is in them, not by name."""
         facts: dict[str, Any] = {"look": self.look, "size": self.size, "start": self.span.start}
-        facts |= {"clip": Path(self.clip.name).name, "model": self.network.name}
+        facts |= {"clip": clips.weight(self.clip), "length": self.clip.length}
+        facts["model"] = hashlib.sha256(self.network.model.read_bytes()).hexdigest()
         return clips.label(facts | {"codec": self.target.chosen, "crf": self.target.quality})
 
     @property
@@ -173,7 +177,8 @@ class Filming:
     def run(self, *, resume: bool, on_step: OnStep) -> Video:
         """Paints and writes it; see `video`."""
         began = time.perf_counter()
-        kept = self.target.kept(self.clip, self.result_size, self.label) if resume else None
+        which = self.clip, self.span, self.result_size, self.label
+        kept = self.target.kept(*which) if resume else None
         frames = self.clip.frames(self.span, self.size)
         first = next(frames, None)
         if first is None:
@@ -184,29 +189,16 @@ class Filming:
         left = method.with_first(first, frames)
         if kept is not None:
             left = clips.behind(kept, first, self.clip, self.span, self.size)
-        room, before = self.network.room, kept.count if kept else 0
-        count = before
-        painted = method.paint(
-            self.network.engine,
-            left,
-            self.look,
-            room=room,
-            before=kept.last if kept else None,
-        )
-        writer = self.target.writer(
-            self.clip,
-            self.span,
-            self.result_size,
-            self.label,
-            kept=kept,
-            first=first.time - self.span.start,
-        )
+        before, last = (kept.count, kept.last) if kept else (0, None)
+        new, room = 0, self.network.room
+        painted = method.paint(self.network.engine, left, self.look, room=room, before=last)
+        writer = self.target.writer(*which, kept=kept, first=first.time - self.span.start)
         shifted = (replace(frame, time=frame.time - self.span.start) for frame in painted)
 
         def write(frame: Frame) -> None:
-            nonlocal count
+            nonlocal new
             writer.write(frame)
-            count += 1
+            new += 1
 
         try:
             with (
@@ -214,19 +206,21 @@ class Filming:
                 writer,
                 contextlib.closing(method.behind(shifted, write)) as written,
             ):
-                for new, frame in enumerate(written, 1):
-                    on_step(self._step(new, before + new, began, frame))
+                for done, frame in enumerate(written, 1):
+                    on_step(self._step(done, before + done, began, frame))
         except KeyboardInterrupt as end:
-            if count:
-                raise Interrupted(self._made(count, began, writer)) from end
+            if before + new:
+                raise Interrupted(self._made(before, new, began, writer)) from end
             raise
-        return self._made(count, began, writer)
+        return self._made(before, new, began, writer)
 
-    def _made(self, count: int, began: float, writer: Writer) -> Video:
-        """What was written: so many frames."""
+    def _made(self, before: int, new: int, began: float, writer: Writer) -> Video:
+        """What was written: so many frames, and so many new ones."""
         height, width = self.result_size
-        notes = (*self.notes, *(f"left out: {kind}" for kind in getattr(writer, "left_out", ())))
-        return Video(self.target.path, width, height, count, time.perf_counter() - began, notes)
+        left_out = (f"left out: {kind}" for kind in getattr(writer, "left_out", ()))
+        notes = (*self.notes, *getattr(self.clip, "notes", ()), *left_out)
+        seconds = time.perf_counter() - began
+        return Video(self.target.path, width, height, before + new, new, seconds, notes)
 
     def _step(self, new: int, done: int, began: float, frame: Frame) -> Step:
         rate = new / (time.perf_counter() - began)
@@ -251,10 +245,10 @@ def prepare(
     opened = clips.open_clip(Path(fspath(clip)))
     target = Destination(Path(fspath(output)), codec, crf)
     target.check(opened)
-    span = Section(_exact(start), None if end is None else _exact(end))
+    span = Section.between(start, end)
     if span.end is not None and span.end <= span.start:
-        raise StylizeError(f"`end` {end:g} is not after the start, {start:g}: give a later one")
-    sides = _sides(opened.size, size, target.multiple, network.engine.about.factor)
+        raise StylizeError(f"--end {end:g} is not after --start {start:g}: give a later one")
+    sides = _sides(opened.size, size, target, network.engine.about.factor)
     about = network.engine.about
     need = FRAME * math.prod(side * about.factor for side in sides)
     if need > network.room:
@@ -272,12 +266,13 @@ def prepare(
     return filming
 
 
-def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size:
+def _sides(own: Size, long_side: int | None, target: Destination, factor: int) -> Size:
     """The (height, width) that the network is given.
 
     Raises:
         StylizeError: the clip's own will not do for the codec.
     """
+    multiple = target.multiple
     if long_side is not None:
         sides = images.fitted(own, long_side)
         height, width = (max(2, round(side / multiple) * multiple) for side in sides)
@@ -286,7 +281,7 @@ def _sides(own: Size, long_side: int | None, multiple: int, factor: int) -> Size
         fix = max(own) // multiple * multiple
         raise StylizeError(
             f"the clip is {own[1]}x{own[0]} px, and this codec takes even sides: "
-            f"use `size` {fix}, or `codec` vp9"
+            f"use --size {fix}{', or --codec vp9' if target.holds('vp9') else ''}"
         )
     return own
 
@@ -295,8 +290,3 @@ def _ending(clip: Clip, span: Section) -> Fraction | None:
     """When the span ends, seconds, where that is known."""
     known = [end for end in (clip.length, span.end) if end is not None]
     return min(known, default=None)
-
-
-def _exact(seconds: float) -> Fraction:
-    """A time as it was written: 0.1 is a tenth."""
-    return Fraction(str(seconds))  # repr of numpy's has a name around it

@@ -18,6 +18,7 @@ from stylize_cli.errors import StylizeError, counted
 if TYPE_CHECKING:
     from stylize_cli.api.network import Network
     from stylize_cli.api.video import Video
+    from stylize_cli.frames import Section
 
 # fmt: off
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".webp", ".apng")  # that are written
@@ -105,7 +106,9 @@ def video(
     clips = _found(clips)
     jobs = list(zip(clips, _outputs(clips, output), strict=True))
     if not (resume or overwrite):
-        _check_new(jobs, Path(output))
+        from stylize_cli.frames import Section
+
+        _check_new(jobs, Path(output), Section.between(first or 0, last))
 
     from stylize_cli.api import network
     from stylize_cli.api import video as api
@@ -171,8 +174,8 @@ def _resumes(place: Path) -> bool:
 
 def _tell(made: "Video", net: "Network", style: str | None, console: Console) -> None:
     reports.tell(made.notes, console)
-    rate = made.frames / max(made.seconds, 1e-9)
-    console.say(f"{counted(made.frames, 'frame')}, {rate:.1f} a second")
+    rate = made.new / max(made.seconds, 1e-9)
+    console.say(f"{made.frames} frames, {rate:.1f} a second")
     record = reports.of_engine(
         made.path, (made.height, made.width), made.seconds, net.engine, style
     )
@@ -194,14 +197,14 @@ def _found(clips: list[str]) -> list[str]:
     return found
 
 
-def _check_new(jobs: list[tuple[str, Path]], output: Path) -> None:
+def _check_new(jobs: list[tuple[str, Path]], output: Path, span: "Section") -> None:
     """Refuses what an earlier run made under a name that -o does not say itself.
 
     Raises:
         StylizeError: it is there.
     """
     items = [
-        Item(clip, {str(file): file for file in _named_after(clip, place)})
+        Item(clip, {str(file): file for file in _named_after(clip, place, span)})
         for clip, place in jobs
         if (place != output or paths.is_folder(clip)) and not _is_one(clip, place)
     ]
@@ -214,7 +217,7 @@ def _is_one(clip: str, place: Path) -> bool:
     return files.resolved(Path(clip)) == files.resolved(place)
 
 
-def _named_after(clip: str, place: Path) -> list[Path]:
+def _named_after(clip: str, place: Path, span: "Section") -> list[Path]:
     """The files of a result that are called after its clip: itself, or each of its frames."""
     from stylize_cli.clips import Destination, open_clip
 
@@ -223,7 +226,7 @@ def _named_after(clip: str, place: Path) -> list[Path]:
     target, names = Destination(place), None
     if target.kind == "frames":
         with suppress(StylizeError):  # where there are none, which is told in its turn
-            names = target.names(open_clip(Path(clip)))
+            names = target.names(open_clip(Path(clip)), span)
     return names if isinstance(names, list) else []
 
 
