@@ -8,10 +8,10 @@ from PIL import Image
 
 import stylize_cli as stylize
 from stylize_cli import animations, files
-from stylize_cli.animations import Folder, FolderWriter
+from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
 from stylize_cli.clips import Destination
 from stylize_cli.errors import StylizeError
-from stylize_cli.frames import Frame
+from stylize_cli.frames import Frame, Section
 from stylize_cli.methods import feedforward, video
 
 pytest_plugins = ["nets"]
@@ -173,3 +173,31 @@ def test_what_another_model_or_clip_made_is_not_gone_on_with(painted, tmp_path, 
         (tmp_path / "in" / "180.png").unlink()
     with pytest.raises(StylizeError, match="was made with other options"):
         painted("out.mp4", resume=True)
+
+
+@pytest.mark.parametrize(("rate", "name"), [(60, "a.gif"), (100, "a.gif"), (120, "a.webp")])
+def test_no_frame_is_shown_for_so_little_that_browsers_show_it_longer(tmp_path, rate, name):
+    with AnimationWriter(tmp_path / name) as writer:
+        for index in range(rate):
+            pixels = np.full((4, 4, 3), index, np.uint8)
+            writer.write(Frame(pixels, Fraction(index, rate), Fraction(1, rate)))
+    shown = []
+    with Image.open(tmp_path / name) as made:
+        for index in range(made.n_frames):
+            made.seek(index)
+            made.load()
+            shown.append(made.info["duration"])
+    assert min(shown) > 10  # ms
+    assert abs(sum(shown) - 1000) <= 10
+
+
+def test_the_poster_of_a_png_is_no_frame(tmp_path):
+    poster, *frames = (Image.new("RGB", (8, 6), (level,) * 3) for level in (255, 10, 20, 30))
+    poster.save(
+        tmp_path / "a.apng", "PNG", save_all=True, append_images=frames, default_image=True,
+        duration=[100, 200, 300],
+    )  # fmt: skip
+    clip = Animation(tmp_path / "a.apng")
+    found = [(f.time, f.pixels.mean()) for f in clip.frames(Section(), clip.size)]
+    assert found == [(0, 10), (Fraction(1, 10), 20), (Fraction(3, 10), 30)]
+    assert clip.length == Fraction(6, 10)

@@ -1,5 +1,6 @@
 """Films as they are written: as long as what they are made of."""
 
+import os
 from fractions import Fraction
 
 import av
@@ -30,3 +31,13 @@ def test_the_last_frame_is_shown_as_long(tmp_path, name, codec):
     write(tmp_path / name, codec, [100, 100, 100, 3000])
     with av.open(str(tmp_path / name)) as made:
         assert made.duration == 3_300_000  # microseconds
+
+
+def test_the_disk_has_the_film_before_it_has_its_name(tmp_path, monkeypatch):
+    """Whole, or a power cut leaves a part of it under the right name."""
+    synced, path = [], tmp_path / "a.mp4"
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append((os.fstat(handle).st_size, path.exists()))
+    )
+    write(path, "h264", [100] * 5)
+    assert synced == [(path.stat().st_size, False)]

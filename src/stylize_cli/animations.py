@@ -22,6 +22,7 @@ FORMATS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 READ = (*FORMATS, ".png")
 MILLISECOND = Fraction(1, 1000)
 USUAL = 100  # ms, of a frame that says 0: what browsers make of it
+TOO_SHORT = 10  # ms: what is shown for as little, browsers show for 100
 NUMBER = re.compile(r"%0?\d*d")
 
 Names = Sequence[Path] | Path  # of frames: each one's, or a pattern with a number in its name
@@ -57,6 +58,11 @@ class Animation:
         return image
 
     @property
+    def _first(self) -> int:
+        """Which picture is the first frame: a PNG may have one for old programs before it."""
+        return int(getattr(self._image, "default_image", False))
+
+    @property
     def size(self) -> Size:
         """(height, width), px."""
         width, height = self._image.size
@@ -65,7 +71,7 @@ class Animation:
     @cached_property
     def _durations(self) -> list[int]:
         found = []
-        for index in range(self._image.n_frames):
+        for index in range(self._first, self._image.n_frames):
             self._seek(index)
             found.append(round(self._image.info.get("duration") or USUAL))
         return found
@@ -91,7 +97,7 @@ class Animation:
     def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames, on white where they are transparent."""
         time = Fraction(0)
-        for index, duration in enumerate(self._durations):
+        for index, duration in enumerate(self._durations, self._first):
             if span.holds(time):
                 self._seek(index)
                 shown = self._image.convert("RGBA")
@@ -178,27 +184,34 @@ class AnimationWriter:
         self.path, self.plays, self.quality = path, plays, quality
         self._frames: list[Image.Image] = []
         self._durations: list[int] = []
+        self._tick = 10 if self._format == "GIF" else 1  # ms, of which the format counts multiples
 
     def __enter__(self) -> "AnimationWriter":
         return self
 
     def write(self, frame: Frame) -> None:
-        """Keeps a frame, for GIF as the 256 colours that it will have."""
+        """Keeps a frame, for GIF as the 256 colours that it will have.
+
+        One that comes too soon behind another gives its time to that.
+        """
+        # From one rounded time to the next: rounded durations would add up to another length.
+        tick = self._tick
+        ends = frame.time, frame.time + frame.duration
+        start, end = (round(time / MILLISECOND / tick) for time in ends)
+        duration = max(end - start, 1) * tick
+        if self._durations and self._durations[-1] <= TOO_SHORT:
+            self._durations[-1] += duration
+            return
         image = Image.fromarray(frame.pixels)
         if self._format == "GIF":
             image = image.quantize(256, Image.Quantize.MEDIANCUT)
         self._frames.append(image)
-        # From one rounded time to the next: rounded durations would add up to another length.
-        tick = 10 if self._format == "GIF" else 1
-        start, end = (
-            round(time / MILLISECOND / tick) * tick
-            for time in (frame.time, frame.time + frame.duration)
-        )
-        self._durations.append(max(end - start, tick))
+        self._durations.append(duration)
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         if not self._frames or kind not in (None, KeyboardInterrupt):
             return
+        self._durations[-1] = max(self._durations[-1], TOO_SHORT + self._tick)
         first, *others = self._frames
         options: dict[str, Any] = {"quality": self.quality} if self._format == "WEBP" else {}
         if self._format != "GIF":
@@ -206,14 +219,8 @@ class AnimationWriter:
         elif self.plays != 1:  # a GIF says how often it is repeated, or nothing
             options["loop"] = max(0, self.plays - 1)
         buffer = BytesIO()
-        first.save(
-            buffer,
-            self._format,
-            save_all=True,
-            append_images=others,
-            duration=self._durations,
-            **options,
-        )
+        options |= {"append_images": others, "duration": self._durations}
+        first.save(buffer, self._format, save_all=True, **options)
         files.write(self.path, buffer.getvalue())
 
     @property

@@ -83,6 +83,7 @@ class FilmWriter:
         with self._reported(), contextlib.ExitStack() as stack:
             partial = stack.enter_context(files.appearing(self.path))
             container = av.open(address(partial), "w", format=CONTAINERS[self.path.suffix.lower()])
+            stack.enter_context(_synced(partial))  # when that is closed
             self._container = stack.enter_context(container)
             self._container.metadata["comment"] = self._label
             self._stream = self._opened_stream()
@@ -238,6 +239,14 @@ class FilmWriter:
             raise StylizeError(
                 f"cannot write {self.path} ({reason}): choose another place or `codec`"
             ) from error
+
+
+@contextlib.contextmanager
+def _synced(path: Path) -> Iterator[None]:
+    """Sees that a file is on the disk, where nothing was raised."""
+    yield
+    with path.open("rb+") as file:
+        files.sync(file.fileno())
 
 
 def _rising(film: Film, source: "InputContainer", streams: list[Any]) -> Iterator[Any]:
