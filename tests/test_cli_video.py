@@ -716,6 +716,11 @@ def test_recordings_that_were_joined(video, film, seen, heard, tmp_path, name):
     assert len(sound) == 2 * len(heard("one.ts"))
     apart = [later - time for (time, _), (later, _) in pairwise(sound)]
     assert max(abs(gap - packet) for gap in apart) < 0.002
+    ran = video("two.ts", "-o", name, "--smooth", 0, "--crf", 8, "--start", 1.2)
+    assert ran.code == 0, ran.err
+    pictures, _ = seen(name)
+    assert len(pictures) == 18
+    assert difference(pictures[0], shape(6)) < 6
 
 
 def test_sound_that_is_damaged_is_the_clip_s(refused_video, film, monkeypatch):
@@ -734,3 +739,16 @@ def test_sound_that_is_damaged_is_the_clip_s(refused_video, film, monkeypatch):
         film_writer, "_rising", lambda film, source, streams: rising(film, Broken(source), streams)
     )
     assert "clip.mp4 is damaged after 0.00 s" in refused_video("clip.mp4", "-o", "out.mp4")
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_the_frames_a_second_are_those_of_this_run(video, film, monkeypatch):
+    from stylize_cli.films import Film
+
+    film(frames=12, sound=False)
+    options = ("-o", "out.mp4", "--smooth", 0)
+    assert video("clip.mp4", *options).code == 0
+    monkeypatch.setattr(Film, "notes", ("the clip is HDR",))
+    ran = video("clip.mp4", *options, "--resume")  # nothing is left to do
+    assert "12 frames, 0.0 a second" in ran.err
+    assert "the clip is HDR" in ran.err

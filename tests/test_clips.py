@@ -179,7 +179,7 @@ def test_what_another_model_or_clip_made_is_not_gone_on_with(painted, tmp_path, 
 def test_no_frame_is_shown_for_so_little_that_browsers_show_it_longer(tmp_path, rate, name):
     with AnimationWriter(tmp_path / name) as writer:
         for index in range(rate):
-            pixels = np.full((4, 4, 3), index, np.uint8)
+            pixels = np.full((4, 4, 3), index * 37 % 256, np.uint8)
             writer.write(Frame(pixels, Fraction(index, rate), Fraction(1, rate)))
     shown = []
     with Image.open(tmp_path / name) as made:

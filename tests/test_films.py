@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from shapes import NTSC, shape
 
+from stylize_cli.containers import FORMATS
 from stylize_cli.errors import StylizeError
-from stylize_cli.films import FORMATS, Film
+from stylize_cli.films import Film
 from stylize_cli.frames import Section
 
 pytest_plugins = ["films"]
@@ -227,3 +228,21 @@ def test_times_that_begin_anew_or_stay_go_on(film, monkeypatch):
     times = [frame.time for frame in there.frames(Section(), there.size)]
     tick = there.clock * RATE
     assert times == [time / RATE for time in (0, 1, 2, 2 + tick, 2 + 2 * tick, 3, 4, 5, 6)]
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ("transfer=smpte2084", ["the clip is HDR, and is painted too pale"]),
+        ("transfer=arib-std-b67", ["the clip is HDR, and is painted too pale"]),
+        ("tff=1", ["the clip is interlaced, and combs are painted where it moves"]),
+        ("transfer=bt709", []),
+    ],
+)
+def test_what_is_not_painted_as_it_should_be_seen_is_told(tmp_path, params, said):
+    with av.open(str(tmp_path / "clip.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"x264-params": params})
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(shape(0, (64, 64)))))
+        container.mux(stream.encode(None))
+    assert [note.partition(":")[0] for note in Film(tmp_path / "clip.mp4").notes] == said

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stylize_cli import animations, encoders, files, films, images, paths
+from stylize_cli import animations, containers, encoders, files, films, images, paths
 from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter, Names
 from stylize_cli.arrays import Size, size_of
 from stylize_cli.errors import StylizeError
@@ -95,7 +95,7 @@ class Destination:
         if self.kind != "film" and (self.codec or self.crf is not None):
             raise StylizeError("`codec` and `crf` are for films: leave them out, or name an .mp4")
         if self.kind == "film":
-            films.library()
+            containers.library()
             self._check_codec()
         if self.kind == "frames":
             self._check_frames(clip)

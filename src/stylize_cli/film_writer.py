@@ -11,8 +11,9 @@ import numpy as np
 
 from stylize_cli import files
 from stylize_cli.arrays import Size
+from stylize_cli.containers import address, first_time, library, pictures_of, seek
 from stylize_cli.errors import StylizeError
-from stylize_cli.films import Film, address, first_time, library, pictures_of, seek
+from stylize_cli.films import Film
 from stylize_cli.frames import Frame, Section
 
 if TYPE_CHECKING:

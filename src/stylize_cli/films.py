@@ -13,34 +13,22 @@ import numpy as np
 
 from stylize_cli import files, paths
 from stylize_cli.arrays import Bytes, Size
+from stylize_cli.containers import (
+    OPENING,
+    address,
+    first_time,
+    length_of,
+    library,
+    pictures_of,
+    seek,
+)
 from stylize_cli.errors import StylizeError
 from stylize_cli.frames import RATE, Frame, Kept, Section
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-# Containers that are opened: those that hold moving pictures in one file, and are known by its
-# contents. Others open more files (concat, hls, image2, vobsub, mlv, webm_dash_manifest), the
-# network (rtsp, sdp) or a device, which a stranger's file must not; or hold texts (tty, bin), one
-# picture, or samples of which nothing says how they lie (rawvideo, v210).
-FORMATS = (
-    # Of today
-    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,asf,asf_o,flv,kux,ogg,mxf,nut,ivf,obu,"
-    # A codec's own stream
-    "yuv4mpegpipe,av1,apv,avs2,avs3,cavsvideo,dirac,dnxhd,dv,evc,h261,h263,h264,hevc,ipu,m4v,"
-    "mjpeg,mjpeg_2000,mpjpeg,smjpeg,vc1,vc1test,vvc,"
-    # Of broadcast, cameras and disc recorders
-    "cine,dhav,gxf,hxvs,ifv,ingenient,iv8,lmlm4,luodat,lvf,lxf,msnwctcp,mxg,nc,nsv,nuv,pva,r3d,"
-    "sdr2,ser,simbiosis_imx,ty,wtv,"
-    # Of earlier players, painters and consoles
-    "anm,cdg,cdxl,film_cpk,filmstrip,flic,iff,ivr,mtv,mv,pdv,pmp,rm,rpl,swf,tmv,vivo,vividas,"
-    "moflex,mods,psxstr,thp,usm,xmv,"
-    # Of games
-    "4xm,argo_brp,avs,bethsoftvid,bfi,bink,bmv,c93,dfa,dsicin,dxa,ea,gdv,hnm,idcin,ipmovie,jv,"
-    "mgsts,mm,mvi,paf,rl2,roq,sga,siff,smk,smush,tiertexseq,vmd,wc3movie,wsvqa,yop"
-)
-PROTOCOL = "file:"
-OPENING = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+HDR = 16, 18  # in the tables of H.273: transfers of PQ and HLG
 LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
 EARLIER = 10  # seconds, in which there is a whole picture in most streams
 TAIL = 2  # seconds, in which the last frame is looked for first
@@ -63,8 +51,8 @@ class Film:
         return str(self.path)
 
     @cached_property
-    def _facts(self) -> "tuple[Size, Fraction, Fraction, Fraction | None]":
-        """Size, clock, rate and length."""
+    def _facts(self) -> "tuple[Size, Fraction, Fraction, Fraction | None, tuple[str, ...]]":
+        """Size, clock, rate, length and notes."""
         with self.opened() as container:
             stream = pictures_of(container)
             frame = next(self._decoded(container), None)
@@ -75,9 +63,10 @@ class Film:
             width = frame.width if shape == 1 else round(frame.width * shape / 2) * 2
             size = frame.height, width
             upright = size if abs(frame.rotation) != 90 else size[::-1]
-            length = _length(container)
+            length = length_of(container)
             clock = stream.time_base or 1 / RATE
-            return upright, clock, stream.average_rate or RATE, length
+            notes = tuple(_notes(frame))
+            return upright, clock, stream.average_rate or RATE, length, notes
 
     @property
     def size(self) -> Size:
@@ -98,6 +87,11 @@ class Film:
     def length(self) -> Fraction | None:
         """Seconds, or None where the file does not say."""
         return self._facts[3]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of it is not painted as it should be seen."""
+        return self._facts[4]
 
     def frames(self, span: Section, size: Size) -> Iterator[Frame]:
         """Its frames in a span, turned upright."""
@@ -132,9 +126,11 @@ class Film:
         """Its frames as they are decoded, with their times, where they say; from before `start`.
 
         Where no index says which pictures are whole, as in a transport stream, a seek may end
-        behind the last of them; what is decoded begins with the next then.
+        behind the last of them; what is decoded begins with the next then. Where recordings were
+        joined, the file says the length of one, and nothing seeks into the others.
         """
-        for place in (start, max(Fraction(0), start - EARLIER)) if start else ():
+        seeks = start and (self.length is None or start <= self.length)
+        for place in (start, max(Fraction(0), start - EARLIER)) if seeks else ():
             timed = self._sought(place)
             first = next(timed, None)
             if first and first[0] is not None and first[0] <= start:
@@ -222,71 +218,11 @@ def label_of(path: Path) -> str:
     return str(found.get("comment", ""))
 
 
-def library() -> Any:  # noqa: ANN401 - a module
-    """PyAV.
-
-    Raises:
-        StylizeError: the extra is not installed.
-    """
-    try:
-        import av  # noqa: PLC0415 - an extra
-        import av.bitstream  # noqa: PLC0415
-    except ImportError:
-        raise StylizeError(
-            "clips need PyAV: pip install 'stylize-cli[video]' (folders of frames, GIF, WebP and "
-            "APNG do without)"
-        ) from None
-    return av
-
-
-def address(path: Path) -> str:
-    """A file as FFmpeg names it, to which 12:30.mp4 would be of a protocol "12"."""
-    return f"{PROTOCOL}{path}"
-
-
-def pictures_of(container: Any) -> Any:  # noqa: ANN401 - PyAV's
-    """The stream that is shown: the default one, of several the largest; never a song's cover.
-
-    Raises:
-        StylizeError: there is none.
-    """
-    kinds = library().stream.Disposition
-    films = [one for one in container.streams.video if not one.disposition & kinds.attached_pic]
-    if not films:
-        raise StylizeError(f"{_name(container)} has no pictures, only sound: name another clip")
-    known = [stream for stream in films if stream.codec_context]
-    if not known:
-        raise StylizeError(
-            f"{_name(container)} is encoded in a way that PyAV cannot decode: convert it to MP4"
-        )
-    # The first of those that are alike.
-    return max(
-        known, key=lambda one: (bool(one.disposition & kinds.default), one.width * one.height)
-    )
-
-
-def _name(container: Any) -> str:  # noqa: ANN401 - PyAV's
-    """The path of an open file, without the protocol."""
-    return str(container.name).removeprefix(PROTOCOL)
-
-
-def first_time(container: Any) -> Fraction:  # noqa: ANN401 - PyAV's
-    """When its pictures begin, seconds: what times count from."""
-    stream = pictures_of(container)
-    return Fraction((stream.start_time or 0) * stream.time_base)
-
-
-def _length(container: Any) -> Fraction | None:  # noqa: ANN401 - PyAV's
-    stream = pictures_of(container)
-    if stream.duration:
-        return Fraction(stream.duration * stream.time_base)
-    return Fraction(container.duration, 1_000_000) if container.duration else None
-
-
-def seek(container: Any, time: Fraction) -> None:  # noqa: ANN401 - PyAV's
-    """To the last whole picture before a time, or where that is not known to the start."""
-    with contextlib.suppress(library().error.FFmpegError):
-        container.seek(int(time * 1_000_000), backward=True)
+def _notes(frame: Any) -> Iterator[str]:  # noqa: ANN401 - PyAV's
+    if frame.color_trc in HDR:
+        yield "the clip is HDR, and is painted too pale: convert it to SDR first"
+    if frame.interlaced_frame:
+        yield "the clip is interlaced, and combs are painted where it moves: deinterlace it first"
 
 
 def _pixels(frame: Any, size: Size) -> Bytes:  # noqa: ANN401 - PyAV's
