@@ -106,7 +106,7 @@ class Destination:
         if not self.holds(self.chosen):
             name, other = ("WebM", "vp9") if self.chosen != "vp9" else ("MOV", "h264")
             raise StylizeError(
-                f"{name} holds no {self.chosen}: use --codec {other}, or name an .mp4"
+                f"{name} holds no {self.chosen}: use `codec` {other}, or name an .mp4"
             )
         if self.quality > CRF[self.chosen][1]:
             raise StylizeError(f"`crf` of {self.chosen} goes from 0 to {CRF[self.chosen][1]}")

@@ -187,7 +187,7 @@ class Film:
         reason = getattr(error, "strerror", None) or error
         return StylizeError(
             f"{self.path} is damaged after {time:.2f} s ({reason}): "
-            f"copy it again, or stop before it with --end {time:.2f}"
+            f"copy it again, or stop before it with `end` {time:.2f}"
         )
 
 
@@ -207,7 +207,7 @@ def kept(path: Path) -> Kept | None:
         for frame in film.frames(Section(start), film.size) if last is None else ():
             last = frame
     if last is None:
-        raise StylizeError(f"{path} has no frames to go on from: leave out --resume")
+        raise StylizeError(f"{path} has no frames to go on from: leave out `resume`")
     return Kept(count, last.pixels, last.time)
 
 

@@ -247,7 +247,7 @@ def prepare(
     target.check(opened)
     span = Section.between(start, end)
     if span.end is not None and span.end <= span.start:
-        raise StylizeError(f"--end {end:g} is not after --start {start:g}: give a later one")
+        raise StylizeError(f"`end` {end:g} is not after the start, {start:g}: give a later one")
     sides = _sides(opened.size, size, target, network.engine.about.factor)
     about = network.engine.about
     need = FRAME * math.prod(side * about.factor for side in sides)
@@ -281,7 +281,7 @@ def _sides(own: Size, long_side: int | None, target: Destination, factor: int) -
         fix = max(own) // multiple * multiple
         raise StylizeError(
             f"the clip is {own[1]}x{own[0]} px, and this codec takes even sides: "
-            f"use --size {fix}{', or --codec vp9' if target.holds('vp9') else ''}"
+            f"use `size` {fix}{', or `codec` vp9' if target.holds('vp9') else ''}"
         )
     return own
 

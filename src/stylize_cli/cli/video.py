@@ -175,7 +175,7 @@ def _resumes(place: Path) -> bool:
 def _tell(made: "Video", net: "Network", style: str | None, console: Console) -> None:
     reports.tell(made.notes, console)
     rate = made.new / max(made.seconds, 1e-9)
-    console.say(f"{made.frames} frames, {rate:.1f} a second")
+    console.say(f"{counted(made.frames, 'frame')}, {rate:.1f} a second")
     record = reports.of_engine(
         made.path, (made.height, made.width), made.seconds, net.engine, style
     )
