@@ -752,3 +752,14 @@ def test_the_frames_a_second_are_those_of_this_run(video, film, monkeypatch):
     ran = video("clip.mp4", *options, "--resume")  # nothing is left to do
     assert "12 frames, 0.0 a second" in ran.err
     assert "the clip is HDR" in ran.err
+
+
+@pytest.mark.usefixtures("kept_as_it_is")
+def test_a_part_of_a_folder_is_refused_by_its_own_frames_alone(video, refused_video, tmp_path):
+    (tmp_path / "in").mkdir()
+    for index in (0, 1):
+        Image.fromarray(shape(index)).save(tmp_path / "in" / f"f{index}.png")
+    assert video("in", "-o", "out", "--end", 0.04, "--smooth", 0).code == 0
+    ran = video("in", "-o", "out", "--start", 0.04, "--smooth", 0)
+    assert ran.code == 0, ran.err
+    assert refused_video("in", "-o", "out", "--start", 0.04).startswith("out/f1.png is there")

@@ -191,7 +191,7 @@ class Destination:
         kept: Kept | None,
         first: Fraction,
     ) -> Writer:
-        """What takes frames of (height, width), the first at a time; a context."""
+        """What takes frames of (height, width), the first to be shown at `first` s; a context."""
         if self.kind == "frames":
             return FolderWriter(self.names(clip, span), kept.count if kept else 0)
         if self.kind == "animation":
