@@ -274,7 +274,7 @@ BAD = {
     "folder": (None, r"folder is a folder: name an image file in it"),
     "foto.png": (None, r"there is no file foto\.png: did you mean photo\.png\?"),
     "zzz": (None, r"there is no file zzz: check the path"),
-    "": (None, r"\. is a folder: name an image file in it"),
+    "": (None, r"(an argument|--\w+) is empty: give it a value, .*"),
 }
 
 
