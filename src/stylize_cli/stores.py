@@ -5,8 +5,9 @@ What lies on this machine's own disks is read and written as everywhere else: se
 
 import os
 import re
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,31 @@ def write(place: str, data: bytes) -> None:
         return
     with _told("write", place):
         system = _system(place)
-        if not system.async_impl:  # those are stores of objects: no folders, but they make buckets
-            system.makedirs(place.rpartition("/")[0], exist_ok=True)
-        system.pipe_file(place, data)
+        path = system._strip_protocol(place)
+        if system.async_impl:  # those are stores of objects: no folders, but they make buckets
+            system.pipe_file(path, data)
+            return
+        system.makedirs(system._parent(path), exist_ok=True)
+        _pipe(system, path, data)
+
+
+def _pipe(system: Any, path: str, data: bytes) -> None:  # noqa: ANN401 - fsspec has no types
+    """Writes a hidden file and renames it, where the store can: a kill leaves no half result."""
+    from fsspec import AbstractFileSystem  # noqa: PLC0415 - an extra
+
+    if type(system).mv is AbstractFileSystem.mv:  # it copies
+        system.pipe_file(path, data)
+        return
+    partial = f"{system._parent(path).rstrip('/')}/.stylize-{uuid.uuid4().hex}.part"
+    try:
+        system.pipe_file(partial, data)
+        with suppress(Exception):  # not all rename onto what is there
+            system.rm_file(path)
+        system.mv(partial, path)
+    except BaseException:
+        with suppress(Exception):
+            system.rm_file(partial)
+        raise
 
 
 def exists(place: str) -> bool:
