@@ -5,10 +5,9 @@ import pytest
 from stylize_cli import stores
 
 fsspec = pytest.importorskip("fsspec")
-from fsspec.implementations.local import LocalFileSystem
 
 
-class Renaming(LocalFileSystem):
+class Renaming(fsspec.get_filesystem_class("local")):
     """A store that writes bit by bit, and renames onto no file, as HDFS and SMB do."""
 
     protocol = "renaming"
