@@ -51,3 +51,27 @@ def test_what_cannot_be_written_leaves_nothing(out):
     with pytest.raises(stores.StylizeError, match=r"cannot write renaming://.* \(the disk is full"):
         stores.write(f"renaming://{out}/a.png", b"too large")
     assert not list(out.iterdir())
+
+
+class Hosted(fsspec.get_filesystem_class("memory")):
+    """A store whose names, without the host, are of that host, as FTP's and HDFS's are."""
+
+    protocol = "hosted"
+    store, pseudo_dirs = {}, [""]
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(fsspec.utils.infer_storage_options(path)["path"])
+
+
+@pytest.mark.parametrize(
+    "folder", ["hosted://host:21/", "hosted://me@host/deep/er/", "memory://b/"]
+)
+def test_a_glob_s_addresses_have_its_host_and_can_be_read(folder):
+    fsspec.register_implementation("hosted", Hosted, clobber=True)
+    for name in ("a.png", "b.png", "c.jpg", "below/d.png"):
+        stores.write(folder + name, name.encode())
+    found = stores.matching(folder + "*.png")
+    assert found == [f"{folder}a.png", f"{folder}b.png"]
+    assert [stores.read(one) for one in found] == [b"a.png", b"b.png"]
+    assert stores.matching(f"{folder}be*/?.png") == [f"{folder}below/d.png"]

@@ -149,9 +149,12 @@ def matching(pattern: str) -> list[str]:
         StylizeError: its store does not answer.
     """
     with _told("read", pattern):
-        system, protocol = _system(pattern), ADDRESS.match(pattern)
-        assert protocol
-        return sorted(f"{protocol[0]}{name}" for name in system.glob(pattern))
+        system = _system(pattern)
+        fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        folder = fixed[: fixed.rindex("/") + 1]
+        root = system._strip_protocol(folder).rstrip("/")  # of a store with a host: without it
+        found = system.glob(f"{root}/{pattern.removeprefix(folder)}")
+        return sorted(f"{folder}{name[len(root) :].lstrip('/')}" for name in found)
 
 
 def opened(place: str) -> Any:  # noqa: ANN401 - a binary file, of whichever library
