@@ -28,7 +28,8 @@ def names(file: str) -> Iterator[tuple[int, int, str]]:
         file: path or address.
 
     Yields:
-        The row group, the row in it, and the picture's name; where there is none, its number.
+        The row group, the row in it, and the picture's name, a path that leads to no other folder;
+        where there is none that a file can have, its number.
 
     Raises:
         StylizeError: it is no such file.
@@ -41,8 +42,15 @@ def names(file: str) -> Iterator[tuple[int, int, str]]:
             count = table.metadata.row_group(group).num_rows
             found = repeat(None, count) if named is None else _values(table, group, named)
             for row, name in enumerate(found):
-                yield group, row, name or f"{number:08}.png"
+                yield group, row, _path(name) or f"{number:08}.png"
                 number += 1
+
+
+def _path(name: object) -> str:
+    """What a stranger calls a picture as a path that leads to no other folder, or ""."""
+    if not isinstance(name, str) or "\0" in name:
+        return ""
+    return "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
 
 
 def pictures(file: str, group: int, rows: Collection[int]) -> dict[int, bytes]:
