@@ -1,5 +1,6 @@
 """The page without a browser: who gets in, what is taken, what is made, and in which order."""
 
+import gc
 import io
 import json
 import re
@@ -10,19 +11,21 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stylize_cli import models
-from stylize_cli.api import optimize
+from stylize_cli.api import network, optimize
 from stylize_cli.api.picture import Picture
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
-from stylize_cli.page import making, server, shelf, studio, wishes
+from stylize_cli.page import making, networks, server, shelf, studio, wishes
 from stylize_cli.page.gate import Gate
 from stylize_cli.page.studio import Studio
 from stylize_cli.page.wishes import Wish
@@ -581,3 +584,27 @@ def test_errors_name_options_as_a_command_line_does():
     assert studio.sentence(StylizeError("use a smaller `stroke_size`")) == (
         "use a smaller --stroke-size"
     )
+
+
+def test_of_many_networks_the_last_few_are_kept(monkeypatch):
+    alive = weakref.WeakSet()
+
+    class Net:
+        def __init__(self, *_given):
+            alive.add(self)
+
+        def learning(self, *_given):
+            yield from ()
+            return Net()
+
+    monkeypatch.setattr(models, "bundled", dict)
+    monkeypatch.setattr(network, "load", Net)
+    known = networks.Networks()
+    for number in range(3 * networks.MOST):
+        painting = SimpleNamespace(id=str(number), picture=lambda: None, data=b"")
+        list(known.learning(str(number), painting, painting))
+        assert known.knows(str(number), str(number))
+        assert known.of(str(number), str(number)) in alive
+    gc.collect()
+    assert len(alive) == 2 * networks.MOST
+    assert not known.knows("0", "0")  # it is learnt anew
