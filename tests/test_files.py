@@ -145,6 +145,21 @@ def test_what_another_writer_is_at_stays(tmp_path, writer):
     )
 
 
+APART = ("unshare", "--user", "--map-root-user", "--pid", "--fork")  # as a container numbers
+
+
+def test_what_a_writer_of_another_container_is_at_stays(tmp_path, writer):
+    try:
+        subprocess.run([*APART, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no namespaces here")
+    code = "import sys, stylize_cli.files as f; f.write(f.Path(sys.argv[1]), b'1')"
+    run = [*APART, sys.executable, "-c", code, tmp_path / "out" / "b"]
+    subprocess.run(run, check=True)
+    assert writer.poll() is None
+    assert len(list((tmp_path / "out").glob(".*.part"))) == 1
+
+
 @pytest.mark.parametrize(("age", "stays"), [(60, True), (3 * 24 * 3600, False)])
 def test_another_machine_s_leavings_go_by_their_age(tmp_path, age, stays):
     left = tmp_path / ".stylize-00000000-1-abc.part"
