@@ -107,6 +107,22 @@ def present(folder: str) -> Callable[[str], bool]:
     return found.__contains__
 
 
+def check_bucket(folder: str) -> None:
+    """Refuses an address in a bucket that is not there, and lists nothing.
+
+    Raises:
+        StylizeError: there is no such bucket, or its store does not answer.
+    """
+    if is_address(folder):
+        with _told("read", folder):
+            system = _system(folder)
+            bucket = system._strip_protocol(folder).partition("/")[0]
+            if system.async_impl and not system.exists(bucket):  # s3fs hides why
+                raise StylizeError(
+                    f"the bucket of {folder} does not answer: check the address and your rights"
+                )
+
+
 def is_folder(place: str) -> bool:
     """Whether there is a folder; raises as `exists` does."""
     if not is_address(place):
