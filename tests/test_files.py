@@ -191,8 +191,20 @@ def test_a_file_is_held_by_one_process_at_a_time_and_a_kill_lets_go(tmp_path):
     run.kill()
     run.communicate()
     with files.held(target):
-        assert len(list(tmp_path.iterdir())) == 1
-    assert not list(tmp_path.iterdir())
+        (hidden,) = tmp_path.iterdir()
+    assert hidden.name.startswith(".")
+
+
+def test_who_opened_the_lock_before_its_release_holds_it_alone(tmp_path):
+    """As the oldest filelock waits, which does not look whether the file is still there."""
+    fcntl = pytest.importorskip("fcntl")
+    with files.held(tmp_path / "a"):
+        (hidden,) = tmp_path.iterdir()
+        waiting = hidden.open()
+    with waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(StylizeError, match="another process"), files.held(tmp_path / "a"):
+            pass
 
 
 def test_a_loop_of_links_is_no_crash(tmp_path):
