@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import re
 import sys
 import threading
@@ -137,6 +138,34 @@ def test_pictures_in_parquet_files_and_back(job, wanted, tmp_path):
     assert [is_there(f"{number}.png") for number in range(3)] == [True, False, True]
     paint(table, *orders[2:])  # what is done anew is the same file
     assert sorted((tmp_path / "out.parquet").iterdir()) == made
+
+
+def test_a_row_group_goes_out_in_chunks_and_is_read_as_far_as_to_a_row(tmp_path, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    from stylize_cli import tables
+
+    rows, file = [{"bytes": random.randbytes(50_000)} for _ in range(96)], tmp_path / "in.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file, write_batch_size=8)
+    orders = [Order("", str(file), ["x"], group, row) for group, row, _ in tables.names(str(file))]
+    chunks = list(farm.chunks(orders))
+    assert [len(chunk) for chunk in chunks] == [farm.CHUNK] * 3
+    read = 0
+
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            nonlocal read
+            data = super().read(size)
+            read += len(data)
+            return data
+
+    monkeypatch.setattr(stores, "opened", Counted)
+    assert orders[3].contents() == rows[3]["bytes"]
+    assert read < 0.7 * file.stat().st_size
+    wanted = [order.row for order in chunks[2]]
+    found = tables.pictures(str(file), 0, wanted)
+    assert found == {row: rows[row]["bytes"] for row in wanted}
 
 
 def test_a_worker_has_its_cores_and_all_machines_are_counted(job):

@@ -145,6 +145,21 @@ def test_what_another_writer_is_at_stays(tmp_path, writer):
     )
 
 
+APART = ("unshare", "--user", "--map-root-user", "--pid", "--fork")  # as a container numbers
+
+
+def test_what_a_writer_of_another_container_is_at_stays(tmp_path, writer):
+    try:
+        subprocess.run([*APART, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no namespaces here")
+    code = "import sys, stylize_cli.files as f; f.write(f.Path(sys.argv[1]), b'1')"
+    run = [*APART, sys.executable, "-c", code, tmp_path / "out" / "b"]
+    subprocess.run(run, check=True)
+    assert writer.poll() is None
+    assert len(list((tmp_path / "out").glob(".*.part"))) == 1
+
+
 @pytest.mark.parametrize(("age", "stays"), [(60, True), (3 * 24 * 3600, False)])
 def test_another_machine_s_leavings_go_by_their_age(tmp_path, age, stays):
     left = tmp_path / ".stylize-00000000-1-abc.part"
@@ -176,8 +191,20 @@ def test_a_file_is_held_by_one_process_at_a_time_and_a_kill_lets_go(tmp_path):
     run.kill()
     run.communicate()
     with files.held(target):
-        assert len(list(tmp_path.iterdir())) == 1
-    assert not list(tmp_path.iterdir())
+        (hidden,) = tmp_path.iterdir()
+    assert hidden.name.startswith(".")
+
+
+def test_who_opened_the_lock_before_its_release_holds_it_alone(tmp_path):
+    """As the oldest filelock waits, which does not look whether the file is still there."""
+    fcntl = pytest.importorskip("fcntl")
+    with files.held(tmp_path / "a"):
+        (hidden,) = tmp_path.iterdir()
+        waiting = hidden.open()
+    with waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(StylizeError, match="another process"), files.held(tmp_path / "a"):
+            pass
 
 
 def test_a_loop_of_links_is_no_crash(tmp_path):

@@ -73,3 +73,30 @@ def test_a_glob_is_listed_once(album, monkeypatch):
     assert (one.file, len(listed)) == (str(album / "album" / "a.png"), 1)
     with pytest.raises(StylizeError, match=r"no pictures in .*x\*\.png: check the path"):
         found(album / "album" / "x*.png", album / "link" / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("deep/a.png", "deep/a-munch.png"),
+        ("../../etc/a.png", "etc/a-munch.png"),
+        ("//etc/./a.png", "etc/a-munch.png"),
+        ("a\0b.png", "00000000-munch.png"),
+        ("..", "00000000-munch.png"),
+        ("/", "00000000-munch.png"),
+        ("", "00000000-munch.png"),
+        (None, "00000000-munch.png"),
+        (7, "00000000-munch.png"),
+        (b"a.png", "00000000-munch.png"),
+    ],
+)
+def test_whatever_a_stranger_s_table_calls_a_picture_it_is_a_file_in_the_folder(
+    tmp_path, name, output
+):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rows = pyarrow.Table.from_pylist([{"path": name, "bytes": b""}])
+    parquet.write_table(rows, tmp_path / "in.parquet")
+    (one,) = found(tmp_path / "in.parquet", tmp_path / "out")
+    assert one.outputs == [f"{tmp_path}/out/{output}"]

@@ -1,5 +1,6 @@
 """The page without a browser: who gets in, what is taken, what is made, and in which order."""
 
+import gc
 import io
 import json
 import re
@@ -10,19 +11,21 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stylize_cli import models
-from stylize_cli.api import optimize
+from stylize_cli.api import network, optimize
 from stylize_cli.api.picture import Picture
 from stylize_cli.errors import StylizeError
 from stylize_cli.methods import quick_style
-from stylize_cli.page import making, server, shelf, studio, wishes
+from stylize_cli.page import making, networks, server, shelf, studio, wishes
 from stylize_cli.page.gate import Gate
 from stylize_cli.page.studio import Studio
 from stylize_cli.page.wishes import Wish
@@ -155,11 +158,12 @@ class TestGate:
         assert gate.token not in client.get("/static/page.js").text
 
     def test_no_cache_keeps_it(self, client, rooms):
-        for path in ("/", "/?token=guess", "/static/page.js", "/api/made/none.png"):
-            assert client.get(path).headers["cache-control"] == "no-store"
-        photo = client.get(f"/api/pictures/{next(iter(rooms.shelf)).id}/thumbnail")
-        assert "private" in photo.headers["cache-control"]  # of this browser, not of a proxy
-        assert photo.headers["x-content-type-options"] == "nosniff"
+        photo = f"/api/pictures/{next(iter(rooms.shelf)).id}"
+        paths = ("/", "/?token=guess", "/static/page.js", "/api/made/none.png")
+        for path in (*paths, photo, f"{photo}/thumbnail"):
+            answer = client.get(path)
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["x-content-type-options"] == "nosniff"
 
     def test_the_page_may_ask(self, client):
         headers = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
@@ -581,3 +585,27 @@ def test_errors_name_options_as_a_command_line_does():
     assert studio.sentence(StylizeError("use a smaller `stroke_size`")) == (
         "use a smaller --stroke-size"
     )
+
+
+def test_of_many_networks_the_last_few_are_kept(monkeypatch):
+    alive = weakref.WeakSet()
+
+    class Net:
+        def __init__(self, *_given):
+            alive.add(self)
+
+        def learning(self, *_given):
+            yield from ()
+            return Net()
+
+    monkeypatch.setattr(models, "bundled", dict)
+    monkeypatch.setattr(network, "load", Net)
+    known = networks.Networks()
+    for number in range(3 * networks.MOST):
+        painting = SimpleNamespace(id=str(number), picture=lambda: None, data=b"")
+        list(known.learning(str(number), painting, painting))
+        assert known.knows(str(number), str(number))
+        assert known.of(str(number), str(number)) in alive
+    gc.collect()
+    assert len(alive) == 2 * networks.MOST
+    assert not known.knows("0", "0")  # it is learnt anew

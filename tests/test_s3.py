@@ -133,6 +133,17 @@ def test_what_is_not_there_is_one_line(net, error, given, output, said):
     assert said in error("apply", "one.pt", given, *RUN, "-o", output)
 
 
+@pytest.mark.usefixtures("here", "conversions", "photo")
+def test_what_is_overwritten_is_not_listed(s3, net, stylize, error, monkeypatch):
+    net("johnson", name="one.pt")
+    s3.pipe_file("made/out/photo.png", b"mine")
+    run = ["apply", "one.pt", "photo.png", *RUN, "--overwrite", "-o"]
+    assert "the bucket of s3://none does not answer: check the address" in error(*run, "s3://none")
+    monkeypatch.setattr(s3fs.S3FileSystem, "find", None)
+    assert stylize(*run, "s3://made/out").line == "s3://made/out/photo.png"
+    assert s3.cat_file("made/out/photo.png") != b"mine"
+
+
 @pytest.fixture
 def strict(url):
     """The server believes no credentials any more."""

@@ -26,10 +26,15 @@ LARGE = 100_000_000  # bytes: of a file from which on free memory is looked at b
 ADDRESS = re.compile(r"(https?|ftp|s3|gs):/", re.IGNORECASE)  # Path makes one slash of two
 OF_WINDOWS = re.compile(r"([A-Za-z]):[\\/](.*)")
 LOOKED_AT = 10_000  # names in a folder, for one that is nearly the same
-ABANDONED = 24 * 3600  # seconds: age of another machine's temporary file that nobody will finish
+ABANDONED = 24 * 3600  # seconds: age of another place's temporary file that nobody will finish
 
-# Of temporary files: which machine's, and which of its processes'.
-_OWN = f".stylize-{zlib.crc32(platform.node().encode()):08x}-"
+try:  # of Linux: a container numbers its processes by itself
+    _NUMBERING = Path("/proc/self/ns/pid").stat().st_ino
+except OSError:
+    _NUMBERING = 0
+
+# Of temporary files: which machine's or container's, and which of its processes'.
+_OWN = f".stylize-{zlib.crc32(f'{platform.node()} {_NUMBERING}'.encode()):08x}-"
 _SUFFIX = ".part"
 _BINARY = getattr(os, "O_BINARY", 0)  # of Windows
 
@@ -207,7 +212,7 @@ def _is_abandoned(file: Path) -> bool:
 def held(path: Path) -> Iterator[None]:
     """Keeps a file to this process while it is entered: two that write it would lose one's work.
 
-    The lock is a hidden file beside it, and goes with it.
+    The lock is a hidden file beside it, which stays: one that is deleted can be held twice.
 
     Raises:
         StylizeError: another process holds it, or its folder cannot be written to.
@@ -233,8 +238,6 @@ def held(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # before it is released: later it may be another's
-            Path(lock.lock_file).unlink()
         lock.release()
 
 

@@ -5,8 +5,9 @@ What lies on this machine's own disks is read and written as everywhere else: se
 
 import os
 import re
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,31 @@ def write(place: str, data: bytes) -> None:
         return
     with _told("write", place):
         system = _system(place)
-        if not system.async_impl:  # those are stores of objects: no folders, but they make buckets
-            system.makedirs(place.rpartition("/")[0], exist_ok=True)
-        system.pipe_file(place, data)
+        path = system._strip_protocol(place)
+        if system.async_impl:  # those are stores of objects: no folders, but they make buckets
+            system.pipe_file(path, data)
+            return
+        system.makedirs(system._parent(path), exist_ok=True)
+        _pipe(system, path, data)
+
+
+def _pipe(system: Any, path: str, data: bytes) -> None:  # noqa: ANN401 - fsspec has no types
+    """Writes a hidden file and renames it, where the store can: a kill leaves no half result."""
+    from fsspec import AbstractFileSystem  # noqa: PLC0415 - an extra
+
+    if type(system).mv is AbstractFileSystem.mv:  # it copies
+        system.pipe_file(path, data)
+        return
+    partial = f"{system._parent(path).rstrip('/')}/.stylize-{uuid.uuid4().hex}.part"
+    try:
+        system.pipe_file(partial, data)
+        with suppress(Exception):  # not all rename onto what is there
+            system.rm_file(path)
+        system.mv(partial, path)
+    except BaseException:
+        with suppress(Exception):
+            system.rm_file(partial)
+        raise
 
 
 def exists(place: str) -> bool:
@@ -82,6 +105,22 @@ def present(folder: str) -> Callable[[str], bool]:
         root = system._strip_protocol(folder).rstrip("/")
         found = {f"{folder}{name[len(root) :]}" for name in system.find(root)}
     return found.__contains__
+
+
+def check_bucket(folder: str) -> None:
+    """Refuses an address in a bucket that is not there, and lists nothing.
+
+    Raises:
+        StylizeError: there is no such bucket, or its store does not answer.
+    """
+    if is_address(folder):
+        with _told("read", folder):
+            system = _system(folder)
+            bucket = system._strip_protocol(folder).partition("/")[0]
+            if system.async_impl and not system.exists(bucket):  # s3fs hides why
+                raise StylizeError(
+                    f"the bucket of {folder} does not answer: check the address and your rights"
+                )
 
 
 def is_folder(place: str) -> bool:
@@ -126,9 +165,12 @@ def matching(pattern: str) -> list[str]:
         StylizeError: its store does not answer.
     """
     with _told("read", pattern):
-        system, protocol = _system(pattern), ADDRESS.match(pattern)
-        assert protocol
-        return sorted(f"{protocol[0]}{name}" for name in system.glob(pattern))
+        system = _system(pattern)
+        fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        folder = fixed[: fixed.rindex("/") + 1]
+        root = system._strip_protocol(folder).rstrip("/")  # of a store with a host: without it
+        found = system.glob(f"{root}/{pattern.removeprefix(folder)}")
+        return sorted(f"{folder}{name[len(root) :].lstrip('/')}" for name in found)
 
 
 def opened(place: str) -> Any:  # noqa: ANN401 - a binary file, of whichever library

@@ -6,8 +6,9 @@ too.
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice, repeat
 from typing import Any
 
 from stylize_cli import stores
@@ -16,6 +17,8 @@ from stylize_cli.errors import StylizeError, first_line
 SUFFIX = ".parquet"
 BYTES = ("bytes", "image.bytes")
 NAMES = ("path", "image.path", "file_name")
+BATCH = 32  # rows in memory at a time
+BUFFER = 1 << 20  # bytes that are read at a time
 
 
 def names(file: str) -> Iterator[tuple[int, int, str]]:
@@ -25,7 +28,8 @@ def names(file: str) -> Iterator[tuple[int, int, str]]:
         file: path or address.
 
     Yields:
-        The row group, the row in it, and the picture's name; where there is none, its number.
+        The row group, the row in it, and the picture's name, a path that leads to no other folder;
+        where there is none that a file can have, its number.
 
     Raises:
         StylizeError: it is no such file.
@@ -36,21 +40,31 @@ def names(file: str) -> Iterator[tuple[int, int, str]]:
         named = next((name for name in NAMES if name in _leaves(table)), None)
         for group in range(table.num_row_groups):
             count = table.metadata.row_group(group).num_rows
-            found = [None] * count if named is None else _values(table, group, named)
+            found = repeat(None, count) if named is None else _values(table, group, named)
             for row, name in enumerate(found):
-                yield group, row, name or f"{number:08}.png"
+                yield group, row, _path(name) or f"{number:08}.png"
                 number += 1
 
 
-def group(file: str, number: int) -> list[bytes]:
-    """The pictures of one row group, each the bytes of an image file.
+def _path(name: object) -> str:
+    """What a stranger calls a picture as a path that leads to no other folder, or ""."""
+    if not isinstance(name, str) or "\0" in name:
+        return ""
+    return "/".join(part for part in name.split("/") if part not in ("", ".", ".."))
+
+
+def pictures(file: str, group: int, rows: Collection[int]) -> dict[int, bytes]:
+    """Pictures of one row group, each the bytes of an image file, by their rows.
+
+    The group is read as far as to the last of them, a page of it at a time.
 
     Raises:
         StylizeError: they cannot be read.
     """
     with _opened(file) as table:
-        found = _values(table, number, _column(table, BYTES, file))
-    return [data or b"" for data in found]  # of what is null, no picture
+        values = _values(table, group, _column(table, BYTES, file))
+        found = enumerate(islice(values, max(rows) + 1))
+        return {row: data or b"" for row, data in found if row in rows}  # null is no picture
 
 
 def write(file: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -84,7 +98,8 @@ def _opened(file: str) -> Iterator[Any]:
     pyarrow = _pyarrow()
     with stores.opened(file) as handle:
         try:
-            yield pyarrow.parquet.ParquetFile(handle)
+            # Otherwise it reads the whole column of a row group ahead.
+            yield pyarrow.parquet.ParquetFile(handle, buffer_size=BUFFER, pre_buffer=False)
         except (OSError, pyarrow.ArrowException) as error:
             raise StylizeError(
                 f"{file} cannot be read as parquet ({first_line(error)}): check it"
@@ -111,8 +126,9 @@ def _column(table: Any, known: Sequence[str], file: str) -> str:  # noqa: ANN401
     return found
 
 
-def _values(table: Any, group: int, column: str) -> list[Any]:  # noqa: ANN401
-    """A column of a row group; of one within another its own values."""
-    found = table.read_row_group(group, columns=[column]).column(0).to_pylist()
+def _values(table: Any, group: int, column: str) -> Iterator[Any]:  # noqa: ANN401
+    """A column of a row group, a few rows at a time; of one within another its own values."""
     _, _, inner = column.partition(".")
-    return [one and one[inner] for one in found] if inner else found
+    for batch in table.iter_batches(BATCH, row_groups=[group], columns=[column]):
+        for one in batch.column(0).to_pylist():
+            yield one and one[inner] if inner else one

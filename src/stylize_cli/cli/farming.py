@@ -1,6 +1,6 @@
 """Many pictures on a Ray cluster: what it may do, and what is told of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -156,7 +156,11 @@ def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "
     from stylize_cli import stores, tables
 
     place, is_table = cluster.place, cluster.is_table
-    is_there = tables.present(place) if is_table else stores.present(place)
+    is_there: Callable[[str], bool] = frozenset[str]().__contains__
+    if batch.overwrites:
+        stores.check_bucket(place)
+    else:
+        is_there = tables.present(place) if is_table else stores.present(place)
     labels = [*chosen.labels, *[SHEET] * batch.has_sheet]
     tags = batches.said(labels, labelled=chosen.are_some)
     found = orders.found(
@@ -165,9 +169,6 @@ def _left(cluster: Cluster, chosen: Chosen, batch: Batch, console: Console) -> "
     )  # fmt: skip
     skipped = 0
     for order in islice(found, batch.share[0], None, batch.share[1]):
-        if batch.overwrites:
-            yield order
-            continue
         kept = replace(order, outputs=["" if is_there(one) else one for one in order.outputs])
         skipped += len(kept.outputs) - _wanted(kept)
         if any(kept.outputs):

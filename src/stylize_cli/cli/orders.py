@@ -144,6 +144,4 @@ def _within(file: str, name: Path) -> "Iterator[tuple[Order, Path]]":
         yield Order(file, file, ()), name
         return
     for group, row, inner in tables.names(file):
-        # Whatever a stranger's table says, it leads to no other folder.
-        parts = [part for part in PurePosixPath(inner).parts if part not in ("/", "..")]
-        yield Order(f"{file}/{inner}", file, (), group, row), name.parent.joinpath(*parts)
+        yield Order(f"{file}/{inner}", file, (), group, row), name.parent / inner

@@ -39,9 +39,9 @@ class Order:
         Raises:
             StylizeError: they cannot be read.
         """
-        return (
-            tables.group(self.file, self.group)[self.row] if self.table else stores.read(self.file)
-        )
+        if self.table:
+            return tables.pictures(self.file, self.group, [self.row])[self.row]
+        return stores.read(self.file)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from stylize_cli.methods.painter import Painter, Place
 
 CHUNK = 32  # pictures that are handed out, and handed out again, together
 CORES = 4  # of a worker
-ATTEMPTS = 2  # times that a chunk is handed out again before its pictures go out in smaller ones
+ATTEMPTS = 2  # times that a chunk is handed out again before its pictures go out one by one
 
 ENDED = "its worker ended again and again, for want of memory perhaps: try it by itself"
 
@@ -38,22 +38,17 @@ def check_installed() -> None:
 
 
 def chunks(orders: Iterable[Order]) -> Iterator[list[Order]]:
-    """Orders as they are handed out: a few files, or a row group of a parquet file."""
-    for (_, group), alike in groupby(orders, key=lambda one: (one.table, one.group)):
-        yield from _cut(alike, CHUNK if group < 0 else None)
-
-
-def _cut(orders: Iterable[Order], most: int | None) -> Iterator[list[Order]]:
-    left = iter(orders)
-    while chunk := list(islice(left, most)):
-        yield chunk
+    """Orders as they are handed out: a few files, or a few rows of a parquet file's row group."""
+    for _, alike in groupby(orders, key=lambda one: (one.table, one.group)):
+        while chunk := list(islice(alike, CHUNK)):
+            yield chunk
 
 
 def run(job: Commission, orders: Iterable[Order], address: str | None) -> Iterator[Report]:
     """Paints pictures on a cluster.
 
-    A chunk whose worker ends again and again, by a crash or for want of memory, is cut into smaller
-    ones, down to the picture that ends it: the others are painted.
+    A chunk whose worker ends again and again, by a crash or for want of memory, goes out picture by
+    picture: all are painted but the one that ends it.
 
     Args:
         job: what to do.
@@ -91,12 +86,12 @@ class _Task(NamedTuple):
     ends: int = 0
 
     def again(self, *, ended: bool) -> list["_Task"]:
-        """How they go out again: as they are, then in parts; a lone picture not at all."""
+        """How they go out again: as they are, then one by one; a lone picture not at all."""
         if ended and self.ends < ATTEMPTS:
             return [self._replace(ends=self.ends + 1)]
         if len(self.orders) == 1:
             return []
-        return [_Task(part) for part in _cut(self.orders, CHUNK if len(self.orders) > CHUNK else 1)]
+        return [_Task([order]) for order in self.orders]
 
 
 class _Crew:

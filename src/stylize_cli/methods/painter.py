@@ -70,7 +70,8 @@ class Painter:
         easels = [_Easel(self.job, self.engine, order) for order in chunk]
         if chunk[0].table:
             try:
-                held = tables.group(chunk[0].file, chunk[0].group)
+                rows = {order.row for order in chunk}
+                held = tables.pictures(chunk[0].file, chunk[0].group, rows)
             except StylizeError as error:
                 return [failed(order, str(error)) for order in chunk]
             for easel in easels:

@@ -17,7 +17,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",  # but for pictures, which say otherwise
+    "Cache-Control": "no-store",  # pictures too: browsers keep theirs on the disk
 }
 
 

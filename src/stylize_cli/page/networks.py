@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stylize_cli import models
 from stylize_cli.api import network
@@ -11,6 +12,7 @@ from stylize_cli.page.shelf import Shelved
 from stylize_cli.progress import Step
 
 KINDS = {"texture": "texture", "super-resolution": "enlarge"}  # all other methods paint
+MOST = 8  # networks that are open, and as many that have learnt a painting
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,18 @@ class Offer:
 
 
 class Networks:
-    """Networks by name; only one thread may ask for them."""
+    """Networks by name, the last few kept open; only one thread may ask for them."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Network] = {}
-        self._learnt: dict[tuple[str, str], Network] = {}  # by model and picture
+        self._open = lru_cache(MOST)(network.load)
+        self._learnt: dict[tuple[str, str], Network] = {}  # by model and picture, oldest first
         self.offers: Mapping[str, Offer] = {
             name: _offer(name, one.method, one.styles, mixes=one.method == "conditional")
             for name, one in _here().items()
         }
 
     def __getitem__(self, name: str) -> Network:
-        if name not in self._open:
-            self._open[name] = network.load(name)
-        return self._open[name]
+        return self._open(name)
 
     def knows(self, model: str, painting: str) -> bool:
         """Whether `of` has an answer."""
@@ -70,6 +70,8 @@ class Networks:
         if not self.knows(model, painting.id):
             learning = self[model].learning(painting.picture(), [photo.data])
             self._learnt[model, painting.id] = yield from learning
+            if len(self._learnt) > MOST:
+                del self._learnt[next(iter(self._learnt))]
 
     def add(self, file: str) -> Offer:
         """Offers the network in a file on this machine.

@@ -23,7 +23,6 @@ STATIC = Path(__file__).with_name("static")
 LARGEST_WISH = 1 << 16  # bytes
 PREVIEW, FINE = 384, 1024  # px, long side: while a slider moves, and when it is let go
 REST = 0.1  # seconds between two snapshots
-FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -152,9 +151,9 @@ class _Page:
         """A picture of this sitting as a file."""
         one, suffix = self.studio.find(request.path_params["id"]), request.path_params["suffix"]
         if suffix == "png":
-            return Response(one.data, media_type="image/png", headers=FOREVER)
+            return Response(one.data, media_type="image/png")
         data = await self._soon(lambda: Picture(one.data).encoded("JPEG"))
-        return Response(data, media_type="image/jpeg", headers=FOREVER)
+        return Response(data, media_type="image/jpeg")
 
     async def made_thumbnail(self, request: Request) -> Response:
         one = self.studio.find(request.path_params["id"])
@@ -209,4 +208,4 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _jpeg(data: bytes) -> Response:
-    return Response(data, media_type="image/jpeg", headers=FOREVER)
+    return Response(data, media_type="image/jpeg")
