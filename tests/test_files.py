@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from threading import Thread
 
 import pytest
+from filelock import FileLock
 
 from stylize_cli import files, hardware
 from stylize_cli.errors import StylizeError, printable
@@ -195,16 +197,17 @@ def test_a_file_is_held_by_one_process_at_a_time_and_a_kill_lets_go(tmp_path):
     assert hidden.name.startswith(".")
 
 
-def test_who_opened_the_lock_before_its_release_holds_it_alone(tmp_path):
-    """As the oldest filelock waits, which does not look whether the file is still there."""
-    fcntl = pytest.importorskip("fcntl")
+def test_who_waits_for_the_lock_until_it_goes_holds_it_alone(tmp_path):
     with files.held(tmp_path / "a"):
         (hidden,) = tmp_path.iterdir()
-        waiting = hidden.open()
-    with waiting:
-        fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with pytest.raises(StylizeError, match="another process"), files.held(tmp_path / "a"):
-            pass
+        waiting = FileLock(hidden)
+        waiter = Thread(target=waiting.acquire, kwargs={"timeout": 10, "poll_interval": 0.01})
+        waiter.start()
+        time.sleep(0.1)  # it has opened the file by then
+    waiter.join()
+    with pytest.raises(StylizeError, match="another process"), files.held(tmp_path / "a"):
+        pass
+    waiting.release()
 
 
 def test_a_loop_of_links_is_no_crash(tmp_path):

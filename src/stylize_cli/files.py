@@ -212,7 +212,7 @@ def _is_abandoned(file: Path) -> bool:
 def held(path: Path) -> Iterator[None]:
     """Keeps a file to this process while it is entered: two that write it would lose one's work.
 
-    The lock is a hidden file beside it, which stays: one that is deleted can be held twice.
+    The lock is a hidden file beside it, and goes with it.
 
     Raises:
         StylizeError: another process holds it, or its folder cannot be written to.
@@ -238,6 +238,9 @@ def held(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # Before it is released: later it may be another's. Who waits takes none that is gone.
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
         lock.release()
 
 

@@ -75,7 +75,7 @@ class OpenvinoEngine:
         return self.graph.about
 
     def __post_init__(self) -> None:
-        self._core = self.runtime.Core()
+        self._core = toolkit.core(self.runtime)
 
     def run(self, *arrays: Pixels) -> Pixels:
         """Runs a batch: its items side by side, each on its share of the threads.
@@ -238,7 +238,7 @@ def _key(runtime: "ModuleType", data: bytes) -> str:
 def _precision(runtime: "ModuleType", asked: Precision) -> str:
     if asked == "auto":
         return _usual()
-    able = runtime.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = toolkit.core(runtime).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if asked == "bfloat16" and "BF16" not in able:
         raise StylizeError(
             "OpenVINO has no bfloat16 on this processor: use `precision` float32 or `engine` torch"
@@ -257,7 +257,7 @@ def ranges_of(path: Path, threads: int) -> tuple[quantising.Range, ...]:
 
 
 def _with_ranges(runtime: "ModuleType", graph: Graph, threads: int) -> Graph:
-    core = runtime.Core()
+    core = toolkit.core(runtime)
     read = partial(toolkit.read, runtime, core, graph.xml, graph.weights)
     return replace(graph, ranges=quantising.find_ranges(core, read, graph.about, threads))
 

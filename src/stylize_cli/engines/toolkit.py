@@ -5,6 +5,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,16 @@ def load() -> "ModuleType":
         return _without("openvino", CONVERTER, TELEMETRY)
     except (ImportError, OSError) as error:
         raise Unusable(f"OpenVINO does not load ({error})") from error
+
+
+@lru_cache(maxsize=1)
+def core(runtime: "ModuleType") -> Any:  # noqa: ANN401 - untyped
+    """OpenVINO's core, the process's only one.
+
+    Its plugin gives the thread that compiles another stack for signals. As cores go, one after
+    the other, a stack that is gone can come into use again, and the next signal ends the process.
+    """
+    return runtime.Core()
 
 
 def _without(name: str, *hidden: str) -> "ModuleType":
