@@ -9,6 +9,7 @@ the folder is what STYLIZE_MODELS_URL may point to (its index.json).
 
 import argparse
 import hashlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,9 +77,12 @@ def main() -> None:
     parser.add_argument("--credit", default="", help="who and what it was made from, in a line")
     parser.add_argument("--folder", type=Path, default=models.PRETRAINED)
     given = parser.parse_args()
-    entry = ship(
-        given.model, given.folder, name=given.name, licence=given.licence, credit=given.credit
-    )
+    try:
+        entry = ship(
+            given.model, given.folder, name=given.name, licence=given.licence, credit=given.credit
+        )
+    except StylizeError as error:
+        sys.exit(f"error: {error}")
     print(f"{given.folder / entry.filename}: {entry.bytes} bytes")
 
 
