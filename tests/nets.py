@@ -1,5 +1,6 @@
 """Fixtures: small seeded generators in model files."""
 
+import os
 import shutil
 
 import pytest
@@ -85,7 +86,8 @@ def _converted(tmp_path_factory):
 def conversions(home, _converted):
     """What earlier tests converted is in the cache of this one: converting takes a second."""
     folder = home / "cache" / "engines"
-    shutil.copytree(_converted, folder)
+    shutil.copytree(_converted, folder, copy_function=os.link)  # copies of all would be gigabytes
     yield
-    if folder.is_dir():
-        shutil.copytree(folder, _converted, dirs_exist_ok=True)
+    for path in folder.glob("*"):
+        if not (_converted / path.name).exists():
+            os.link(path, _converted / path.name)
