@@ -38,7 +38,7 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _loopback_only(monkeypatch):
+def _loopback_only(tmp_path, monkeypatch):  # noqa: ARG001 - what is patched ends before its folder
     """Fails what connects to another machine, by an error that nobody takes for a bad network."""
 
     def guarded(connect):
