@@ -78,13 +78,12 @@ def test_stages_that_are_kept_are_computed_once(make_narrow, picture, monkeypatc
     for kept in range(3):
         seen.clear()
         objectives.evaluate(Tiled(describe, ROOM, kept=kept), picture(*SIZES[0]), targets)
-        counts.append([seen.count(name) for name in ("relu1_1", "relu3_1", "relu5_1")])
-    first, second, third = counts[0]
-    assert counts == [
-        [first, second, third],
-        [first, second, third // 2],
-        [first, second // 2, third // 2],
-    ]
+        names = ("relu1_1", "relu2_2", "relu3_1", "relu3_2", "relu4_1", "relu4_3")
+        counts.append([seen.count(name) for name in names])
+    assert counts[0][:4] == [98, 98, 32, 16]
+    first, above = counts[0][4:]
+    assert above == first // 2
+    assert counts[1:] == [[98, 98, 32, 16, above, above], [98, 98, 16, 16, above, above]]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,11 +7,12 @@ import pytest
 import torch
 from storages import kept_by, storage
 
-from stylize_cli import devices, images, limits
+from stylize_cli import devices, images, limits, stages, vgg
 from stylize_cli.config import CONTENT_LAYERS, STYLE_LAYERS
 from stylize_cli.config.neighbours import NEIGHBOURS
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.descriptor_tiles import Tiled
+from stylize_cli.descriptors import MARGIN
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
 
@@ -57,26 +58,28 @@ def test_maps_are_estimated_as_autograd_keeps_them(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_what_tiles_keep_from_pass_to_pass_is_estimated_as_it_is_held(
-    count, dtype, make_narrow, picture, monkeypatch
+@pytest.mark.parametrize("pool", ["max", "avg"])
+def test_what_tiles_leave_is_estimated_as_it_is_held(
+    pool, count, dtype, make_narrow, picture, monkeypatch
 ):
-    """The storages themselves: of maps, of what was cut out for them, of indices; with halos."""
-    monkeypatch.setattr("stylize_cli.vgg.MAPS", (4, 5, 6, 7, 8))
-    config, size, room = CONFIG, (330, 271), 40_000 * dtype.itemsize
-    describe = make_narrow(pool=config.pool, dtype=dtype, edges=config.edges)
+    """The storages themselves: of maps, and of signs; with halos."""
+    monkeypatch.setattr("stylize_cli.vgg.MAPS", (8, 8, 16, 16, 8))
+    monkeypatch.setattr("conftest.NARROW", (8, 8, 16, 16, 8))
+    monkeypatch.setattr("stylize_cli.stages.FEW", 0.1)
+    config, size, room = replace(CONFIG, pool=pool), (330, 271), 80_000 * dtype.itemsize
+    describe = make_narrow(pool=pool, dtype=dtype, edges=config.edges)
     tiled = Tiled(describe, room, kept=count)
-    seen = []
-
-    def look():
-        seen.append(tiled.look([picture(*size)], config.layers, lambda *_: None, kept=count))
-
-    held = kept_by(describe, look)
-    for climbs in seen[0].climbs.values():
-        assert len(climbs) > 1
-        for _, given, shown in climbs:
-            held |= map(storage, (given, *(maps for _, _, maps in shown)))
-    told = limits.kept_maps(size, config, dtype, count, room)
-    assert told == pytest.approx(sum(held.values()), rel=0.01)
+    seen = tiled.look([picture(*size)], config.layers, lambda *_: None, is_pulled=True)
+    held = []
+    for tiles in seen.steps:
+        assert len(tiles) > 1
+        steps = [step for left in tiles for step in left]
+        tensors = [t for step in steps for t in (step.maps, step.signs and step.signs.bits)]
+        held.append(sum(dict(storage(t) for t in tensors if t is not None).values()))
+    framed = [side + 2 * MARGIN for side in size]
+    cut = stages.cut(config.layers, vgg.SOURCES["vgg19"])
+    told = stages.left_by_tiles(cut, framed, config.layers, count, room, pool, dtype)
+    assert told == pytest.approx(held, rel=0.01)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

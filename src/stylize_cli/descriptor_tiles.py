@@ -5,14 +5,16 @@ whole maps of the one below. So a tile's halo is as wide as what a few layers se
 network: 8 px and 16 px in place of 80.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, images, stages, transparency, vgg
+from stylize_cli import descents, descriptors, images, stages, transparency, vgg
+from stylize_cli.descents import Climb, Step
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.tiles import Tile
 
@@ -36,15 +38,15 @@ class Seen:
 
     Attributes:
         sources: the framed picture, and the whole maps behind each cut.
-        climbs: by stage, of those whose maps are kept: each tile, what was cut out for it, and what
-            it showed, with all that the backward pass needs.
+        held: layers whose tiles need not be looked at again.
+        steps: by stage and tile, what these left.
     """
 
     sources: list[Tensor]
-    climbs: dict[int, list[tuple[Tile, Tensor, list["Shown"]]]] = field(default_factory=dict)
+    held: Collection[str]
+    steps: list[list[list[Step]]]
 
 
-Shown = tuple[str, int, Tensor]  # a layer, positions below one of its own, and a tile's maps of it
 Note = Callable[[str, Tensor, Part], None]
 Score = Callable[[str, Tensor, Part], Tensor]
 
@@ -57,8 +59,8 @@ class Tiled:
         room: bytes that a tile's maps and their gradients may take.
         whole: px of the largest picture that is looked at as a whole.
         cuts: layers whose whole maps are kept; without them halos are as wide as all VGG sees.
-        kept: how many of the stages above the first keep the maps that a gradient needs from one
-            pass to the next, the uppermost first; the others compute them anew.
+        kept: how many of the stages above the first are not looked at again for a gradient, the
+            uppermost first; see `stages.held`.
     """
 
     def __init__(
@@ -114,7 +116,12 @@ class Tiled:
 
     @torch.no_grad()
     def look(
-        self, images: Sequence[Tensor], layers: Collection[str], note: Note, *, kept: int = 0
+        self,
+        images: Sequence[Tensor],
+        layers: Collection[str],
+        note: Note,
+        *,
+        is_pulled: bool = False,
     ) -> Seen:
         """Shows every tile's maps.
 
@@ -124,35 +131,38 @@ class Tiled:
             layers: to show.
             note: told each layer's name, a tile's maps (B, C, h, w), and where they lie; the tiles
                 of a layer cover it once.
-            kept: see `Tiled`.
+            is_pulled: whether `pull` comes next, for a single image.
 
         Returns:
             What `pull` needs.
         """
         framed = [self.describe.framed(image) for image in images]
-        seen = Seen(framed[:1])
         cut = stages.cut(layers, self.describe.source, self.cuts)
+        held = stages.held(cut, layers, self.kept) if is_pulled else frozenset[str]()
+        seen = Seen(framed[:1], held, [[] for _ in cut])
         for number, stage in enumerate(cut):
             whole: Tensor | None = None
-            is_kept = number >= max(1, len(cut) - kept)
             for tile in self._grid(stage, seen.sources[-1]):
                 sources = seen.sources[-1:] if number else framed
                 x = torch.cat([_floats(_cropped(source, tile)) for source in sources])
-                climb = self._held(stage, x) if is_kept else self._climb(stage, x)
-                if isinstance(climb, list):
-                    seen.climbs.setdefault(number, []).append((tile, x, climb))
-                for layer, ratio, maps in climb:
-                    if layer in layers:
-                        for shown in self._shown(images[0], layer, maps, tile, ratio):
-                            note(layer, *shown)
+                steps = []
+                for one in descents.climb(self.describe, stage, x):
+                    layer, ratio, _, maps = one
+                    shown = self._shown(images[0], layer, maps, tile, ratio)
+                    if shown and layer in layers:
+                        note(layer, *shown)
+                    if layer in held:
+                        steps.append(self._step(one, layers))
+                seen.steps[number].append(steps)
                 if stage is not cut[-1]:
                     if whole is None:
                         whole = _empty(maps, self._sizes(images[0])[stage[-1]])
-                    whole[_place(tile, ratio)] = _wanted(maps, tile, ratio)
+                    whole[_place(tile, ratio)] = maps[_inner(tile, ratio)]
             if whole is not None:
                 seen.sources.append(whole)
         return seen
 
+    @torch.no_grad()
     def pull(self, image: Tensor, layers: Collection[str], seen: Seen, score: Score) -> Tensor:
         """The gradient of a sum over tiles by the picture, exact.
 
@@ -167,55 +177,50 @@ class Tiled:
             (1, 3, H, W).
         """
         above: Tensor | None = None
-        cut = stages.cut(layers, self.describe.source, self.cuts)
-        for number, stage in reversed([*enumerate(cut)]):
-            source = seen.sources.pop()
+        for stage in reversed(stages.cut(layers, self.describe.source, self.cuts)):
+            source, held = seen.sources.pop(), seen.steps.pop()
             below = torch.zeros_like(source)
-            for tile, x, climb in self._again(seen, number, stage, source):
-                terms = []
-                for layer, ratio, maps in climb:
-                    if layer in layers:
-                        for shown in self._shown(image, layer, maps, tile, ratio):
-                            terms.append(score(layer, *shown))
-                if above is not None:
-                    terms.append((_wanted(maps, tile, ratio) * above[_place(tile, ratio)]).sum())
-                if not terms:  # of nothing but margin
-                    continue
-                (gradient,) = torch.autograd.grad(torch.stack(terms).sum(), x)
-                _cropped(below, tile).add_(gradient)
+            again = [layer for layer in stage if layer not in seen.held]
+            for tile, upper in zip(self._grid(stage, source), held, strict=True):
+                climb = descents.climb(self.describe, again, _cropped(source, tile))
+                steps = [self._step(one, layers) for one in climb] + upper
+                upper.clear()
+                gradient = None if above is None else _own(above, tile, steps[-1])
+                own = partial(self._scored, image, tile, score)
+                gradient = descents.descend(self.describe, steps, gradient, own)
+                if gradient is not None:  # None: of nothing but margin
+                    _cropped(below, tile).add_(gradient)
             above = below
         leaf = image.detach().requires_grad_()
-        (folded,) = torch.autograd.grad(self.describe.framed(leaf), leaf, above)
+        with torch.enable_grad():
+            (folded,) = torch.autograd.grad(self.describe.framed(leaf), leaf, above)
         return folded
 
-    def _again(
-        self, seen: Seen, number: int, stage: Sequence[str], source: Tensor
-    ) -> Iterator[tuple[Tile, Tensor, Iterable[Shown]]]:
-        """A stage's climbs, for a gradient: those that were kept, or anew."""
-        waiting = seen.climbs.pop(number, [])
-        if not waiting:
-            for tile in self._grid(stage, source):
-                x = _cropped(source, tile).detach().requires_grad_()
-                yield tile, x, self._climb(stage, x)
-        while waiting:
-            yield waiting.pop()
+    def _scored(self, image: Tensor, tile: Tile, score: Score, step: Step) -> Tensor | None:
+        """The gradient of a tile's score by a layer's maps, where any of them count."""
+        assert step.maps is not None
+        leaf = step.maps.requires_grad_()
+        with torch.enable_grad():
+            shown = self._shown(image, step.layer, leaf, tile, step.ratio)
+            return torch.autograd.grad(score(step.layer, *shown), leaf)[0] if shown else None
+
+    def _step(self, climbed: Climb, scored: Collection[str]) -> Step:
+        return descents.step(self.describe, climbed, is_scored=climbed.layer in scored)
 
     def _shown(
         self, image: Tensor, layer: str, maps: Tensor, tile: Tile, ratio: int
-    ) -> Iterator[tuple[Tensor, Part]]:
-        """What of a tile's maps lies inside the picture, and where: once, or not at all."""
+    ) -> tuple[Tensor, Part] | None:
+        """What of a tile's maps lies inside the picture, and where, if any does."""
         inside = self._inside(image, layer)
         spans = [
             one.within(span.start, span.stop, ratio) for one, span in zip(tile, inside, strict=True)
         ]
         (own_rows, rows), (own_columns, columns) = spans
         count = _length(rows) * _length(columns)
-        if count > 0:
-            share = count / (_length(inside[0]) * _length(inside[1]))
-            yield (
-                descriptors.part(maps, (own_rows, own_columns)),
-                Part((rows, columns), share),
-            )
+        if not count:
+            return None
+        share = count / (_length(inside[0]) * _length(inside[1]))
+        return descriptors.part(maps, (own_rows, own_columns)), Part((rows, columns), share)
 
     def _inside(self, image: Tensor, layer: str) -> Place:
         """Rows and columns of a layer's whole maps that lie inside the picture."""
@@ -224,22 +229,6 @@ class Tiled:
         inside = self.describe.inside(layer, size)
         (top, bottom, _), (left, right, _) = inside[0].indices(rows), inside[1].indices(columns)
         return slice(top, bottom), slice(left, right)
-
-    def _climb(self, stage: Sequence[str], x: Tensor) -> Iterator[Shown]:
-        """Names, positions below one of theirs, and maps of a stage's layers over a tile."""
-        if stage[0] == "relu1_1":
-            x = self.describe.normalised(x)
-        ratio = 1
-        for layer in stage:
-            x = self.describe.layer(x, layer)
-            ratio *= 2 if layer.startswith("pool") else 1
-            yield layer, ratio, x
-
-    def _held(self, stage: Sequence[str], x: Tensor) -> list[Shown]:
-        """`_climb`, with all that a gradient needs."""
-        x.requires_grad_()
-        with torch.enable_grad():
-            return list(self._climb(stage, x))
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
         own = self.describe
@@ -267,8 +256,8 @@ def _cropped(maps: Tensor, tile: Tile) -> Tensor:
     return maps[..., tile[0].computed, tile[1].computed]
 
 
-def _wanted(maps: Tensor, tile: Tile, ratio: int) -> Tensor:
-    return descriptors.part(maps, (tile[0].inner(ratio), tile[1].inner(ratio)))
+def _inner(tile: Tile, ratio: int) -> tuple[Any, ...]:
+    return ..., tile[0].inner(ratio), tile[1].inner(ratio)
 
 
 def _place(tile: Tile, ratio: int) -> tuple[Any, ...]:
@@ -286,3 +275,10 @@ def _empty(like: Tensor, size: tuple[int, int]) -> Tensor:
         device=like.device,
         memory_format=torch.channels_last,
     )
+
+
+def _own(above: Tensor, tile: Tile, top: Step) -> Tensor:
+    """The gradient by a tile's uppermost maps: that of the whole maps, where they are wanted."""
+    own = above.new_zeros(top.shape).contiguous(memory_format=torch.channels_last)
+    own[_inner(tile, top.ratio)] = above[_place(tile, top.ratio)]
+    return own

@@ -47,7 +47,7 @@ class MemoryPlan:
         pairs: the type that it keeps them in.
         whole: px of the largest picture that is looked at as a whole.
         room: bytes that the maps of a tile of a larger one may take; 0 where all are whole.
-        kept: stages of VGG whose maps are kept between the two passes over the tiles.
+        kept: stages of VGG that the second pass over the tiles need not look at again.
     """
 
     history: int
@@ -87,41 +87,29 @@ def maps_per_pixel(layers: Collection[str], pool: str, dtype: torch.dtype) -> fl
     return stages.cost(_order(layers), pool, dtype)
 
 
-def whole_maps_per_pixel(config: OptimizeConfig, dtype: torch.dtype) -> float:
-    """Bytes, for every pixel, of the maps that stay whole where all others come in tiles.
+def tiled_maps(size: Size, config: OptimizeConfig, dtype: torch.dtype, count: int = 0) -> int:
+    """Bytes, at their most, of the maps that stay where a tile's come and go.
 
-    Those behind the cuts, their gradients, and what the content layers should show.
-    """
-    order = _order(config.layers)
-    kept = {layer: 2 for layer in stages.CUTS if layer in order[:-1]}
-    shown = {layer: 1 for layer in config.content_layers} if config.content_weight else {}
-    values = 0.0
-    for layer, copies in (*kept.items(), *shown.items()):
-        values += copies * vgg.maps_of(layer) / vgg.stride(layer) ** 2
-    return values * dtype.itemsize
-
-
-def kept_maps(size: Size, config: OptimizeConfig, dtype: torch.dtype, count: int, room: int) -> int:
-    """Bytes of the maps of so many of the uppermost stages of VGG, in tiles with their halos.
-
-    Those that each tile is given are held beside its own: they are cut out for it.
+    Those behind the cuts, the gradients above and below the stage at work, what its tiles and those
+    under it have left for the gradient, and what the content layers should show.
 
     Args:
         size: (height, width) of the picture, px.
         config: what is to run.
         dtype: of the maps.
-        count: of stages.
-        room: bytes that a tile's maps may take; the less, the more halos.
+        count: of the uppermost stages of VGG, which are not looked at again.
     """
-    framed = [side + _margin(config) for side in size]
-    upper = [*zip(stages.cut(config.layers, VGG19)[1:], stages.CUTS, strict=False)]
-    held = 0.0
-    for stage, below in upper[len(upper) - count :]:
-        height, width = (math.ceil(side / vgg.stride(below)) for side in framed)
-        each = stages.kept(stage, config.pool, dtype) + vgg.maps_of(below) * dtype.itemsize
-        for rows, columns in stages.grid(stage, (height, width), room, config.pool, dtype):
-            held += each * (rows.last - rows.first) * (columns.last - columns.first)
-    return int(held)
+    cut, pixels = stages.cut(config.layers, VGG19), _area(size, config)
+    framed = size[0] + _margin(config), size[1] + _margin(config)
+    room = _tile(config, dtype, TILE)
+    left = stages.left_by_tiles(cut, framed, config.layers, count, room, config.pool, dtype)
+    wholes = [vgg.values_of(stage[-1]) * dtype.itemsize * pixels for stage in cut[:-1]]
+    most = 0.0
+    for number in range(len(cut)):
+        gradients = wholes[max(0, number - 1) : number + 1]
+        most = max(most, sum(wholes[:number]) + sum(gradients) + sum(left[: number + 1]))
+    shown = config.content_layers if config.content_weight else ()
+    return int(most + sum(vgg.values_of(layer) for layer in shown) * dtype.itemsize * pixels)
 
 
 def _order(layers: Collection[str]) -> list[str]:
@@ -146,12 +134,13 @@ def estimate_tiled(
     config: OptimizeConfig | NeighboursConfig,
     dtype: torch.dtype,
     styles: int = 1,
+    kept: int = 0,
 ) -> int:
-    """Bytes that it takes where maps come in tiles, beside those of a tile's."""
-    each = _vectors(config)
+    """Bytes that it takes where maps come in tiles, beside those of a tile's; see `tiled_maps`."""
+    need = LOADING + int(_area(size, config) * _vectors(config))
     if isinstance(config, OptimizeConfig):
-        each += whole_maps_per_pixel(config, dtype)
-    return LOADING + int(_area(size, config) * each) + _candidates(size, config, dtype, styles)
+        need += tiled_maps(size, config, dtype, kept)
+    return need + _candidates(size, config, dtype, styles)
 
 
 def _candidates(
@@ -226,7 +215,7 @@ def plan(
 
     A picture is looked at as a whole where that fits. If not, tile by tile, with L-BFGS' pairs in
     bfloat16: all of them if that leaves room for tiles that are not all halo, or else fewer. What
-    is left then keeps maps of VGG's upper stages, which need not be computed again.
+    is left then holds what VGG's upper stages need not be looked at again for.
     """
     if estimate(size, config, dtype, styles) <= free:
         return MemoryPlan(config.history, config.pairs, math.prod(size), 0)
@@ -238,9 +227,9 @@ def plan(
         wanted = _tile(config, dtype, TILE)
         if room < (wanted if history > least else _tile(config, dtype, LEAST_TILE)):
             continue
-        kept = _kept(size, config, dtype, room - wanted, wanted)
-        if kept and isinstance(config, OptimizeConfig):
-            room -= kept_maps(size, config, dtype, kept, wanted)  # of larger tiles, less
+        kept = _kept(size, fewer, dtype, free - wanted, styles)
+        if kept:
+            room = free - estimate_tiled(size, fewer, dtype, styles, kept)
         held = estimate_tiled(size, replace(config, history=0), dtype, styles)
         whole = min(math.prod(size) - 1, int((free - held) / bytes_per_pixel(fewer, dtype)))
         room = min(room, _tile(config, dtype, MOST_TILE))
@@ -250,13 +239,18 @@ def plan(
 
 
 def _kept(
-    size: Size, config: OptimizeConfig | NeighboursConfig, dtype: torch.dtype, room: int, tile: int
+    size: Size,
+    config: OptimizeConfig | NeighboursConfig,
+    dtype: torch.dtype,
+    room: int,
+    styles: int,
 ) -> int:
-    """How many stages' maps may stay in so many bytes, in tiles of so many."""
+    """How many stages of VGG need not be looked at again, in so many bytes beside a tile's."""
     if isinstance(config, NeighboursConfig):
         return 0
     most = len(stages.cut(config.layers, VGG19)) - 1
-    fitting = (n for n in range(most, 0, -1) if kept_maps(size, config, dtype, n, tile) <= room)
+    counts = range(most, 0, -1)
+    fitting = (n for n in counts if estimate_tiled(size, config, dtype, styles, n) <= room)
     return next(fitting, 0)
 
 

@@ -211,7 +211,7 @@ def _by_tiles(describe: Tiled, image: Tensor, targets: Targets) -> Evaluation:
         for name, term in targets.content_terms(layer, features, part).items():
             parts[name] = parts.get(name, 0.0) + term.item()
 
-    seen = describe.look([image], targets.layers, note, kept=describe.kept)
+    seen = describe.look([image], targets.layers, note, is_pulled=True)
     leaves = {layer: value.requires_grad_() for layer, value in known.items()}
     slopes: dict[str, Tensor] = {}
     for name, term in targets.style_terms(leaves).items():

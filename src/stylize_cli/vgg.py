@@ -80,6 +80,11 @@ def maps_of(layer: str) -> int:
     return MAPS[block_of(layer) - 1]
 
 
+def values_of(layer: str) -> float:
+    """Values of a layer's maps for every pixel: 64 of relu1_1, 2 of relu5_1."""
+    return maps_of(layer) / stride(layer) ** 2
+
+
 def block_of(layer: str) -> int:
     """The VGG block, 1 to 5, of a layer's name: 3 of relu3_1 and of pool3 alike."""
     return int(layer[4])
