@@ -15,6 +15,7 @@ import stylize_cli
 from stylize_cli.cli import admission, batches
 from stylize_cli.cli.admission import Choice, Queue
 from stylize_cli.cli.console import Console
+from stylize_cli.errors import StylizeError
 
 pytest_plugins = ["commandline", "nets"]
 
@@ -70,6 +71,28 @@ def test_shares_are_disjoint_and_all_of_it_whoever_lists(many, tmp_path):
     every = sorted(map(str, many.rglob("*.jpg")))
     assert shares[1] == shares[3]
     assert [shares[0], shares[1], shares[2]] == [every[k::7] for k in (0, 3, 6)]
+
+
+def test_results_beside_their_photos_are_kept_and_are_no_photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "a-net.png", "b.png", "c-net.png"):
+        Path(name).touch()
+
+    def left(source, output, **choice):
+        console = Console(quiet=True)
+        planned = batches.plan([source], output, ["net"], console, depth=8, labelled=True)
+        return [Path(item.source).name for item in Queue(planned, Choice(8, **choice), console)]
+
+    for source, output in ((".", None), (str(tmp_path), None), (".", f"{tmp_path}/")):
+        assert left(source, output, skips=True) == ["b.png", "c-net.png"]
+    assert [left(".", None, skips=True, first=k, step=2) for k in (0, 1)] == [
+        ["b.png"],
+        ["c-net.png"],
+    ]
+    with pytest.raises(StylizeError, match=r"^a-net.png is an input .* -o, or keep it with --skip"):
+        left(".", None)
+    with pytest.raises(StylizeError, match=r"a-net.png is an input and would be overwritten"):
+        queue(".", ".", skips=True)  # each under its own name
 
 
 def test_a_folder_of_results_alone_is_nothing_to_do(tmp_path):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BLOCK = 4096  # pictures that are looked at together
 KEEP = "--skip-existing keeps what is there, "
+KEPT = ", or keep it with --skip-existing"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class Queue:
         block = self._block()
         self.is_named = all(item.is_named for item in block)
         self.first, self.several = block[0].source if block else "", len(block) > 1
-        refused = check(block, depth=choice.depth, inputs=choice.inputs)
+        photos = self._photos(block)
+        refused = check(photos, depth=choice.depth, inputs=choice.inputs, keep=KEPT)
         wanted = [item for item in self._wanted(block) if item.source not in refused]
         if self._refuses_old:
             check_new(wanted, keep=KEEP)
@@ -108,14 +110,29 @@ class Queue:
     def _block(self) -> list[Item]:
         return list(islice(self._planned, BLOCK))
 
+    def _photos(self, block: Sequence[Item]) -> list[Item]:
+        """All but the results of others, where these are kept: -o may be the photos' own folder."""
+        if not self._choice.skips:
+            return list(block)
+        pairs = [(item, Path(item.source).absolute()) for item in block]
+        results = {
+            path
+            for item, source in pairs
+            for path in map(Path.absolute, item.outputs.values())
+            if path != source
+        }
+        return [item for item, source in pairs if source not in results]
+
     def _wanted(self, block: Sequence[Item]) -> list[Item]:
         """Those of this share."""
         first, step = self._choice.first, self._choice.step
-        return [item for k, item in enumerate(block, self._looked_at) if k % step == first]
+        own = {id(item) for k, item in enumerate(block, self._looked_at) if k % step == first}
+        return [item for item in self._photos(block) if id(item) in own]
 
     def _refusals(self, block: Sequence[Item]) -> dict[str, str]:
         """Those that cannot be made, and why not, where others have been made already."""
-        found = faults(block, depth=self._choice.depth, inputs=self._choice.inputs)
+        photos = self._photos(block)
+        found = faults(photos, depth=self._choice.depth, inputs=self._choice.inputs, keep=KEPT)
         refused = {item.source: reason for item, reason, _ in found}
         if self._refuses_old:
             old = {item.source: _is_there(item.made, KEEP) for item in block if item.made}
@@ -138,13 +155,16 @@ class Queue:
         return left
 
 
-def check(items: Sequence[Item], *, depth: "Depth", inputs: Inputs = NOTHING) -> dict[str, str]:
+def check(
+    items: Sequence[Item], *, depth: "Depth", inputs: Inputs = NOTHING, keep: str = ""
+) -> dict[str, str]:
     """Looks, before any work, for outputs that could not be written or would destroy something.
 
     Args:
         items: the pictures.
         depth: bits a channel.
         inputs: what is read beside them.
+        keep: what else than -o helps where an output is an input.
 
     Returns:
         Of several pictures those that can have no result, and why not.
@@ -153,7 +173,7 @@ def check(items: Sequence[Item], *, depth: "Depth", inputs: Inputs = NOTHING) ->
         StylizeError: an output is an input, or none of them can be written.
     """
     failed: dict[str, str] = {}
-    for item, reason, destroys in faults(items, depth=depth, inputs=inputs):
+    for item, reason, destroys in faults(items, depth=depth, inputs=inputs, keep=keep):
         failed[item.source] = reason
         if destroys or len(failed) == len(items):
             raise StylizeError(reason)
@@ -161,7 +181,7 @@ def check(items: Sequence[Item], *, depth: "Depth", inputs: Inputs = NOTHING) ->
 
 
 def faults(
-    items: Sequence[Item], *, depth: "Depth", inputs: Inputs
+    items: Sequence[Item], *, depth: "Depth", inputs: Inputs, keep: str = ""
 ) -> Iterator[tuple[Item, str, bool]]:
     """Why pictures can have no result, and whether an input would be destroyed; see `check`."""
     from stylize_cli import images
@@ -176,7 +196,7 @@ def faults(
             found = _identity(path)
             if found is not None and (found in own or inputs.hold(path, found)):
                 reason = f"{path} is an input and would be overwritten: name another output with -o"
-                yield item, reason, True
+                yield item, reason if item.is_named else reason + keep, True
 
 
 def check_new(items: Sequence[Item], *, keep: str = "") -> None:
