@@ -116,26 +116,32 @@ def down(describe: Descriptor, step: Step, gradient: Tensor) -> Tensor:
     Args:
         describe: the layer's network.
         step: what the layer left.
-        gradient: (B, C, H, W), shaped like its maps.
+        gradient: (B, C, H, W), shaped like its maps; it is overwritten.
     """
     if step.layer.startswith("pool"):
         return _through_pool(describe, step, gradient)
     name = step.layer.removeprefix("relu")
-    passed = signs.unpacked(step.signs) if step.signs else step.maps > 0  # type: ignore[operator]
+    if step.maps is not None:
+        passed = step.maps > 0
+    else:
+        assert step.signs is not None
+        passed = signs.unpacked(step.signs)
     weight = describe.get_buffer(f"weight{name}")
-    return F.conv_transpose2d(gradient * passed, weight, padding=1)
+    return F.conv_transpose2d(gradient.masked_fill_(passed.logical_not_(), 0), weight, padding=1)
 
 
 def _through_pool(describe: Descriptor, step: Step, gradient: Tensor) -> Tensor:
-    """By pooling anew what has the same gradient: for averages anything, else one 1 a window."""
-    if step.signs:
-        leaf = signs.unpacked(step.signs).to(gradient.dtype)
-    else:
-        leaf = gradient.new_zeros(step.given).contiguous(memory_format=torch.channels_last)
-    with torch.enable_grad():
-        pooled = describe.layer(leaf.requires_grad_(), step.layer)
-        (below,) = torch.autograd.grad(pooled, leaf, gradient)
-    return below
+    """A window's gradient to the largest of its values, or in equal parts to all of them."""
+    sides = step.given[2:]
+    if not step.signs:
+        gradient = gradient / 4
+        for dim, side in zip((2, 3), sides, strict=True):
+            if side % 2 and describe.edges == "clean":  # whose last window has half of the values
+                gradient.narrow(dim, -1, 1).mul_(2)
+    below = F.interpolate(gradient, scale_factor=2.0)
+    if below.shape[2:] != sides:
+        below = F.pad(below, (0, sides[1] - below.shape[3], 0, sides[0] - below.shape[2]))
+    return below.masked_fill_(signs.unpacked(step.signs).logical_not_(), 0) if step.signs else below
 
 
 def _largest(describe: Descriptor, maps: Tensor) -> Tensor:
