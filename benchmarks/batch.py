@@ -9,7 +9,6 @@ with 1 where the code is another than it should be, a line is missing, or the la
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -53,9 +52,7 @@ def run(model: str, folder: Path, out: Path) -> tuple[int, list[dict], list[int]
     if model == "classics":
         command += ["--style", "vangogh-starry-night"]
     began, records, resident = time.perf_counter(), [], []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ
-    ) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         process = psutil.Process(child.pid)
         for line in child.stdout:
             records.append(json.loads(line))

@@ -31,7 +31,13 @@ def main() -> None:
     print(machine())
     config = PRESETS["default"]
     dtype = devices.choose_precision("auto", torch.device("cpu"))
-    describe = descriptors.load(layers=config.layers, dtype=dtype, edges=config.edges)
+    describe = descriptors.load(
+        layers=config.layers,
+        dtype=dtype,
+        pool=config.pool,
+        edges=config.edges,
+        normalise=config.normalise,
+    )
     photo = images.read(args.photo).rgb
     size = images.fitted(images.size_of(photo), args.size)
     photo = images.resize(photo, size)

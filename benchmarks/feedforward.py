@@ -27,11 +27,11 @@ from stylize_cli import (
     engines,
     images,
     metrics,
+    minimizers,
     models,
     perceptual,
     sheets,
 )
-from stylize_cli import minimizers as minimizer
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.methods import feedforward
 
@@ -59,13 +59,13 @@ class Yardstick:
         self.targets = perceptual.style_summary(self.describe, [style], config)
         self.vgg = descriptors.load()
 
-    def evaluate(self, image: Tensor, photo: Tensor) -> minimizer.Evaluation:
+    def evaluate(self, image: Tensor, photo: Tensor) -> minimizers.Evaluation:
         """The loss of a picture and its gradient."""
         x = image.detach().requires_grad_()
         terms = perceptual.feature_losses(self.describe, x, photo, self.config, styles=self.targets)
         total = torch.stack([values.sum() for values in terms.values()]).sum()
         (gradient,) = torch.autograd.grad(total, x)
-        return minimizer.Evaluation(total.item(), gradient)
+        return minimizers.Evaluation(total.item(), gradient)
 
     def figures(self, image: Tensor, photo: Tensor) -> list[float]:
         """Loss, style error and content error."""
@@ -79,7 +79,7 @@ def optimised(yardstick: Yardstick, photo: Tensor) -> tuple[dict[int, list[float
     found: dict[int, list[float]] = {}
     course: list[float] = []
     seconds, began = 0.0, time.perf_counter()
-    for now in minimizer.lbfgs(lambda x: yardstick.evaluate(x, photo), photo):
+    for now in minimizers.lbfgs(lambda x: yardstick.evaluate(x, photo), photo):
         seconds += time.perf_counter() - began
         course += [now.evaluation.loss] * (now.evaluations - len(course))
         for check in CHECKS:

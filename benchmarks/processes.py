@@ -57,7 +57,10 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
 
     Raises:
         subprocess.CalledProcessError: it failed.
+        SystemExit: there is no such program.
     """
+    if shutil.which(command[0]) is None:
+        sys.exit(f"error: there is no {command[0]}: install it into this environment")
     env = {**os.environ, **(environment or {})}
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from inputs import spread
 from PIL import Image
 from processes import machine
 
@@ -58,13 +59,11 @@ def main() -> None:
         for name in ("auto", "bfloat16", "float32")
     }
     print(f"auto is {runs['auto'].precision}\n")
-    files = sorted(file for file in args.photos.iterdir() if file.suffix in {".jpg", ".png"})
-    step = max(1, len(files) // args.count)
     styles = runs["auto"].about.styles or (None,)
     print(
         "| photo | auto: least PSNR | mean | bfloat16: least PSNR | mean |\n|---|---|---|---|---|"
     )
-    for file in files[step // 2 :: step][: args.count]:
+    for file in spread(args.photos, args.count):
         photo, figures = photo_of(file, args.size), []
         exact = [painted(runs["float32"], photo, style)[0] for style in styles]
         for name in ("auto", "bfloat16"):

@@ -1,5 +1,6 @@
 """`stylize apply` beyond one process: speed by workers, where the time goes, what a million cost.
 
+    pip install '.[ray]'
     python benchmarks/scale.py MODEL PHOTOS [--style NAME] [--count 256] [--workers 1 2]
 
 One process has one core; a Ray cluster on this machine, with all that belongs to it, as many cores

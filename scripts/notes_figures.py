@@ -1,6 +1,6 @@
 """Makes the figures of the course notes anew, by the very commands shown beside them.
 
-    python scripts/notes_figures.py [NAME...] [--data ../shared/data] [--force] [--size 0.25]
+    python scripts/notes_figures.py [NAME...] [--data DATA] [--force] [--size 0.25]
 
 Without a name: all. `--list` says what they are. In the end docs/figures.md is written anew, and
 docs/methods.md shows each figure that is there behind its mark.

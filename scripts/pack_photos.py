@@ -1,6 +1,6 @@
 """Packs photos and paintings to train on into one small archive, for a machine without them.
 
-    python scripts/pack_photos.py ../shared/data -o build/photos.zip [--megabytes 40]
+    python scripts/pack_photos.py DATA -o build/photos.zip [--megabytes 40]
 
 Those photos and textures are taken that models which ship may be trained on (manifest.tsv), and the
 paintings of the bundled `classics`, all as JPEGs; photos are the larger the more room there is.

@@ -90,7 +90,7 @@ def draw(plot: Plot, rows: list[dict[str, str]], path: Path) -> None:
         )
         axes.invert_yaxis()
         axes.axvline(plot.line, color="grey", linewidth=1)
-        axes.set_xlabel(plot.axis)
+        figure.supxlabel(plot.axis, fontsize="medium")  # which may be wider than the bars
         if len(plot.values) > 1:
             figure.legend(loc="outside upper right", ncols=len(plot.values))
         figure.savefig(path, format="svg", metadata={"Date": None})
