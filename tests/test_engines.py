@@ -11,11 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, engines, hardware, paths
+from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.engines import cache, graphs, openvino, pytorch, toolkit
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -100,6 +103,20 @@ def test_bfloat16_is_close_and_is_what_it_says(net, engine):
     given = inputs(rough.about)
     assert (rough.precision, exact.precision) == ("bfloat16", "float32")
     assert 20 < psnr(rough.run(*given), exact.run(*given)) < 70
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_in_bfloat16_what_is_enlarged_keeps_the_precision_of_the_photo(engine, tmp_path):
+    if engine == "openvino" and not hardware.fast_bfloat16():
+        pytest.skip("no bfloat16 here")
+    arguments = {"factor": 2, "width": 4}
+    untrained = KINDS["upscaler"].build(**arguments)  # which adds nothing yet
+    made = Checkpoint("super-resolution", "upscaler", arguments, untrained.state_dict())
+    checkpoints.save(tmp_path / "a.pt", made)
+    runner = opened(tmp_path / "a.pt", engine, precision="bfloat16", device="cpu")
+    (image,) = inputs(runner.about)
+    smooth = F.interpolate(torch.from_numpy(image), scale_factor=2, mode="bicubic")
+    np.testing.assert_allclose(runner.run(image), smooth.numpy(), atol=1e-5)
 
 
 @pytest.mark.usefixtures("cold")
