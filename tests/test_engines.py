@@ -5,6 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -350,3 +353,18 @@ def test_no_thread_is_pinned_to_a_core_that_another_program_may_have(net):
         [sys.executable, "-c", PINNED, net()], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "True"
+
+
+def test_two_threads_share_one_core(monkeypatch):
+    made = []
+
+    def slow():
+        made.append(object())
+        time.sleep(0.2)
+        return made[-1]
+
+    monkeypatch.setattr(toolkit, "_core", lru_cache(maxsize=1)(toolkit._core.__wrapped__))
+    runtime = type("Runtime", (), {"Core": staticmethod(slow)})
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(toolkit.core, [runtime] * 2)
+    assert one is two is made[0]

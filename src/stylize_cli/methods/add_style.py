@@ -93,7 +93,8 @@ def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:
 
 def _is_one(field: Field[Any], value: Any) -> bool:  # noqa: ANN401 - a stranger's
     """Whether a value is one that a setting can have."""
-    if not isinstance(value, type(field.default)):
+    kind: type[Any] = type(field.default)
+    if not isinstance(value, kind):
         return False
     if field.name.endswith(("layer", "layers")):
         known = vgg.layer_names(vgg.SOURCES["vgg19"])  # VGG-16's are among them
