@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -661,6 +661,37 @@ def test_what_an_older_model_did_not_note_it_did_not_weigh(pair):
     found = add_style.with_losses_of(told, config)
     assert (found.content_weight, found.range_weight) == (0.3, 0.0)
     assert found.style_weight == config.style_weight  # nonsense is passed over
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"),
+    [
+        ("statistic", "?"),
+        ("weighting", "?"),
+        ("pool", "?"),
+        ("content_layer", "relu9_9"),
+        ("style_layers", ["relu1_1", 5]),
+        ("style_layers", []),
+        ("block_weights", [1.0]),
+        ("block_weights", [0.0] * 5),
+        ("content_weight", float("nan")),
+        ("style_weight", -1.0),
+    ],
+)
+def test_what_no_training_can_have_is_passed_over(pair, name, noted):
+    told = replace(pair, provenance={"config": {name: noted, "tv_weight": 0.25}})
+    config = TRAIN_PRESETS["conditional", "default"]
+    found = add_style.with_losses_of(told, config)
+    assert (getattr(found, name), found.tv_weight) == (getattr(config, name), 0.25)
+
+
+@pytest.mark.parametrize(("method", "preset"), TRAIN_PRESETS)
+def test_the_losses_of_every_preset_are_added_by(pair, method, preset):
+    config, other = TRAIN_PRESETS[method, preset], TRAIN_PRESETS["conditional", "default"]
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(config).items()}
+    found = add_style.with_losses_of(replace(pair, provenance={"config": plain}), other)
+    own = [name for name in add_style.LOSSES if getattr(config, name) != ()]
+    assert [getattr(found, name) for name in own] == [getattr(config, name) for name in own]
 
 
 @pytest.mark.usefixtures("pair")

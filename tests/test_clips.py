@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import stylize_cli as stylize
-from stylize_cli import animations, files
+from stylize_cli import animations, files, hardware
 from stylize_cli.animations import Animation, AnimationWriter, Folder, FolderWriter
 from stylize_cli.clips import Destination
 from stylize_cli.errors import StylizeError
@@ -129,6 +129,15 @@ def test_a_last_frame_of_sixteen_bits_is_read_as_it_is_shown(tmp_path):
     Image.fromarray(np.full((8, 8), 128 * 257, np.uint16)).save(tmp_path / "1.png")
     kept = animations.kept(tmp_path / "%d.png")
     assert (kept.count, kept.last.shape, np.unique(kept.last).tolist()) == (1, (8, 8, 3), [128])
+
+
+def test_an_animation_too_large_for_memory_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    frames = [Image.new("RGB", (400, 300), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert Animation(tmp_path / "a.gif").size == (300, 400)
+    monkeypatch.setattr(hardware, "available_memory", lambda: 1_000_000)
+    with pytest.raises(StylizeError, match=r"a\.gif is too large: its 400x300 pixels take 3 MB"):
+        _ = Animation(tmp_path / "a.gif").size
 
 
 def test_frames_that_would_have_one_name_are_refused(tmp_path):

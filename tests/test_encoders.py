@@ -191,6 +191,20 @@ def test_metadata_are_written_where_they_are_given_and_only_there(format, depth)
     assert not {0x010F, 0x0132, 0x8825, 0x0131} & set(plain)
 
 
+@pytest.mark.parametrize("place", ["maker's note", "description"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_metadata_that_a_jpeg_cannot_hold_are_shortened_there_alone(format, place):
+    exif = Image.Exif()
+    exif[0x0132] = "2024:01:02 03:04:05"
+    inner = exif.get_ifd(0x8769) if place == "maker's note" else exif
+    inner[0x927C if place == "maker's note" else 0x010E] = "a" * 70_000
+    file = Image.open(BytesIO(encode(random_pixels(3), format, exif=exif.tobytes())))
+    kept = file.getexif()
+    is_cut = format == "JPEG"
+    assert (0x927C in kept.get_ifd(0x8769) or 0x010E in kept) != is_cut
+    assert (0x0132 in kept) == (not is_cut or place == "maker's note")
+
+
 @pytest.mark.parametrize(
     ("format", "depth", "channels"),
     [

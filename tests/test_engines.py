@@ -5,17 +5,23 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 import stylize_cli
 from stylize_cli import checkpoints, devices, engines, hardware, paths
+from stylize_cli.checkpoints import Checkpoint
 from stylize_cli.engines import cache, graphs, openvino, pytorch, toolkit
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import KINDS
 
 pytest_plugins = ["nets"]
 pytestmark = pytest.mark.usefixtures("conversions")
@@ -100,6 +106,20 @@ def test_bfloat16_is_close_and_is_what_it_says(net, engine):
     given = inputs(rough.about)
     assert (rough.precision, exact.precision) == ("bfloat16", "float32")
     assert 20 < psnr(rough.run(*given), exact.run(*given)) < 70
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_in_bfloat16_what_is_enlarged_keeps_the_precision_of_the_photo(engine, tmp_path):
+    if engine == "openvino" and not hardware.fast_bfloat16():
+        pytest.skip("no bfloat16 here")
+    arguments = {"factor": 2, "width": 4}
+    untrained = KINDS["upscaler"].build(**arguments)  # which adds nothing yet
+    made = Checkpoint("super-resolution", "upscaler", arguments, untrained.state_dict())
+    checkpoints.save(tmp_path / "a.pt", made)
+    runner = opened(tmp_path / "a.pt", engine, precision="bfloat16", device="cpu")
+    (image,) = inputs(runner.about)
+    smooth = F.interpolate(torch.from_numpy(image), scale_factor=2, mode="bicubic")
+    np.testing.assert_allclose(runner.run(image), smooth.numpy(), atol=1e-5)
 
 
 @pytest.mark.usefixtures("cold")
@@ -333,3 +353,18 @@ def test_no_thread_is_pinned_to_a_core_that_another_program_may_have(net):
         [sys.executable, "-c", PINNED, net()], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "True"
+
+
+def test_two_threads_share_one_core(monkeypatch):
+    made = []
+
+    def slow():
+        made.append(object())
+        time.sleep(0.2)
+        return made[-1]
+
+    monkeypatch.setattr(toolkit, "_core", lru_cache(maxsize=1)(toolkit._core.__wrapped__))
+    runtime = type("Runtime", (), {"Core": staticmethod(slow)})
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(toolkit.core, [runtime] * 2)
+    assert one is two is made[0]

@@ -338,6 +338,7 @@ def test_what_is_not_found_comes_with_the_nearest(tmp_path, monkeypatch):
         "monnet.pt": "there is no model file monnet.pt: did you mean monet.pt?",
         "clasics.pt": "there is no model file clasics.pt: did you mean classics?",
         "pretrained/clasics.pt": f"did you mean {Path('pretrained', 'classics.pt')}?",
+        f"{300 * 'a'}/b.pt": "b.pt: check the path",
         "no/where": f"there is no model file {Path('no', 'where')}: check the path",
     }
     for name, said in near.items():

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from stylize_cli import images
 from stylize_cli.api.picture import Picture, of_tensors
@@ -98,6 +98,16 @@ def test_metadata_are_read_without_what_holds_for_the_pixels_alone(tmp_path):
     assert not Image.open(io.BytesIO(picture.encoded("JPEG"))).getexif()
     again = Picture(data)
     assert (again.width, again.height) == (10, 20)
+
+
+def test_of_a_tiff_s_tags_those_that_say_how_it_is_laid_out_are_no_metadata(tmp_path):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0132] = "Maker", "2024:01:02 03:04:05"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.tif", exif=exif, icc_profile=profile)
+    data = Picture(tmp_path / "a.tif").encoded("JPEG", exif=Picture(tmp_path / "a.tif").exif)
+    kept = Image.open(io.BytesIO(data)).getexif()
+    assert {*kept} - {0x8769} == {0x010F, 0x0132}
 
 
 def test_a_notebook_shows_it():

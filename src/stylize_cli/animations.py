@@ -21,6 +21,7 @@ from stylize_cli.frames import RATE, Frame, Kept, Section
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG"}
 READ = (*FORMATS, ".png")
 MILLISECOND = Fraction(1, 1000)
+SHOWN = 24  # bytes a pixel, of a frame and those before it as they are decoded and laid on white
 USUAL = 100  # ms, of a frame that says 0: what browsers make of it
 TOO_SHORT = 10  # ms: what is shown for as little, browsers show for 100
 NUMBER = re.compile(r"%0?\d*d")
@@ -55,6 +56,7 @@ class Animation:
             raise self._damaged() from error
         if count < 2:
             raise StylizeError(f"{self.path} is one picture: use stylize apply")
+        decoders.check_size(self.name, image.size, SHOWN)
         return image
 
     @property

@@ -4,7 +4,6 @@ A file rebuilds its network by itself and is read with ``weights_only=True``: it
 """
 
 import io
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from stylize_cli.archives import NOT_WEIGHTS
 from stylize_cli.errors import StylizeError
 from stylize_cli.generators import KINDS
 from stylize_cli.names import style_names
+from stylize_cli.quiet import quiet
 
 FORMAT = 1
 MOST = 4096  # of any number that builds a network: widths, styles
@@ -181,8 +181,7 @@ def _write(path: Path, record: Mapping[str, Any]) -> None:
 def _read(path: Path, kind: str) -> dict[str, Any]:
     data = files.contents(path, what="a model file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it warns of in a foreign file fails below
+        with quiet():  # what it warns of in a foreign file fails below
             record = archives.load(data)
         found, version = record["kind"], record["format"]
         if found not in (MODEL, STATE) or type(version) is not int or version < 1:

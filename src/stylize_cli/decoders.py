@@ -136,7 +136,7 @@ def pixels_of(
     """
     with _reading(name):
         decoded = DEEP if image.mode.startswith(("I", "F")) else DECODED
-        _check_size(name, image.size, decoded, least, room, BYTES)
+        check_size(name, image.size, decoded, least, room, BYTES)
         planes = _colours(image, image.info.get("icc_profile"), least)
     turn = headers.orientation(image)
     return (_UPRIGHT[turn](planes) if turn in _UPRIGHT else planes).transpose(1, 2, 0)
@@ -148,7 +148,7 @@ def _planes(
     """(C, H, W): RGB or RGBA, upright; and notes."""
 
     def check(size: tuple[int, int], decoded: float) -> None:
-        _check_size(name, size, decoded, least, room, extra)
+        check_size(name, size, decoded, least, room, extra)
 
     planes: Pixels | NDArray[np.uint8]
     found, notes = deep.tiff(data, lambda size: check(size, DEEP)), []
@@ -173,13 +173,13 @@ def _planes(
     return _UPRIGHT[turn](planes) if turn in _UPRIGHT else planes, notes
 
 
-def _check_size(
+def check_size(
     name: str,
     size: tuple[int, int],
     decoded: float,
-    least: int | None,
-    room: int | None,
-    extra: int,
+    least: int | None = None,
+    room: int | None = None,
+    extra: int = 0,
 ) -> None:
     """Refuses, before it is decoded, a picture that is too small, or for which memory will not do.
 
@@ -190,6 +190,9 @@ def _check_size(
         least: see `decode`; so is room.
         room: see there.
         extra: see `decode_lean`.
+
+    Raises:
+        StylizeError: it is one of those.
     """
     width, height = size
     if min(size) < MIN_SIDE:

@@ -17,6 +17,8 @@ _LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}  # pixels: limits of libjpeg and 
 _WHITE = {"uint8": np.float32(255), "uint16": np.float32(65535)}
 _ROWS = 64  # converted at once: whole, the steps between take several times the picture
 _TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # of TIFF: description, camera, date, author
+_EXIF, _MAKER_NOTE = 0x8769, 0x927C  # of metadata: a part, and in it what a camera keeps for itself
+_MOST_EXIF = 65533  # bytes of metadata that a JPEG holds
 _FULL_CHROMA_QUALITY = 90  # from here on JPEG keeps colour at full resolution (4:4:4)
 
 
@@ -49,7 +51,7 @@ def encode(
         quality: of JPEG and WebP, 1-100; JPEG keeps full colour resolution from 90 on.
         depth: bits a channel; 16 is for PNG and TIFF only.
         exif: metadata to write, from `headers.metadata`; TIFF gets the texts among them (date,
-            camera, author).
+            camera, author), JPEG what it holds: 64 KB.
 
     Raises:
         StylizeError: the format cannot hold that depth or that many pixels a side.
@@ -65,6 +67,7 @@ def encode(
     options: dict[str, Any] = {"quality": quality, "icc_profile": profiles.srgb()}
     if format == "JPEG":
         options["subsampling"] = "4:4:4" if quality >= _FULL_CHROMA_QUALITY else "4:2:0"
+        exif = _shortened(exif)
     if exif:
         options["exif"] = exif
     buffer = BytesIO()
@@ -152,6 +155,17 @@ def _tiff(samples: Samples, exif: bytes) -> bytes:
         extratags=_texts(exif),
     )
     return buffer.getvalue()
+
+
+def _shortened(exif: bytes) -> bytes:
+    """Metadata that fit into a JPEG: without the maker's note, or none, where all are too long."""
+    if len(exif) <= _MOST_EXIF:
+        return exif
+    found = Image.Exif()
+    found.load(exif)
+    found.get_ifd(_EXIF).pop(_MAKER_NOTE, None)
+    shorter = found.tobytes()
+    return shorter if len(shorter) <= _MOST_EXIF else b""
 
 
 def _texts(exif: bytes) -> list[tuple[int, str, int, str, bool]]:

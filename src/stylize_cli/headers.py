@@ -19,6 +19,9 @@ Open = Callable[[BytesIO, str], ImageFile.ImageFile]
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "DIB", "PPM")
 _READERS = {"WEBP": "WebP", "DIB": "Bmp"}  # in Pillow; of the others it is as the format
 ORIENTATION = 0x0112  # the EXIF tag
+# Of a TIFF: texts, resolution, and where date, camera and place are. Its other tags say how its
+# pixels lie, or hold its colour profile.
+_TOLD = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432, 0x8769, 0x8825)
 
 # What Pillow warns of is either harmless (odd metadata) or fails anyhow. Once for all: the filters
 # of warnings are the process's, and threads that change them undo each other's.
@@ -61,11 +64,13 @@ def orientation(image: Image.Image) -> int:
 def metadata(data: bytes) -> bytes:
     """The EXIF data of an image file, with date, camera and place; b"" where there are none.
 
-    Without what holds for its pixels alone: orientation, size and preview.
+    Without what holds for its pixels alone: orientation, size, preview, and how a TIFF is laid out.
     """
     try:
-        exif = opened(data).getexif()
-        for tag in (ORIENTATION, 0x0100, 0x0101):
+        image = opened(data)
+        exif = image.getexif()
+        others = {*exif} - {*_TOLD} if image.format == "TIFF" else (ORIENTATION, 0x0100, 0x0101)
+        for tag in others:
             exif.pop(tag, None)
         for tag in (0xA002, 0xA003):  # width and height
             exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)

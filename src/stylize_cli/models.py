@@ -276,7 +276,8 @@ def _no_file(path: Path) -> StylizeError:
     if paths.is_folder(path):
         return StylizeError(f"{path} is a folder: name a model file in it")
     known = {name + SUFFIX: name for name in (*bundled(), *downloaded())}
-    known |= {file.name: str(file) for file in path.parent.glob(f"*{SUFFIX}")}
+    beside = path.parent.glob(f"*{SUFFIX}") if paths.is_folder(path.parent) else ()
+    known |= {file.name: str(file) for file in beside}
     near = get_close_matches(path.name, known, n=1)
     hint = f"did you mean {known[near[0]]}?" if near else "check the path"
     return StylizeError(f"there is no model file {path}: {hint}")

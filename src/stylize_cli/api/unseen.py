@@ -17,7 +17,6 @@ import numpy as np
 from stylize_cli import files, paths
 from stylize_cli.api.opening import Opening
 from stylize_cli.api.picture import Picture, Source
-from stylize_cli.arrays import Pixels
 from stylize_cli.config.train import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.names import style_name
@@ -42,23 +41,10 @@ def cached(model: Path, style: Picture) -> Path:
     """
     digest = hashlib.sha256(repr(sorted(QUICK_STYLE.items())).encode())
     digest.update(files.contents(model, what="a model"))
-    shown = np.ascontiguousarray(_shown(style))
+    shown = np.ascontiguousarray(style.floats.transpose(2, 0, 1))
     digest.update(f"{(1, *shown.shape)}".encode())
     digest.update(shown.data)
     return paths.cache_dir() / "styles" / f"{digest.hexdigest()[:32]}.pt"
-
-
-def _shown(style: Picture) -> Pixels:
-    """What a painting shows, and nothing else: (3, H, W), or with what is transparent (4, H, W).
-
-    All that `transparency.style_of` depends on, without torch: paintings that are alike in it are
-    one style.
-    """
-    planes = style.floats.transpose(2, 0, 1)
-    rgb, alpha = planes[:3], planes[3:]
-    if not alpha.any() or (alpha == 1).all():
-        return rgb
-    return np.concatenate([rgb * (alpha > 0), alpha])
 
 
 def learn(

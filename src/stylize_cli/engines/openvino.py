@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-FORMAT = 5  # of the cached files; part of their name
+FORMAT = 6  # of the cached files; part of their name
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 KEY = 32  # characters of a digest in the name of a compiled form
 HELD = 500_000_000  # bytes of compiled forms that are kept for the next picture of their size

@@ -1,7 +1,7 @@
 """PyTorch as the engine: CUDA, MPS, and CPUs that OpenVINO does not serve."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from stylize_cli.arrays import Pixels
 from stylize_cli.config import Precision
 from stylize_cli.devices import Machine
 from stylize_cli.engines import About, Piece, conversion
+from stylize_cli.generators import layers
 from stylize_cli.generators.pyramid import AtHandNorm
 
 COPIES = 1.8  # times OpenVINO's memory: padded maps, and maps in another layout
@@ -52,17 +53,13 @@ class TorchEngine:
             return self._run(*arrays)
 
     def _run(self, *arrays: Pixels) -> Pixels:
-        output: Tensor = self.network(*(self._input(array) for array in arrays))
+        output = layers.run(self.network, self._sent(arrays), self.machine.dtype)
         # Channels last, as it is: what is made of it is a picture, (H, W, 3).
         result: Pixels = output.float().cpu().numpy()
         return result
 
-    def _input(self, array: Pixels) -> Tensor:
-        """Images in the type that is computed in; mixtures of styles stay float32."""
-        tensor = devices.sent(torch.from_numpy(array), self.machine.device)
-        if tensor.ndim != 4:
-            return tensor
-        return tensor.to(self.machine.dtype).contiguous(memory_format=torch.channels_last)
+    def _sent(self, arrays: Sequence[Pixels]) -> list[Tensor]:
+        return [devices.sent(torch.from_numpy(array), self.machine.device) for array in arrays]
 
     def pieces(self) -> list[Piece]:
         """The network, cut before every layer that normalises by the picture at hand."""
@@ -72,7 +69,8 @@ class TorchEngine:
     @torch.inference_mode()
     def _piece(self, piece: nn.Module, *arrays: Pixels) -> tuple[Pixels, ...]:
         with devices.threads(self.given):
-            maps = piece(*(self._input(array) for array in arrays))
+            given = (layers.in_type(x, self.machine.dtype) for x in self._sent(arrays))
+            maps = piece(*given)
             return tuple(one.float().cpu().contiguous().numpy() for one in maps)
 
     def measured(self, *arrays: Pixels) -> "TorchEngine":

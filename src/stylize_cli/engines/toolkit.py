@@ -4,7 +4,6 @@ import importlib
 import sys
 import tempfile
 import threading
-import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize_cli.errors import first_line
+from stylize_cli.quiet import quiet
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 CONVERTER, TELEMETRY = "openvino.tools.ovc", "openvino_telemetry"
 
-# Modules and the filters of warnings are the process's: threads inside would undo each other's.
+# Modules, and what a converter changes in them, are the process's: threads inside would undo each
+# other's.
 _PROCESS = threading.Lock()
+_CORE = threading.Lock()
 
 
 class Unusable(Exception):
@@ -42,13 +44,18 @@ def load() -> "ModuleType":
         raise Unusable(f"OpenVINO does not load ({error})") from error
 
 
-@lru_cache(maxsize=1)
 def core(runtime: "ModuleType") -> Any:  # noqa: ANN401 - untyped
     """OpenVINO's core, the process's only one.
 
     Its plugin gives the thread that compiles another stack for signals. As cores go, one after
     the other, a stack that is gone can come into use again, and the next signal ends the process.
     """
+    with _CORE:  # the cache alone would let two threads make one each
+        return _core(runtime)
+
+
+@lru_cache(maxsize=1)
+def _core(runtime: "ModuleType") -> Any:  # noqa: ANN401 - untyped
     return runtime.Core()
 
 
@@ -81,10 +88,9 @@ def converted(
         with (
             torch.no_grad(),
             _PROCESS,
-            warnings.catch_warnings(),
+            quiet(),  # torch's tracer is deprecated, and is what is used
             tempfile.TemporaryDirectory() as folder,
         ):
-            warnings.simplefilter("ignore")  # torch's tracer is deprecated, and is what is used
             model = converter.convert_model(network, example_input=examples)
             file = Path(folder) / "model.xml"
             runtime.save_model(model, file, compress_to_fp16=False)

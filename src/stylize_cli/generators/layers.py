@@ -4,6 +4,7 @@ Weights stay float32; every layer computes in the type of what it is given, so t
 trains in bfloat16 and is saved in float32.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -18,6 +19,32 @@ Padding = Literal["reflect", "replicate", "zeros", "circular", "none"]
 EPSILON = 1e-5  # of every normalisation
 BRIGHTNESS = 150 / 255  # of Johnson's scaled tanh
 MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)  # of ImageNet, RGB
+
+
+def run(network: nn.Module, inputs: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """What a generator makes of a batch.
+
+    Args:
+        network: of this package. One that adds to its image (`adds`) is given that as it is, and
+            told the type: rounded to bfloat16, a photo has steps of half a level of 255.
+        inputs: images (B, …, H, W), float32, and mixtures of styles (B, N), which stay so.
+        dtype: that its layers compute in.
+
+    Returns:
+        (B, 3, H', W') RGB around [0, 1], float32.
+    """
+    if getattr(network, "adds", False):
+        (image,) = inputs
+        image = image.contiguous(memory_format=torch.channels_last)
+        out: Tensor = network(image, dtype=dtype)
+    else:
+        out = network(*(in_type(x, dtype) for x in inputs))
+    return out
+
+
+def in_type(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Images or maps in a type, channels last; a mixture of styles stays as it is."""
+    return x.to(dtype, memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 class Conv(nn.Conv2d):

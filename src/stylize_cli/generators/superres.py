@@ -1,5 +1,6 @@
 """Super-resolution networks (Johnson, Alahi, Fei-Fei 2016, sec. 4.2 and supplement, table 2)."""
 
+import math
 from itertools import pairwise
 
 import torch
@@ -10,6 +11,7 @@ from stylize_cli.generators import USUAL_BLOCKS
 from stylize_cli.generators.layers import BatchRelu, Conv, DoublingConv, Residual, Tanh, UpConv
 
 PAPER_BLOCKS = 4  # residual, of the paper's network
+CUBIC = -0.75  # a of bicubic interpolation (Keys 1981), as torch has it
 SIGMA = 1.0  # px, of the blur before downsampling
 RADIUS = 4  # px, beyond which that Gaussian is nothing
 
@@ -64,6 +66,7 @@ class Upscaler(nn.Module):
     multiple = 1
     least = 3  # px a side: the first convolution mirrors two
     normalisation = "none"
+    adds = True  # to its image, which it is given in float32 whatever it computes in
 
     def __init__(self, *, factor: int, width: int = 64, blocks: int = USUAL_BLOCKS) -> None:
         super().__init__()
@@ -74,15 +77,24 @@ class Upscaler(nn.Module):
         self.ups = nn.ModuleList(DoublingConv(into, out, bias=True) for into, out in pairwise(maps))
         self.head = _zero(Conv(maps[-1], 3, 5, bias=True))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB in [0, 1] -> (B, 3, f·H, f·W) RGB around [0, 1], float32."""
-        x = self.first(image - 0.5).relu_()
+    def forward(self, image: Tensor, *, dtype: torch.dtype | None = None) -> Tensor:
+        """Enlarges a batch.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1].
+            dtype: that the detail is computed in; None is the image's own.
+
+        Returns:
+            (B, 3, f·H, f·W) RGB around [0, 1], float32.
+        """
+        x = image - 0.5
+        x = self.first(x if dtype is None else x.to(dtype)).relu_()
         for block in self.blocks:
             x = x + block(x)
         for up in self.ups:
             x = up(x).relu_()
-        smooth = F.interpolate(image.float(), scale_factor=self.factor, mode="bicubic")
-        out: Tensor = smooth + self.head(x).float()
+        # In this order the sum has the maps' layout, which is the picture's: channels last.
+        out: Tensor = self.head(x).float() + enlarged(image.float(), self.factor)
         return out
 
 
@@ -96,6 +108,43 @@ def _zero(conv: Conv) -> Conv:
     for values in conv.parameters():
         nn.init.zeros_(values)
     return conv
+
+
+def enlarged(image: Tensor, factor: int) -> Tensor:
+    """Bicubic interpolation, as `torch.nn.functional.interpolate` has it, in additions alone.
+
+    On a CPU with bfloat16 OpenVINO computes its own operation in that; these stay in float32.
+
+    Args:
+        image: (B, 3, H, W), float32.
+        factor: f.
+
+    Returns:
+        (B, 3, f·H, f·W).
+    """
+    for dim, margins in ((2, (0, 0, 2, 2)), (3, (2, 2, 0, 0))):
+        padded, phases = F.pad(image, margins, mode="replicate"), []
+        for place in range(factor):  # of the pixels that one becomes
+            at = (place + 0.5) / factor - 0.5  # px from its middle
+            before = math.floor(at)  # the second of the four neighbours
+            taps = enumerate(_taps(at - before), before + 1)
+            weighed = [tap * _cut(padded, dim, start, 4) for start, tap in taps]
+            phases.append(sum(weighed[1:], weighed[0]))
+        image = torch.stack(phases, dim + 1).flatten(dim, dim + 1)
+    return image
+
+
+def _cut(image: Tensor, dim: int, start: int, less: int) -> Tensor:
+    """What lies behind a position, so much shorter than the whole."""
+    part = slice(start, start - less or None)
+    return image[:, :, part] if dim == 2 else image[..., part]
+
+
+def _taps(past: float) -> list[float]:
+    """What four neighbours count at a place so far behind the second of them (Keys 1981)."""
+    near = [(CUBIC + 2) * x**3 - (CUBIC + 3) * x**2 + 1 for x in (past, 1 - past)]
+    far = [CUBIC * (x**3 - 5 * x**2 + 8 * x - 4) for x in (1 + past, 2 - past)]
+    return [far[0], *near, far[1]]
 
 
 def degraded(image: Tensor, factor: int) -> Tensor:

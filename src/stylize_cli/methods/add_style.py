@@ -5,14 +5,17 @@ put below the rows of the others: those are never in an optimiser's hands and st
 by bit.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import Field, fields, replace
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from stylize_cli import vgg
 from stylize_cli.checkpoints import Checkpoint
+from stylize_cli.config import EVEN
 from stylize_cli.config.train import TRAIN_PRESETS, TrainConfig, TrainPreset
 from stylize_cli.engines import quantising
 from stylize_cli.errors import StylizeError
@@ -73,7 +76,8 @@ def settings(base: Checkpoint, preset: TrainPreset = "default") -> TrainConfig:
 def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:
     """The settings, with the losses that a model was trained with: one look for all its styles.
 
-    What an older version did not note had no weight yet: that is the default of its field.
+    What an older version did not note had no weight yet: that is the default of its field. What no
+    training can have is passed over: the model may be a stranger's.
     """
     noted = base.provenance.get("config")
     if not isinstance(noted, Mapping):
@@ -82,9 +86,22 @@ def with_losses_of(base: Checkpoint, config: TrainConfig) -> TrainConfig:
     for field in fields(config):
         value = noted.get(field.name, field.default)
         value = tuple(value) if isinstance(value, list) else value
-        if field.name in LOSSES and isinstance(value, type(field.default)):
+        if field.name in LOSSES and _is_one(field, value):
             own[field.name] = value
     return replace(config, **own)
+
+
+def _is_one(field: Field[Any], value: Any) -> bool:  # noqa: ANN401 - a stranger's
+    """Whether a value is one that a setting can have."""
+    kind: type[Any] = type(field.default)
+    if not isinstance(value, kind):
+        return False
+    if field.name.endswith(("layer", "layers")):
+        known = vgg.layer_names(vgg.SOURCES["vgg19"])  # VGG-16's are among them
+        return len(value) > 0 and all(layer in known for layer in vgg.named(value))
+    if isinstance(value, tuple):  # of the blocks' weights
+        return len(value) == len(EVEN) and all(type(one) is float and one > 0 for one in value)
+    return value in get_args(field.type) if isinstance(value, str) else 0 <= float(value) < math.inf
 
 
 def freeze(network: nn.Module) -> None:

@@ -18,6 +18,7 @@ from stylize_cli.datasets import Crops
 from stylize_cli.descriptors import Descriptor
 from stylize_cli.devices import Machine
 from stylize_cli.errors import StylizeError
+from stylize_cli.generators import layers
 from stylize_cli.methods import add_style, resuming, tasks
 from stylize_cli.methods.tasks import Task
 from stylize_cli.training import Pace, Update
@@ -170,11 +171,7 @@ class Training:
         return [datasets.shuffled(draw, styles, self.task.seed + 1) for draw in draws]
 
     def _generate(self, inputs: Sequence[Tensor]) -> Tensor:
-        def cast(x: Tensor) -> Tensor:
-            return x.to(self.machine.dtype, memory_format=torch.channels_last)
-
-        output: Tensor = self.network(*(cast(x) if x.dim() == 4 else x for x in inputs))
-        return output
+        return layers.run(self.network, inputs, self.machine.dtype)
 
     def _remember(self, chosen: Sequence[int], values: Tensor) -> None:
         for index, value in zip(chosen, values.tolist(), strict=True):
