@@ -151,7 +151,7 @@ def apply(
             depth=bits,
         )
     net.check_takes_photos()
-    mistakes.check_pictures([name for name in sources if name != inputs.STDIO])
+    mistakes.check_pictures(sources)
     if tileable:
         net.check_wraps()
     chosen = styles.choose(net, style or [], takes_all=all_styles)

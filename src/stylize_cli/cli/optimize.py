@@ -213,7 +213,7 @@ def _paint(
     if tried and asked.get(tried.name.replace("-", "_")) is not None:
         raise StylizeError(f"--try gives {tried.name} its values: leave out --{tried.name}")
     texture, init = asked.get("texture"), asked.get("init")
-    mistakes.check_pictures([name for name in pictures if name != inputs.STDIO])
+    mistakes.check_pictures(pictures)
     roles.check_roles(pictures[:1], pictures[1:], asked)
     shown = pictures if texture is None else [str(texture)]
     inputs.check_there(shown)

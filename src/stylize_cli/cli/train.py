@@ -270,7 +270,7 @@ def _pictures(
     Raises:
         StylizeError: there are none where some are meant, or several are added.
     """
-    mistakes.check_pictures([name for name in styles if name != inputs.STDIO])
+    mistakes.check_pictures(styles)
     pictures = inputs.expand(styles, console)
     added, preview = (str(asked[name] or "") for name in ("add_style", "preview"))
     row = inputs.expand([added] if added else [], console)
