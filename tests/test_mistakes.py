@@ -165,8 +165,6 @@ MISTAKES = {
     "train --style style.png --batch-size 99999": "--batch-size 99999 will not do: it must be from",
     "texture bark --size big": "--size 'big' is no size: write 1024, or 1920x1080",
     # files
-    f"{PAIR} -o newfolder": "cannot write newfolder: its name must end in one of .png, .jpg, "
-    ".jpeg, .webp, .tif, .tiff, or give -o newfolder/ for a folder",
     f"{PAIR} -o a.gif": "cannot write a.gif: its name must end in one of .png, .jpg, .jpeg, ",
     f"{PAIR} -o photo.png": "photo.png is an input and would be overwritten",
     f"{RUN} --style folder": "folder is a folder: name an image file in it",
