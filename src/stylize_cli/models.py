@@ -190,7 +190,9 @@ def pull(name: str, *, on_step: OnStep = ignore) -> Path:
     Raises:
         StylizeError: there is no such model, or `downloads.fetch` cannot bring it.
     """
-    known = {**downloaded(), **available(), **bundled()}
+    known = bundled()
+    if name.casefold() not in known:  # the folder of the others may not open
+        known = {**downloaded(), **available(), **known}
     model = known.get(names.meant(name, known) or "")
     if model is None:
         raise _unknown(name, "give one of them")

@@ -121,6 +121,8 @@ def show(
         net, began = network.load(file), time.perf_counter()
     if not net.styles:
         raise StylizeError(f"{model} has no styles to show: it enlarges photos, by stylize apply")
+    if photo and not net.engine.about.takes_photo:
+        raise StylizeError(f"{model} makes textures of noise: leave out --photo")
     shown = Picture(inputs.opened(photo) if photo else PHOTO, least=SHOWN_AT)
     cells = []
     with console.progress("Painting") as on_step:
