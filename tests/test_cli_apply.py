@@ -62,6 +62,15 @@ def test_result_is_named_after_photo_and_style_and_is_all_of_stdout(stylize, pix
     assert pixels(ran.line).std() > 1
 
 
+def test_options_of_noise_are_said_to_change_nothing_where_there_is_none(stylize, pyramid):
+    said = "{} changes nothing: it is of noise, and net.pt takes none\n"
+    err = stylize(*RUN, "--noise-scale", 2, "--seed", 3, "-o", "a.png").err
+    assert err.startswith(said.format("--noise-scale") + said.format("--seed"))
+    assert "changes nothing" not in stylize(*RUN, "-o", "a.png").err
+    noisy = ["apply", pyramid(image=True), "photo.png", *QUICK, "-o", "b.png"]
+    assert "changes nothing" not in stylize(*noisy, "--noise-scale", 2, "--seed", 3).err
+
+
 def test_json_is_the_contract_s_object(stylize):
     ran = stylize(*RUN, "--json", "--quiet", "-o", "a.webp")
     record = ran.record

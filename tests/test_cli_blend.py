@@ -176,7 +176,8 @@ def test_the_grid_s_corners_are_its_styles(stylize, model, clear, pixels):
     options = ["--grid", ", ".join(names), "--steps", 3, "--cell", 20, "--precision", "float32"]
     assert stylize("blend", model, clear, *options, "-o", "grid.png").code == 0
     sheet, gap = pixels("grid.png"), blend.GAP
-    table = sheet[sheets.BAND : -sheets.BAND]
+    left = (sheet.shape[1] - 3 * 20 - 2 * gap) // 2  # names may be wider than the table
+    table = sheet[sheets.BAND : -sheets.BAND, left : left + 3 * 20 + 2 * gap]
     assert table.shape == (3 * 15 + 2 * gap, 3 * 20 + 2 * gap, 3)
     corners = [table[:15, :20], table[:15, -20:], table[-15:, :20], table[-15:, -20:]]
     for name, corner in zip(names, corners, strict=True):

@@ -143,6 +143,16 @@ def test_a_model_s_facts_as_text(stylize):
     ]
 
 
+def test_values_stand_in_one_column_behind_names_of_any_length(stylize, make_model, tmp_path):
+    long = "seurat-oil-sketch-for-a-sunday-on-la-grande-jatte"
+    losses = {"short": 1111.0, long: 2222.0}
+    made = checkpoints.load(make_model())
+    checkpoints.save(tmp_path / "long.pt", replace(made, provenance={"style losses": losses}))
+    *_, first, second = stylize("info", "long.pt").out.decode().splitlines()
+    assert second.split() == [long, "2222"]
+    assert first.index("1111") == second.index("2222")
+
+
 def test_numbers_from_a_thousand_up_have_no_exponent(stylize, make_model, tmp_path):
     made = checkpoints.load(make_model())
     numbers = [36000.0, -1234567.8, 1e6, 1.0, 0.12345, 0.00002]

@@ -140,6 +140,19 @@ def test_a_bundled_model_is_pulled_without_a_network(stylize, bundled, release):
     assert release.asked == []
 
 
+@pytest.mark.parametrize("typed", ["Candy", "CANDY", "candy"])
+def test_pull_takes_names_as_they_are_typed(stylize, release, home, typed):
+    record = stylize("models", "pull", typed, "--json").record
+    assert (record["name"], record["output"]) == ("candy", str(home / "data/models/candy.pt"))
+    release.asked.clear()
+    assert stylize("models", "remove", "candy").code == 0
+
+
+@pytest.mark.usefixtures("release")
+def test_a_bundled_model_is_known_to_pull_by_other_letters(stylize, bundled):
+    assert stylize("models", "pull", "Classics").line == str(bundled / "classics.pt")
+
+
 @pytest.mark.usefixtures("bundled", "release")
 def test_what_cannot_be_done_is_refused(stylize, refused, monkeypatch):
     assert "bundled" in refused("models", "remove", "classics")

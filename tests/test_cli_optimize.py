@@ -18,7 +18,7 @@ from PIL import Image
 from skimage.color import rgb2yiq
 
 import stylize_cli
-from stylize_cli import devices, files, images, limits
+from stylize_cli import devices, files, hardware, images, limits
 from stylize_cli.api import optimize as api
 from stylize_cli.config import MOST
 from stylize_cli.config.neighbours import NEIGHBOURS
@@ -118,6 +118,20 @@ def test_image_bytes_pass_through_a_pipe(stylize, tmp_path, painted, options):
     assert ran.code == 0
     assert ran.out == painted(*PAIR, *QUICK)
     assert stylize("optimize", "-", "style.png", *QUICK, stdin=data).line == "stdin-style.png"
+
+
+@pytest.mark.parametrize("place", [["-", "style.png"], ["photo.png", "-"]])
+def test_what_comes_from_stdin_has_to_fit_as_a_file_has(stylize, tmp_path, monkeypatch, place):
+    monkeypatch.setattr(hardware, "own_memory", lambda: 0)
+    Image.new("RGB", (1000, 800)).save(tmp_path / "large.png")
+    data = (tmp_path / "large.png").read_bytes()
+    piped, file = (
+        stylize("optimize", *named, *QUICK, "--memory", "5MB", stdin=data)
+        for named in (place, [one.replace("-", "large.png") for one in place])
+    )
+    assert file.code == piped.code == 2
+    assert "stdin is too large: its 1000x800 pixels take" in piped.err
+    assert piped.err == file.err.replace("large.png", "stdin")
 
 
 def test_transparency_stays(stylize, tmp_path, picture, pixels):
@@ -554,6 +568,7 @@ def test_sigint_in_a_pipe_lets_the_whole_picture_out(tmp_path):
             "--texture style.png --content-layers relu2_1",
             r"--texture has no --content-layers: leave it out",
         ),
+        ("--texture style.png --keep-metadata", r"--keep-metadata is of a photo, and --texture .*"),
         ("--texture style.png --balance 0", r"--texture has no --balance: leave it out"),
         ("--texture style.png --preserve-color", r"--texture has no --preserve-color: leave .*"),
         (

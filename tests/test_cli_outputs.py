@@ -24,6 +24,7 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "in.png").write_bytes(b"an input")
+    (tmp_path / "bare").write_bytes(b"a file")
 
 
 @pytest.fixture
@@ -42,6 +43,8 @@ def terminal(monkeypatch):
         ("folder", "folder/name.png"),
         ("folder/", "folder/name.png"),
         ("new/", "new/name.png"),
+        ("new", "new/name.png"),
+        ("folder/a", "folder/a/name.png"),
         ("new/a.tif", "new/a.tif"),
         (".", "name.png"),
     ],
@@ -94,7 +97,7 @@ def test_a_file_that_is_no_input_may_be_replaced(picture):
     ("output", "depth", "said"),
     [
         ("a.gif", 8, r"cannot write a\.gif: its name must end in one of \.png, \.jpg,"),
-        ("folder/a", 8, r"cannot write folder/a: its name must end in one of \.png, \.jpg,"),
+        ("bare", 8, r"cannot write bare: its name must end in one of \.png, \.jpg,"),
         ("in.png/a.png", 8, r"in\.png is a file, no folder; choose another"),
         ("in.png/", 8, r"in\.png is a file, no folder; choose another"),
         ("/dev/null", 8, r"/dev/null is no file: give -o -, and send stdout there"),

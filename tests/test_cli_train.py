@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -141,11 +142,46 @@ def test_json_is_one_object_and_quiet_is_quiet(stylize):
     assert set(losses) == {"content", "style", "layout", "range"}
 
 
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ("--style style.png --dataset photos", "stylize apply 'my model.pt' PHOTO"),
+        ("--style style.png --style other.png --dataset photos",
+         "stylize apply 'my model.pt' PHOTO --style other"),
+        ("--style style.png --levels 2", "stylize texture 'my model.pt'"),
+        ("--upscale 2 --loss pixel --dataset photos", "stylize apply 'my model.pt' PHOTO"),
+    ],
+)  # fmt: skip
+def test_at_its_end_the_command_that_runs_the_model_is_told_and_runs(
+    stylize, picture_file, photo, options, command
+):
+    picture_file(32, 32, seed=5, name="other.png")
+    ran = stylize("train", *options.split(), *TINY[2:], "-o", "my model.pt")
+    assert ran.err.splitlines()[-1] == f"to run it: {command}"
+    words = [photo if word == "PHOTO" else word for word in shlex.split(command)[1:]]
+    assert stylize(*words, "-o", "out.png", "--size", 32).line == "out.png"
+
+
+def test_its_styles_are_looked_for_once(stylize, tmp_path, picture_file, monkeypatch):
+    (tmp_path / "paintings").mkdir()
+    picture_file(32, 32, seed=3, name="paintings/a.png")
+    listed, listing = [], paths.Listing
+
+    def spy(folder, *rest):
+        listed.append(folder.name)
+        return listing(folder, *rest)
+
+    monkeypatch.setattr(paths, "Listing", spy)
+    assert stylize("train", "--style", "paintings", *TINY).line == "a.pt"
+    assert listed.count("paintings") == 1
+
+
 def test_without_a_terminal_every_save_is_a_line(stylize):
     ran = stylize(*PIXEL, "--save-every", 2, "--steps", 4)
     device, photos, *lines = ran.err.splitlines()
     assert device.startswith("device: cpu")
     assert photos == "3 photos, 4 steps of 1 crop of 32 px"
+    assert lines.pop() == "to run it: stylize apply sr2.pt PHOTO"
     assert [line.split(",")[0] for line in lines] == ["step 2/4", "step 4/4"]
     assert re.fullmatch(r"step 4/4, \S+ images/s, loss \S+, 0:00:00 left", lines[1])
 
@@ -756,6 +792,10 @@ def test_only_a_network_of_rows_takes_a_style(stylize, refused, picture_file):
         ("--style stile.png", r"there is no file stile\.png: did you mean style\.png\?"),
         ("--style empty", r"there are no pictures in empty: check the path"),
         ("--style - --style -", r"- \(stdin\) was given twice; .*"),
+        (
+            "--style style.png --dataset photos --preview-every 5",
+            r"--preview-every says when --preview PHOTO is drawn: give both",
+        ),
         ("--style style.png --levels 3", r"--method perceptual has no --levels: leave it out"),
         ("--upscale 4 --levels 3", r"--method super-resolution has no --levels: leave it out"),
         (

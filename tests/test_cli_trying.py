@@ -128,6 +128,14 @@ def test_a_model_without_styles_shows_none(stylize, net):
     assert ran.err.startswith("error: sr.pt has no styles to show")
 
 
+@pytest.mark.usefixtures("conversions")
+def test_a_texture_is_shown_on_no_photo(stylize, pyramid, photo):
+    pyramid()
+    ran = stylize("models", "show", "brick.pt", "--photo", photo)
+    said = "error: brick.pt makes textures of noise: leave out --photo\n"
+    assert (ran.code, ran.err) == (2, said)
+
+
 def test_pictures_are_laid_out_about_square():
     cells = [(str(number), np.zeros((2, 3, 4), np.float32)) for number in range(5)]
     rows = sheets.grid(cells)

@@ -524,6 +524,18 @@ def test_what_mov_does_not_hold_is_not_recommended(refused_video, film):
     assert refused_video("clip.mp4", "-o", "out.mov").endswith("takes even sides: use --size 64")
 
 
+def test_a_blend_over_time_is_refused_of_a_network_without_styles(stylize, film, net):
+    film()
+    net("upscaler", name="sr.pt")
+    ran = stylize("video", "sr.pt", "clip.mp4", "-o", "out.mp4", "--to", "munch", *QUICK)
+    assert (ran.code, ran.err) == (2, "error: sr.pt has no styles to mix: leave out --to\n")
+
+
+def test_a_name_without_suffix_is_a_folder(film, video):
+    film(frames=2, sound=False)
+    assert video("clip.mp4", "-o", "out", "--smooth", 0).line == "out/clip.mp4"
+
+
 def test_a_clip_without_pictures(refused_video, tmp_path):
     with av.open(str(tmp_path / "clip.mp4"), "w") as container:
         for packet in tone(container, 1):

@@ -133,6 +133,21 @@ def test_lists_of_files_are_refused(film, tmp_path, name, lines):
         _ = Film(tmp_path / name).size
 
 
+def test_pictures_in_a_document_are_no_clip(tmp_path):
+    pages = [Image.new("RGB", (48, 32), colour) for colour in ("red", "blue")]
+    pages[0].save(tmp_path / "two.pdf", save_all=True, append_images=pages[1:])
+    with pytest.raises(StylizeError, match=r"two\.pdf is no clip, but holds pictures, as a PDF"):
+        _ = Film(tmp_path / "two.pdf").size
+
+
+def test_jpegs_behind_each_other_are_a_clip(tmp_path):
+    path = tmp_path / "film.mjpeg"
+    with path.open("wb") as file:
+        for colour in ("red", "blue", "green"):
+            Image.new("RGB", (48, 32), colour).save(file, "JPEG")
+    assert Film(path).size == (32, 48)
+
+
 def test_sound_alone_is_refused(tmp_path):
     with wave.open(str(tmp_path / "song.wav"), "wb") as song:
         song.setparams((1, 2, 8000, 0, "NONE", ""))

@@ -19,15 +19,19 @@ MISTAKES = {
     "stylize apply classics photo.png --style vangogh-starry-night",
     "optimize klimt-kiss": "klimt-kiss is no file but a style of the model classics: "
     "stylize apply classics PHOTO --style klimt-kiss",
-    "apply klimt-kiss photo.png": "klimt-kiss is a style, no model: give the model classics, as in "
-    "stylize apply classics PHOTO --style klimt-kiss",
-    "apply photo.png classics": "photo.png is a picture, no model: the model comes first, as in "
-    "stylize apply classics photo.jpg",
-    "video clip.mp4 classics -o a.mp4": "clip.mp4 is a clip, no model: the model comes first, "
-    "as in stylize video classics clip.mp4",
+    "apply klimt-kiss photo.png": "klimt-kiss is a style, no model: name its model in its place, "
+    "classics, and where a style is chosen --style klimt-kiss",
+    "info starry-night": "starry-night is a style, no model: name its model in its place, "
+    "classics, and where a style is chosen --style vangogh-starry-night",
+    "texture brick-wall-grey": "brick-wall-grey is a style, no model: name its model in its place, "
+    "brick-wall, ",
+    "apply photo.png classics": "photo.png is a picture, no model: a model belongs in its place, "
+    "such as classics",
+    "video clip.mp4 classics -o a.mp4": "clip.mp4 is a clip, no model: a model belongs in its "
+    "place, such as classics",
     "texture photo.png": "photo.png is a picture, no model",
-    "apply photo.png": "photo.png is a picture, no model: the model comes first, as in ",
-    "apply photo.png --style klimt-kiss": "photo.png is a picture, no model: the model comes first",
+    "apply photo.png": "photo.png is a picture, no model: a model belongs in its place, such as ",
+    "apply photo.png --style klimt-kiss": "photo.png is a picture, no model: a model belongs ",
     "info photo.png": "photo.png is a picture, no model",
     "apply clasics photo.png": "there is no model 'clasics': did you mean classics?",
     "apply clasics.pt photo.png": "there is no model file clasics.pt: did you mean classics?",
@@ -45,6 +49,8 @@ MISTAKES = {
     f"{RUN} --style zebra": "the model has no style 'zebra': it has vangogh-starry-night, ",
     f"{RUN} --style stile.png": "there is no file stile.png: did you mean style.png?",
     "optimize photo.png classics": "classics is no file but a model: stylize apply classics PHOTO",
+    "evaluate photo.png --style kiss": "kiss is no file but a style of the model classics: name a "
+    "file of the painting itself",
     "train --style klimt-kiss": "klimt-kiss is no file but a style of the model classics: ",
     "blend classics photo.png --style klimt-kiss,munch-scream": "--style 'klimt-kiss,munch-scream' "
     "is not one style: write NAME:0.6, once for each",
@@ -159,8 +165,6 @@ MISTAKES = {
     "train --style style.png --batch-size 99999": "--batch-size 99999 will not do: it must be from",
     "texture bark --size big": "--size 'big' is no size: write 1024, or 1920x1080",
     # files
-    f"{PAIR} -o newfolder": "cannot write newfolder: its name must end in one of .png, .jpg, "
-    ".jpeg, .webp, .tif, .tiff, or give -o newfolder/ for a folder",
     f"{PAIR} -o a.gif": "cannot write a.gif: its name must end in one of .png, .jpg, .jpeg, ",
     f"{PAIR} -o photo.png": "photo.png is an input and would be overwritten",
     f"{RUN} --style folder": "folder is a folder: name an image file in it",

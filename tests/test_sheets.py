@@ -124,12 +124,24 @@ def test_a_table_s_corners_have_their_names_beside_them(corner):
     assert written[corner].min() < 10 if corner % 2 == 0 else written[corner].max() > 290
 
 
-def test_a_name_that_is_too_long_does_not_reach_the_next():
-    table = np.ones((8, 80, 3), np.float32)
-    (alone, beside) = (
-        sheets.cornered(table, ["much too long a name", other, "", ""]) for other in ("", "x")
+def test_names_longer_than_their_half_of_a_table_are_whole_and_apart():
+    """All their ink is there, as above a wide table, and white between them."""
+    names, wide = ["much too long a name", "as long as the other", "", ""], 600
+    table = np.full((8, 40, 3), 0.25, np.float32)
+    sheet = sheets.cornered(table, names)
+    one, other = (
+        sheets.cornered(np.ones((8, wide, 3), np.float32), [*given, "", ""])[: sheets.BAND]
+        for given in ((names[0], ""), ("", names[1]))
     )
-    assert np.array_equal(alone[:, :40], beside[:, :40])
+    half = sheet.shape[1] // 2
+    left, right = sheet[: sheets.BAND, :half], sheet[: sheets.BAND, half:]
+    assert np.array_equal(left, one[:, :half])
+    assert np.array_equal(right, other[:, wide - right.shape[1] :])
+    assert (left < 0.5).sum() == (one < 0.5).sum()
+    assert (right < 0.5).sum() == (other < 0.5).sum()
+    assert left[:, -1].min() == right[:, 0].min() == 1
+    middle = (sheet.shape[1] - 40) // 2
+    assert np.array_equal(sheet[sheets.BAND : -sheets.BAND, middle : middle + 40], table)
 
 
 def test_a_label_with_accents_is_drawn_without_them():

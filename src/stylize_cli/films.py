@@ -28,6 +28,7 @@ from stylize_cli.frames import RATE, Frame, Kept, Section
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+JPEG = b"\xff\xd8"  # how each begins
 HDR = 16, 18  # in the tables of H.273: transfers of PQ and HLG
 LEAST = 8  # frames that are gone on with: of fewer an encoder has not found its order yet
 EARLIER = 10  # seconds, in which there is a whole picture in most streams
@@ -166,8 +167,19 @@ class Film:
                 "copy it again, or convert it to MP4"
             ) from error
         with container:
+            self._check_whole(container)
             pictures_of(container)
             yield container
+
+    def _check_whole(self, container: "InputContainer") -> None:
+        """Raises `StylizeError` where it is JPEGs found amid other things, as in a PDF."""
+        if container.format.name == "mjpeg":
+            with self.path.open("rb") as file:
+                if file.read(len(JPEG)) != JPEG:
+                    raise StylizeError(
+                        f"{self.path} is no clip, but holds pictures, as a PDF does: "
+                        "give a clip, such as an MP4"
+                    )
 
     def _decoded(self, container: "InputContainer") -> Iterator[Any]:
         """Its frames as the decoder gives them."""

@@ -27,6 +27,8 @@ CUDA = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"  # the driver's libra
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_OWN = Path("/proc/self/cgroup")  # which group of every hierarchy this process is in
+MMAP_THRESHOLD = -3  # of glibc's mallopt: bytes of a block that is mapped by itself
+LARGE_BLOCK = 4 * 1024**2
 LOADAVG = Path("/proc/loadavg")  # its fourth field: what runs now on the whole machine, and all
 LOOKS, PAUSE = 5, 0.002  # at that, and seconds between two: what runs in all of them is at work
 CGROUP_MEMORY = {  # the limit, the use and what that consists of, in bytes, by the version
@@ -113,6 +115,25 @@ def release_memory() -> None:
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)
+
+
+def return_large_blocks() -> None:
+    """Has the C library give back what is freed of 4 MB and more at once, from now on (glibc).
+
+    By default it keeps up to 32 MB of each in its heap, in pieces that the next tile's maps do not
+    fit: a picture in tiles then takes twice the memory of its maps.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(MMAP_THRESHOLD, LARGE_BLOCK)
+
+
+def use_large_pages() -> None:
+    """Lets torch ask for pages of 2 MB, unless the environment says else.
+
+    What is given back and asked for anew costs a fault a page. It counts where torch has not been
+    imported yet.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def cores() -> int:

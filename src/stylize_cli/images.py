@@ -143,12 +143,9 @@ def format_of(path: Path) -> Format:
         return FORMATS[path.suffix.lower()]
     except KeyError:
         known = ", ".join(FORMATS)
-        folder = "" if path.suffix else f", or give -o {path}/ for a folder"
         if DEVICES in path.parents:
             raise StylizeError(f"{path} is no file: give -o -, and send stdout there") from None
-        raise StylizeError(
-            f"cannot write {path}: its name must end in one of {known}{folder}"
-        ) from None
+        raise StylizeError(f"cannot write {path}: its name must end in one of {known}") from None
 
 
 def check_writable(path: Path, inputs: Iterable[Path], *, depth: Depth = 8) -> None:

@@ -25,9 +25,9 @@ MOST_BYTES = 2**50  # of a model's file, as an index says
 SUFFIX = ".pt"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # it becomes a file's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
-OTHERS = (  # what stands where a model should, and how the whole is written
-    (SUFFIXES, "picture", "stylize apply classics photo.jpg"),
-    ((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "clip", "stylize video classics clip.mp4"),
+OTHERS = (  # what stands where a model should
+    (SUFFIXES, "picture"),
+    ((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"), "clip"),
 )
 _FIX = "mend that, or set STYLIZE_HOME to another folder"
 TEXTS = ("name", "method", "sha256", "licence", "provenance", "url")
@@ -128,9 +128,11 @@ def find(name: str) -> Path:
         StylizeError: there is none, or it has to be pulled first.
     """
     path = Path(name)
-    for suffixes, kind, line in OTHERS:
+    for suffixes, kind in OTHERS:
         if path.suffix.lower() in suffixes:
-            raise StylizeError(f"{name} is a {kind}, no model: the model comes first, as in {line}")
+            raise StylizeError(
+                f"{name} is a {kind}, no model: a model belongs in its place, such as classics"
+            )
     if paths.is_there(path) and not paths.is_folder(path):
         return path
     if path.suffix == SUFFIX or path.name != name:
@@ -141,6 +143,18 @@ def find(name: str) -> Path:
     if name in available():
         raise StylizeError(f"the model {name} is not here yet: stylize models pull {name}")
     raise _no_file(path) if paths.is_folder(path) else _unknown(name, "give one of them or a file")
+
+
+def owner(style: str) -> tuple[Model, str] | None:
+    """The model that has a style, and the style's whole name; None where none has.
+
+    Of several models it is the one with most styles.
+    """
+    for model in sorted(catalogue().values(), key=lambda one: -len(one.styles)):
+        found = names.meant(style, model.styles)
+        if found is not None:
+            return model, found
+    return None
 
 
 def refresh() -> None:
@@ -170,20 +184,23 @@ def pull(name: str, *, on_step: OnStep = ignore) -> Path:
     A downloaded one whose entry in the index has changed since is downloaded anew.
 
     Args:
-        name: of the model.
+        name: of the model, as people type it (`names.meant`).
         on_step: called with the bytes done and in all.
 
     Raises:
         StylizeError: there is no such model, or `downloads.fetch` cannot bring it.
     """
-    if name in bundled():
-        return bundled()[name].path
-    model = {**downloaded(), **available()}.get(name)
+    known = bundled()
+    if name.casefold() not in known:  # the folder of the others may not open
+        known = {**downloaded(), **available(), **known}
+    model = known.get(names.meant(name, known) or "")
     if model is None:
         raise _unknown(name, "give one of them")
+    if model.where == "bundled":
+        return model.path
     url = urljoin(index_url(), model.url or model.filename)
     item = downloads.RemoteFile(
-        name, model.filename, url, model.sha256, model.bytes, licence=model.licence
+        model.name, model.filename, url, model.sha256, model.bytes, licence=model.licence
     )
     path = downloads.fetch(item, folder=models_dir(), mirror=None, on_step=on_step)
     files.write(_note(path), dump([model]).encode(), fix=_FIX)
@@ -286,13 +303,11 @@ def _no_file(path: Path) -> StylizeError:
 def _unknown(name: str, fix: str) -> StylizeError:
     if paths.is_file(file := name + SUFFIX):
         return StylizeError(f"there is no model '{name}': did you mean the file {file}?")
-    for model in catalogue().values():
-        style = names.meant(name, model.styles)
-        if style is not None:
-            return StylizeError(
-                f"{name} is a style, no model: give the model {model.name}, as in stylize apply "
-                f"{model.name} PHOTO --style {style}"
-            )
+    if found := owner(name):
+        return StylizeError(
+            f"{name} is a style, no model: name its model in its place, {found[0].name}, and where "
+            f"a style is chosen `style` {found[1]}"
+        )
     known = list(catalogue())
     hint = "".join(f"did you mean {near}? " for near in get_close_matches(name, known, n=1))
     more = ", or look for more with stylize models list --refresh" if index_url() else ""

@@ -58,6 +58,12 @@ def is_there(path: "str | os.PathLike[str]") -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
+def names_folder(output: "str | os.PathLike[str]") -> bool:
+    """Whether an output is a folder: one is there, or its name ends in a slash or has no suffix."""
+    is_bare = not Path(output).suffix and not is_there(output)
+    return is_folder(output) or is_bare or os.fspath(output).endswith(("/", "\\"))
+
+
 def check_photos(folder: Path) -> None:
     """Raises `StylizeError` where there is no folder that could hold photos to learn on."""
     if is_file(folder):

@@ -64,24 +64,37 @@ def cornered(table: Pixels, names: Sequence[str]) -> Pixels:
 
     Args:
         table: (H, W, 3) RGB in [0, 1].
-        names: of the corners, row by row; one that is longer than half the table is cut off.
+        names: of the corners, row by row.
 
     Returns:
-        (H + 2 · `BAND`, W, 3) likewise.
+        (H + 2 · `BAND`, W', 3) likewise: as wide as the table, or where two names do not fit above
+        it side by side as wide as these, with the table in the middle.
     """
-    upper, lower = (_band(pair, table.shape[1]) for pair in (names[:2], names[2:]))
-    return np.concatenate([upper, table, lower])
+    half = max(1, (table.shape[1] - MARGIN) // 2)
+    labels = [_label(_plain(name), half) for name in names]
+    width = max(table.shape[1], 2 * max(label.shape[1] for label in labels) + MARGIN)
+    upper, lower = (_band(pair, width) for pair in (labels[:2], labels[2:]))
+    left = (width - table.shape[1]) // 2
+    middle = np.ones((table.shape[0], width, 3), np.float32)
+    middle[:, left : left + table.shape[1]] = table
+    return np.concatenate([upper, middle, lower])
 
 
-def _band(names: Sequence[str], width: int) -> Pixels:
-    """Two names on a line of white, the second at its right end."""
-    font, band = ImageFont.load_default(TEXT), Image.new("L", (width, BAND), "white")
-    for name, left, right in zip(map(_plain, names), (0, width // 2), (0, width), strict=True):
-        half = Image.new("L", (width // 2, BAND), "white")
-        at = max(0, right - left - math.ceil(font.getlength(name))) if right else 0
-        ImageDraw.Draw(half).text((at, 0), name, fill="black", font=font)
-        band.paste(half, (left, 0))
-    return np.repeat(np.asarray(band, np.float32)[..., None], 3, axis=2) / np.float32(255)
+def _label(name: str, width: int) -> Pixels:
+    """(`BAND`, W, 1): a name in black on white, in that many px where it can be so small."""
+    font = _fitting(name, width)
+    drawn = Image.new("L", (math.ceil(font.getlength(name)), BAND), "white")
+    ImageDraw.Draw(drawn).text((0, 0), name, fill="black", font=font)
+    return np.asarray(drawn, np.float32)[..., None] / np.float32(255)
+
+
+def _band(labels: "Sequence[Pixels]", width: int) -> Pixels:
+    """Two labels on a line of white, the second at its right end: (`BAND`, width, 3)."""
+    band = np.ones((BAND, width, 3), np.float32)
+    first, second = labels
+    band[:, : first.shape[1]] = first
+    band[:, width - second.shape[1] :] = second
+    return band
 
 
 def stacked(above: "Tensor", below: "Tensor") -> "Tensor":

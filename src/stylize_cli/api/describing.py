@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 
-from stylize_cli import descriptors
+from stylize_cli import descriptors, hardware
 from stylize_cli.config.neighbours import NeighboursConfig
 from stylize_cli.config.optimize import OptimizeConfig
 from stylize_cli.config.train import TrainConfig
@@ -67,6 +67,7 @@ def within(plan: MemoryPlan, describe: Describe) -> Describe:
     """The descriptor as a plan wants it: tile by tile where the picture is larger than memory."""
     if not plan.room:
         return describe
+    hardware.return_large_blocks()
     return Tiled(cast(Descriptor, describe), plan.room, whole=plan.whole, kept=plan.kept)
 
 

@@ -259,11 +259,11 @@ class Network:
         if self.engine.about.factor == 1:
             raise StylizeError(f"{self.name} does not enlarge: tileable is for super-resolution")
 
-    def check_takes_mixtures(self) -> None:
-        """Raises `StylizeError` where it has no styles that could be mixed."""
+    def check_takes_mixtures(self, fix: str = "use stylize apply") -> None:
+        """Raises `StylizeError`, with what to do, where it has no styles that could be mixed."""
         self.check_takes_photos()
         if not self.engine.about.takes_mix:
-            raise StylizeError(f"{self.name} has no styles to mix: use stylize apply")
+            raise StylizeError(f"{self.name} has no styles to mix: {fix}")
 
 
 def load(

@@ -9,7 +9,7 @@ import numpy as np
 
 from stylize_cli import images, transparency
 from stylize_cli.api.lesson import digest
-from stylize_cli.api.picture import Picture, Source, sources_of
+from stylize_cli.api.picture import Encoded, Picture, Source, sources_of
 from stylize_cli.config.train import TrainConfig
 from stylize_cli.methods.tasks import Style
 from stylize_cli.names import style_names
@@ -30,7 +30,7 @@ def named(styles: Sources) -> dict[str, Source]:
 def _name(source: Source) -> str:
     if isinstance(source, (str, PathLike)):
         return Path(source).stem
-    return source.name if isinstance(source, Picture) else "style"
+    return source.name if isinstance(source, (Picture, Encoded)) else "style"
 
 
 @dataclass(frozen=True)

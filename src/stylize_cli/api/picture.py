@@ -26,6 +26,22 @@ SAMPLES = ("uint8", "uint16")  # types of an array; else it has floats
 RANGES: Ranges = {"quality": (1, 100)}
 
 
+class Encoded(bytes):
+    """The bytes of an image file, and what to call them.
+
+    Attributes:
+        name: in errors and notes, and in the names of outputs; such as "stdin".
+    """
+
+    name: str
+
+    def __new__(cls, data: bytes, name: str) -> "Encoded":
+        """Names them."""
+        made = super().__new__(cls, data)
+        made.name = name
+        return made
+
+
 class Picture:
     """A picture in memory, in sRGB, with transparency where it has any.
 
@@ -66,6 +82,8 @@ class Picture:
         least: int | None = None,
         room: int | None = None,
     ) -> None:
+        if isinstance(source, Encoded):
+            name = name or source.name
         own, found, self.exif = "picture", "", b""
         called = name or "the picture"
         if isinstance(source, Picture):

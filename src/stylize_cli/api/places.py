@@ -19,7 +19,7 @@ def model_file(out: "str | PathLike[str] | None", name: str, sources: Sequence[o
         StylizeError: nothing can be written there, or an input would be overwritten.
     """
     path = Path(out or ".")
-    if paths.is_folder(path) or str(out or "").endswith(("/", "\\")):
+    if paths.names_folder(out or "."):
         path /= name
     if path.suffix != ".pt":
         raise StylizeError(f"cannot write a model to {path}: its name must end in .pt")

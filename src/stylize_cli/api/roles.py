@@ -90,6 +90,8 @@ def check_training(
     _check_added(styles, options)
     method = _method(styles, options, photos=photos is not None)
     check_unused(options, UNUSED.get(method, ()), f"`method` {method}")
+    if options.get("preview_every") is not None and options.get("preview") is None:
+        raise StylizeError("`preview_every` says when `preview` PHOTO is drawn: give both")
     if method != "texture":
         if photos is None:
             raise StylizeError("there are no photos to train on: give `photos` FOLDER")

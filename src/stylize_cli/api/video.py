@@ -256,7 +256,7 @@ def prepare(
         raise too_little_memory(what, need, network.room, "use a smaller `size`")
     look = ClipLook(feedforward.choose_style(about, style))
     if to is not None:
-        network.check_takes_mixtures()
+        network.check_takes_mixtures("leave out `to`")
         over = _ending(opened, span)
         if over is None:
             raise StylizeError(f"{opened.name} does not say how long it is: give `end` with `to`")

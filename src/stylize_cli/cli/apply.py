@@ -1,6 +1,6 @@
 """`stylize apply`: one feed-forward pass, over one picture or folders of them."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,10 @@ from stylize_cli.cli import (
 from stylize_cli.cli.batches import Batch
 from stylize_cli.cli.console import PARTLY_FAILED, Console
 from stylize_cli.errors import StylizeError
+
+if TYPE_CHECKING:
+    from stylize_cli.api.network import Network
+    from stylize_cli.methods.feedforward import Noise
 
 
 def apply(
@@ -151,11 +155,12 @@ def apply(
             depth=bits,
         )
     net.check_takes_photos()
-    mistakes.check_pictures([name for name in sources if name != inputs.STDIO])
+    mistakes.check_pictures(sources)
     if tileable:
         net.check_wraps()
     chosen = styles.choose(net, style or [], takes_all=all_styles)
     noise = Noise(seed, noise_scale)
+    _tell_of_noise(net, noise, console)
     look = Look(
         chosen.names,
         strength=strength,
@@ -171,6 +176,14 @@ def apply(
         failed = applying.run(net, look, chosen, batch, console)
     if failed:
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _tell_of_noise(net: "Network", noise: "Noise", console: Console) -> None:
+    """Says of options of noise that they change nothing where the network takes none."""
+    if net.engine.about.noise_levels:
+        return
+    for option in ["--noise-scale"] * (noise.scale != 1) + ["--seed"] * (noise.seed != 0):
+        console.say(f"{option} changes nothing: it is of noise, and {net.name} takes none")
 
 
 def _screen(output: str | None, *, quiet: bool) -> "showing.Screen":

@@ -201,8 +201,8 @@ def _free(path: Path, place: Path, taken: Names) -> Path:
 
 
 def _folder(output: str | None) -> Path | None:
-    """The folder that -o names for certain: it is there, or ends in a slash."""
-    if output and (output.endswith(("/", "\\")) or paths.is_folder(output)):
+    """The folder that -o names for certain; see `paths.names_folder`."""
+    if output and output != STDIO and paths.names_folder(output):
         return Path(output)
     return None
 

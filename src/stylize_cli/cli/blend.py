@@ -92,6 +92,7 @@ def blend(
     budget = options.parse_bytes(memory)
 
     from stylize_cli.api import mixtures, network
+    from stylize_cli.api.picture import Picture
 
     with console.progress(f"Loading {model}"):
         net = network.load(
@@ -112,7 +113,7 @@ def blend(
     outlet = Outlet(item, [label], quality, options.bits(depth))
     began = time.perf_counter()
     given = mixtures.given_size(mixture, size, cell)
-    photo = inputs.decoded(outlet.item.source, least=given, room=net.room)
+    photo = Picture(inputs.opened(outlet.item.source), least=given, room=net.room)
     outlet.exif = photo.exif if keep_metadata else b""
     if photo.note:
         console.say(f"{photo.name}: {photo.note}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli.cli import inputs, options, reports
+from stylize_cli.cli import inputs, mistakes, options, reports
 from stylize_cli.cli.console import PARTLY_FAILED, USER_ERROR, Console, write_line
 from stylize_cli.progress import Step
 
@@ -45,6 +45,8 @@ def evaluate(
     inputs.check_one_stdin(given)
     budget = options.parse_bytes(memory)
     roles.check_compared(painting, photo)
+    if painting:
+        mistakes.check_painting(painting)
     inputs.check_there([one for one in (photo, painting) if one is not None])
     if len(batch) == 1 and (missing := inputs.missing(batch[0])):
         console.failure(batch[0], str(missing))

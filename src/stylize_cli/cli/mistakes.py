@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import typer
 
-from stylize_cli import models, names
+from stylize_cli import models
+from stylize_cli.cli.inputs import STDIO
 from stylize_cli.errors import StylizeError
 
 # What other programs call an option, and what does it here.
@@ -273,15 +274,25 @@ def _value(text: str, given: str) -> str:
 def check_pictures(pictures: Sequence[str]) -> None:
     """Raises `StylizeError` where a trained model, or one of its styles, stands for a picture."""
     for name in pictures:
-        if os.path.exists(name):  # noqa: PTH110
+        if name == STDIO or os.path.exists(name):  # noqa: PTH110
             continue
-        if name in (known := models.catalogue()):
+        if name in models.catalogue():
             raise StylizeError(f"{name} is no file but a model: stylize apply {name} PHOTO")
-        for model in known.values():
-            style = names.meant(name, model.styles) if len(model.styles) > 1 else None
-            if style is not None:
-                photo = pictures[0] if pictures[0] != name else "PHOTO"
-                raise StylizeError(
-                    f"{name} is no file but a style of the model {model.name}: "
-                    f"stylize apply {model.name} {photo} --style {style}"
-                )
+        model, style = models.owner(name) or (None, "")
+        if model and len(model.styles) > 1:
+            photo = pictures[0] if pictures[0] != name else "PHOTO"
+            raise StylizeError(
+                f"{name} is no file but a style of the model {model.name}: "
+                f"stylize apply {model.name} {photo} --style {style}"
+            )
+
+
+def check_painting(file: str) -> None:
+    """Raises `StylizeError` where a style of a trained model stands for a painting's file."""
+    if file == STDIO or os.path.exists(file):  # noqa: PTH110
+        return
+    if found := models.owner(file):
+        raise StylizeError(
+            f"{file} is no file but a style of the model {found[0].name}: name a file of the "
+            "painting itself"
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stylize_cli import models
+from stylize_cli import models, names
 from stylize_cli.cli import completion, inputs, options, outputs, reports
 from stylize_cli.cli.command import Command
 from stylize_cli.cli.console import Console, write_line
@@ -74,11 +74,11 @@ def pull(
 ) -> None:
     """Download a model, and print where it is."""
     console = Console(quiet=quiet, json=json)
-    if name not in models.bundled():
+    if name.casefold() not in models.bundled():
         _refresh(name, console)
     with console.progress(f"Downloading {name}") as on_step:
         path = models.pull(name, on_step=on_step)
-    console.result({"output": str(path), "name": name, "bytes": path.stat().st_size})
+    console.result({"output": str(path), "name": path.stem, "bytes": path.stat().st_size})
 
 
 @app.command("path", cls=Command)
@@ -121,6 +121,8 @@ def show(
         net, began = network.load(file), time.perf_counter()
     if not net.styles:
         raise StylizeError(f"{model} has no styles to show: it enlarges photos, by stylize apply")
+    if photo and not net.engine.about.takes_photo:
+        raise StylizeError(f"{model} makes textures of noise: leave out --photo")
     shown = Picture(inputs.opened(photo) if photo else PHOTO, least=SHOWN_AT)
     cells = []
     with console.progress("Painting") as on_step:
@@ -151,7 +153,7 @@ def _refresh(name: str, console: Console) -> None:
     try:
         models.refresh()
     except StylizeError as error:
-        if name not in models.catalogue():
+        if names.meant(name, models.catalogue()) is None:
             raise
         console.say(str(error))
 

@@ -149,6 +149,8 @@ def optimize(
     """Paint CONTENT in the style of STYLE by optimising the picture itself (Gatys 2016)."""
     if color_by and not preserve_color:
         raise StylizeError("--color-by says how --preserve-color keeps them: give both")
+    if keep_metadata and texture is not None:
+        raise StylizeError("--keep-metadata is of a photo, and --texture has none: leave it out")
     console = Console(quiet, json, showing.opened(quiet=quiet) if show else None)
     is_drawn = starts_from_noise(preset, init, is_texture=texture is not None)
     if seed and not is_drawn:
@@ -213,7 +215,7 @@ def _paint(
     if tried and asked.get(tried.name.replace("-", "_")) is not None:
         raise StylizeError(f"--try gives {tried.name} its values: leave out --{tried.name}")
     texture, init = asked.get("texture"), asked.get("init")
-    mistakes.check_pictures([name for name in pictures if name != inputs.STDIO])
+    mistakes.check_pictures(pictures)
     roles.check_roles(pictures[:1], pictures[1:], asked)
     shown = pictures if texture is None else [str(texture)]
     inputs.check_there(shown)

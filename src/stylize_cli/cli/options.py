@@ -67,7 +67,8 @@ OutputOption = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="File, folder, or - for stdout. [default: current folder, named after the inputs]",
+        help="File, folder (a name without suffix is one), or - for stdout. "
+        "[default: current folder, named after the inputs]",
         show_default=False,
     ),
 ]

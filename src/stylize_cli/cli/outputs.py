@@ -138,7 +138,7 @@ def choose(
         streams.check_takes_bytes()
         return Output(None, quality, depth)
     path = Path(output or ".")
-    is_folder = paths.is_folder(path) or (output or "").endswith(("/", "\\"))
+    is_folder = paths.names_folder(output or ".")
     out = Output(path / name if is_folder else path, quality, depth)
     images.check_writable(out.path or path, inputs.files(sources), depth=depth)
     if is_folder and not overwrite:

@@ -55,6 +55,7 @@ def reconstruct(
     layers = options.parse_layers(style if content is None else content) or ()
     name = f"{inputs.stem(image)}-{'figure' if figure else '-'.join(layers)}.png"
     budget = options.parse_bytes(memory)
+    inputs.check_there([image])
     out = outputs.choose(
         output,
         name,

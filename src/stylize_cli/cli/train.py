@@ -1,6 +1,7 @@
 """`stylize train`: a network that paints one style or many in one pass, or enlarges photos."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -48,7 +49,8 @@ def train(
             "--output",
             "-o",
             metavar="MODEL.pt",
-            help="File or folder. [default: current folder, named after the styles]",
+            help="File, or folder (a name without suffix is one). [default: current folder, named "
+            "after the styles]",
         ),
     ] = None,
     method: Annotated[
@@ -215,15 +217,17 @@ def _train(
     **asked: "Unpack[TrainOptions]",
 ) -> None:
     """Runs the training, with the processes that torchrun started beside this one."""
+    given = None
     if "WORLD_SIZE" not in os.environ:  # of several processes the first says what all have found
-        _check(styles, photos, asked)
+        given = _given(styles, photos, Console(quiet=quiet), asked)
     from stylize_cli import ranks  # torch: seconds, which no mistake should cost
 
     with ranks.joined():
         console = Console(quiet=quiet or not ranks.is_first(), json=json)
         try:
             with ranks.together():
-                lesson = _prepared(styles, photos, output, console, asked)
+                given = given or _given(styles, photos, console, asked)
+                lesson = _prepared(given, photos, output, asked)
             learning.learn(lesson, console)
         except StylizeError as error:
             if ranks.is_first():
@@ -231,53 +235,60 @@ def _train(
             raise typer.Exit(USER_ERROR) from error  # the first says it
 
 
-def _check(styles: list[str], photos: Path | None, asked: "TrainOptions") -> None:
-    """Refuses what can be seen to be wrong without torch."""
-    from stylize_cli.api import roles
+@dataclass(frozen=True)
+class Given:
+    """The files of the pictures that a training is given; - is stdin.
 
-    pictures, added = _pictures(styles, Console(quiet=True), asked)
-    roles.check_training(len(pictures), photos, asked)
-    inputs.check_there([*pictures, added or "", str(asked["preview"] or "")])
+    Attributes:
+        styles: to learn.
+        added: the one that is added to a model, or None.
+        preview: the photo that is drawn as the model learns, or None.
+        name: of the folder that the styles were given as, or None.
+    """
 
-
-def _prepared(
-    styles: list[str],
-    photos: Path | None,
-    output: str | None,
-    console: Console,
-    asked: "TrainOptions",
-) -> "Lesson":
-    """Opens the pictures that are meant, and checks what was asked for."""
-    from stylize_cli.api import train as api
-
-    pictures, added = _pictures(styles, console, asked)
-    preview = asked["preview"]
-    folder = Path(styles[0]) if len(styles) == 1 and paths.is_folder(styles[0]) else None
-    asked |= {
-        "add_style": inputs.opened(added) if added else None,
-        "preview": inputs.opened(str(preview)) if preview else None,
-        "name": folder.resolve().name if folder else None,
-    }
-    opened = [inputs.opened(picture) for picture in pictures]
-    return api.prepare(opened, photos, output, **asked)
+    styles: list[str]
+    added: str | None
+    preview: str | None
+    name: str | None
 
 
-def _pictures(
-    styles: list[str], console: Console, asked: "TrainOptions"
-) -> tuple[list[str], str | None]:
-    """The files of the styles, and of the one that is added to a model.
+def _given(
+    styles: list[str], photos: Path | None, console: Console, asked: "TrainOptions"
+) -> Given:
+    """Finds the pictures that are meant; refuses what can be seen to be wrong without torch.
 
     Raises:
-        StylizeError: there are none where some are meant, or several are added.
+        StylizeError: there are none where some are meant, or they do not go with what was asked.
     """
-    mistakes.check_pictures([name for name in styles if name != inputs.STDIO])
+    from stylize_cli.api import roles
+
+    mistakes.check_pictures(styles)
     pictures = inputs.expand(styles, console)
     added, preview = (str(asked[name] or "") for name in ("add_style", "preview"))
     row = inputs.expand([added] if added else [], console)
     if len(row) > 1:
         raise StylizeError("--add-style teaches one style at a time: name one image")
     inputs.check_one_stdin([*pictures, *row, preview])
-    return pictures, row[0] if row else None
+    roles.check_training(len(pictures), photos, asked)
+    inputs.check_there([*pictures, *row, preview])
+    folder = Path(styles[0]) if len(styles) == 1 and paths.is_folder(styles[0]) else None
+    name = folder.resolve().name if folder else None
+    return Given(pictures, row[0] if row else None, preview or None, name)
+
+
+def _prepared(
+    given: Given, photos: Path | None, output: str | None, asked: "TrainOptions"
+) -> "Lesson":
+    """Opens the pictures that were found, and checks what was asked for."""
+    from stylize_cli.api import train as api
+
+    asked |= {
+        "add_style": given.added and inputs.opened(given.added),
+        "preview": given.preview and inputs.opened(given.preview),
+        "name": given.name,
+    }
+    opened = [inputs.opened(picture) for picture in given.styles]
+    return api.prepare(opened, photos, output, **asked)
 
 
 def _one(layers: tuple[str, ...] | None) -> str | None:

@@ -40,7 +40,8 @@ def video(
             "--output",
             "-o",
             metavar="PATH",
-            help="A clip, an animation, a folder, or frames such as out/%04d.png.",
+            help="A clip, an animation, a folder (a name without suffix is one), or frames such "
+            "as out/%04d.png.",
         ),
     ],
     overwrite: options.OverwriteOption = False,
@@ -242,7 +243,7 @@ def _outputs(clips: list[str], output: str) -> list[Path]:
     if STDIO in (output, *clips):
         raise StylizeError("clips are no streams: name files, not - for stdin or stdout")
     path = Path(output)
-    is_folder = output.endswith(("/", "\\")) or paths.is_folder(path) or not path.suffix
+    is_folder = paths.names_folder(output)
     if len(clips) == 1 and (not is_folder or paths.is_folder(clips[0])):
         return [path]
     if not is_folder:
