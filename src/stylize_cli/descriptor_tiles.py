@@ -8,6 +8,7 @@ network: 8 px and 16 px in place of 80.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -232,7 +233,8 @@ class Tiled:
 
     def _grid(self, stage: Sequence[str], source: Tensor) -> list[Tile]:
         own = self.describe
-        return stages.grid(stage, images.size_of(source), self.room, own.pool, own.dtype)
+        axes = stages.axes(stage, images.size_of(source), self.room, own.pool, own.dtype)
+        return [*product(*axes)]
 
     def _sizes(self, image: Tensor) -> dict[str, tuple[int, int]]:
         """(height, width) of every layer's maps."""

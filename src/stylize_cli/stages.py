@@ -7,7 +7,7 @@ import torch
 
 from stylize_cli import tiles, vgg
 from stylize_cli.arrays import Size
-from stylize_cli.tiles import Tile
+from stylize_cli.tiles import Stretch
 from stylize_cli.vgg import Source
 
 CUTS = ("pool2", "pool3")  # whose whole maps are kept: 32 and 16 bytes a pixel in float32
@@ -45,8 +45,10 @@ def halo(stage: Sequence[str]) -> int:
     return reach
 
 
-def grid(stage: Sequence[str], size: Size, room: int, pool: str, dtype: torch.dtype) -> list[Tile]:
-    """The tiles in which a stage comes.
+def axes(
+    stage: Sequence[str], size: Size, room: int, pool: str, dtype: torch.dtype
+) -> tuple[list[Stretch], list[Stretch]]:
+    """Rows and columns of the tiles in which a stage comes.
 
     Args:
         stage: names of consecutive layers.
@@ -55,7 +57,7 @@ def grid(stage: Sequence[str], size: Size, room: int, pool: str, dtype: torch.dt
         pool: see `cost`; so is dtype.
         dtype: see there.
     """
-    return tiles.grid(
+    return tiles.axes(
         size,
         most=int(room / cost(stage, pool, dtype)),
         halo=halo(stage),
@@ -100,16 +102,16 @@ def left_by_tiles(
         size: (height, width) of the framed picture, px.
         scored: see `held`; so is count.
         count: see there.
-        room: see `grid`; so are pool and dtype.
+        room: see `axes`; so are pool and dtype.
         pool: see there.
         dtype: see there.
     """
     names, ratio, found = held(cut, scored, count), 1, []
     for stage in cut:
         given = math.ceil(size[0] / ratio), math.ceil(size[1] / ratio)
-        tiles_ = grid(stage, given, room, pool, dtype)
+        rows, columns = axes(stage, given, room, pool, dtype)
         each = _left(_sizes(stage), names, scored, pool, dtype)
-        found.append(each * sum(rows.width * columns.width for rows, columns in tiles_))
+        found.append(each * sum(one.width for one in rows) * sum(one.width for one in columns))
         ratio = vgg.stride(stage[-1])
     return found
 

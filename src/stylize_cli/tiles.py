@@ -126,8 +126,8 @@ def windows(
     return found
 
 
-def grid(size: Size, *, most: int, halo: int, unit: int = 1) -> list[Tile]:
-    """Cuts a picture of (height, width) into tiles.
+def axes(size: Size, *, most: int, halo: int, unit: int = 1) -> tuple[list[Stretch], list[Stretch]]:
+    """Rows and columns of the tiles into which a picture of (height, width) is cut.
 
     Args:
         size: (height, width), positions.
@@ -139,5 +139,10 @@ def grid(size: Size, *, most: int, halo: int, unit: int = 1) -> list[Tile]:
     across = stretches(short, most=math.isqrt(most), halo=halo, unit=unit)
     widest = max(one.width for one in across)
     along = stretches(max(size), most=most // widest, halo=halo, unit=unit)
-    rows, columns = (across, along) if size[0] == short else (along, across)
+    return (across, along) if size[0] == short else (along, across)
+
+
+def grid(size: Size, *, most: int, halo: int, unit: int = 1) -> list[Tile]:
+    """The tiles themselves; see `axes`."""
+    rows, columns = axes(size, most=most, halo=halo, unit=unit)
     return [(row, column) for row in rows for column in columns]
