@@ -398,7 +398,7 @@ def clip(tmp_path):
     [
         ("-o photo.png", r"photo\.png is an input and would be overwritten: name another output"),
         ("-o a.gif", r"cannot write a\.gif: its name must end in one of \.png, \.jpg, .*"),
-        ("-o plain", r"cannot write plain: its name must end in one of \.png, \.jpg, .*"),
+        ("-o plain.x", r"cannot write plain\.x: its name must end in one of \.png, \.jpg, .*"),
         (
             "-o photo.png/a.png",
             r"cannot write photo\.png/a\.png: photo\.png is a file, no .*",
