@@ -237,3 +237,33 @@ def test_import_needs_no_torch():
     code = "import sys, stylize_cli.hardware; print(*{'torch', 'numpy'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+GIVEN_BACK = """
+import sys
+import psutil
+from stylize_cli import hardware
+
+if sys.argv[1] == "all":
+    hardware.return_large_blocks()
+del (first := [bytearray(24 << 20)])[:]  # after which glibc keeps as large ones in its heap
+held, blocks = [], []
+for _ in range(8):
+    blocks.append(bytearray(16 << 20))
+    held.append(bytearray(100_000))
+before = psutil.Process().memory_info().rss
+blocks.clear()
+print((before - psutil.Process().memory_info().rss) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_large_blocks_are_given_back_at_once():
+    given = []
+    for which in ("all", "some"):
+        ran = subprocess.run(
+            [sys.executable, "-c", GIVEN_BACK, which], capture_output=True, text=True, check=True
+        )
+        given.append(int(ran.stdout))
+    assert given[0] >= 8 * 16 - 1
+    assert given[1] < 64

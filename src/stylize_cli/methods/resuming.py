@@ -13,6 +13,8 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.methods import add_style
 from stylize_cli.methods.tasks import Task
 
+ANEW = "start anew: without `resume`, into another `out`"
+
 
 def network(task: Task, state: TrainingState) -> nn.Module:
     """The network as the training left it.
@@ -31,7 +33,7 @@ def network(task: Task, state: TrainingState) -> nn.Module:
     if not same:
         raise StylizeError(
             "the training to resume had other styles or another network; give the same options to "
-            "the same version, or leave out `resume`"
+            f"the same version, or {ANEW}"
         )
     _check_settings(task, state)
     return made.build().requires_grad_()
@@ -48,7 +50,7 @@ def _check_settings(task: Task, state: TrainingState) -> None:
         if now[name] != then[name]:
             raise StylizeError(
                 f"the training to resume had {name.replace('_', ' ')} {then[name]}, not "
-                f"{now[name]}; give the same options, to the same version, or leave out `resume`"
+                f"{now[name]}; give the same options, to the same version, or {ANEW}"
             )
 
 
@@ -70,9 +72,7 @@ def check_given(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
     for key, what in names.items():
         if key in now and key in then and now[key] != then[key]:
             told = f" ({then[key]}, not {now[key]})" if key == "descriptor" else ""
-            raise StylizeError(
-                f"the training to resume had {what}{told}; give the same, or leave out `resume`"
-            )
+            raise StylizeError(f"the training to resume had {what}{told}; give the same, or {ANEW}")
 
 
 def restore(optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
