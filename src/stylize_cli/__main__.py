@@ -14,8 +14,6 @@ ENDED = b"interrupted before anything was made: nothing is written\n"  # as the 
 def run() -> None:
     """Runs the command line; Ctrl-C while it is imported ends it as it does later."""
     waiting.asleep()
-    # Torch then asks for pages of 2 MB: each of what tiles give back and ask for anew is a fault.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     gc.disable()
     app = _app()
     # What is imported stays. As rubbish that may be, it would be looked through again and

@@ -127,6 +127,15 @@ def return_large_blocks() -> None:
         libc.mallopt(MMAP_THRESHOLD, LARGE_BLOCK)
 
 
+def use_large_pages() -> None:
+    """Lets torch ask for pages of 2 MB, unless the environment says else.
+
+    What is given back and asked for anew costs a fault a page: so with `return_large_blocks`, a fifth
+    of the time. It counts where torch has not been imported yet.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+
 def cores() -> int:
     """Processors that this process may use: by its affinity, and by its container's quota."""
     allowed = os.cpu_count() or 1

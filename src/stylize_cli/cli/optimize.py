@@ -231,6 +231,10 @@ def _paint(
     }
     content = inputs.opened(pictures[0]) if pictures else None
     styles = [inputs.opened(style) for style in pictures[1:]]
+    if asked.get("memory") is not None:
+        from stylize_cli import hardware
+
+        hardware.use_large_pages()
     from stylize_cli.api import optimize as api  # torch: seconds, which no mistake should cost
 
     if tried:

@@ -65,6 +65,10 @@ def reconstruct(
         quality=quality,
         depth=options.bits(depth),
     )
+    if budget is not None:
+        from stylize_cli import hardware
+
+        hardware.use_large_pages()
 
     from stylize_cli.api import reconstruct as api
 
