@@ -130,8 +130,8 @@ def return_large_blocks() -> None:
 def use_large_pages() -> None:
     """Lets torch ask for pages of 2 MB, unless the environment says else.
 
-    What is given back and asked for anew costs a fault a page: so with `return_large_blocks`, a fifth
-    of the time. It counts where torch has not been imported yet.
+    What is given back and asked for anew costs a fault a page: a fifth of the time, with
+    `return_large_blocks`. It counts where torch has not been imported yet.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
