@@ -10,6 +10,7 @@ import warnings
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,8 +20,12 @@ from PIL import Image
 import stylize_cli
 import stylize_cli as stylize
 from stylize_cli import checkpoints, decoders, devices, engines, hardware, images
-from stylize_cli.api import mixtures, places, reconstruct
+from stylize_cli.api import mixtures, network, places, reconstruct
+from stylize_cli.api import optimize as optimize_module
+from stylize_cli.api import train as train_module
+from stylize_cli.api import video as video_module
 from stylize_cli.api.lesson import TrainOptions
+from stylize_cli.api.network import Network, load
 from stylize_cli.api.optimization import OptimizeOptions
 from stylize_cli.api.picture import Picture
 from stylize_cli.cli import optimize as optimize_command
@@ -506,3 +511,70 @@ def test_options_of_train_have_the_names_of_the_command():
     command = set(inspect.signature(train_command.train).parameters)
     positional = {"style", "dataset", "output"}
     assert command - positional - {"quiet", "json"} == set(TrainOptions.__annotations__) - {"name"}
+
+
+NET_TYPES = {  # calls with a value of a wrong type, and what the error says
+    "net('photo.png', style='monet', strength='x')": "`strength` takes a number, not 'x'",
+    "net('photo.png', style='monet', size=64.5)": "`size` takes a whole number, not 64.5",
+    "net.blend('photo.png', ['monet'])": "`styles` takes weights by name",
+    "net.blend('photo.png', {'monet': 1, 'munch': 'a'})": "`styles` takes weights by name",
+    "net.with_strokes('2')": "`stroke_size` takes a number, not '2'",
+    "net.texture(seed='1')": "`seed` takes a whole number",
+    "net.texture('x')": r"`size` takes px, or \(width, height\), not 'x'",
+    "net.texture((1, 2, 3))": r"`size` takes px, or \(width, height\)",
+    "stylize.load('conditional.pt', memory='4GB')": "`memory` takes a number, not '4GB'",
+    "stylize.load('conditional.pt', threads='2')": "`threads` takes a whole number, not '2'",
+    "stylize.optimize('photo.png', 'style.png', size='64')": "`size` takes a whole number",
+    "stylize.optimize('photo.png', 'style.png', iterations=2.5)": "`iterations` takes a whole numb",
+    "stylize.optimize('photo.png', 'style.png', balance='x')": "`balance` takes a number, not 'x'",
+    "stylize.optimize('photo.png', 'style.png', memory='4GB')": "`memory` takes a number",
+    "stylize.optimize('photo.png', ['style.png'] * 2, shares='ab')": "`shares` takes numbers, one",
+    "stylize.evaluate('photo.png', style='style.png', memory='x')": "`memory` takes a number",
+    "stylize.video(net, 'a.mp4', 'b.mp4', start='1')": "`start` takes a number, not '1'",
+    "stylize.video('conditional.pt', 'a.mp4', 'b.mp4')": "`network` takes what `load` returns",
+    "next(stylize.train('style.png', steps='4'))": "`steps` takes a whole number, not '4'",
+}
+
+
+@pytest.mark.usefixtures("photo", "style")
+@pytest.mark.parametrize("call", NET_TYPES)
+def test_a_value_of_a_wrong_type_is_told_by_its_parameter(net, tmp_path, monkeypatch, call):
+    monkeypatch.chdir(tmp_path)
+    names = {"stylize": stylize, "net": stylize.load(net(), engine="torch")}
+    with pytest.raises(TypeError, match=NET_TYPES[call]):
+        eval(call, names)
+
+
+def test_what_is_no_name_is_told_as_one(net):
+    made = stylize.load(net(), engine="torch")
+    with pytest.raises(stylize.StylizeError, match="no style '3'"):
+        made.blend(np.zeros((16, 16, 3), np.uint8), {3: 1})
+    with pytest.raises(stylize.StylizeError, match="use one of: PNG, JPEG, WEBP, TIFF"):
+        Picture(np.zeros((16, 16, 3), np.uint8)).encoded(3)
+
+
+def test_numbers_of_numpy_and_a_scale_by_name_will_do(photo, style, net):
+    made = stylize.load(net(), engine="torch")(
+        photo, style="monet", strength=np.float32(1), size=np.int64(16)
+    )
+    assert made.width == 16
+    job = optimize_module.prepare(
+        photo, style, **(QUICK | {"scales": "auto", "size": np.int64(32)})
+    )
+    assert job.size == (24, 32)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "hints"),
+    [
+        (optimize_module.RANGES, OptimizeOptions.__annotations__),
+        (train_module.RANGES, TrainOptions.__annotations__),
+        (network.RANGES, Network.__call__.__annotations__ | load.__annotations__),
+        (video_module.RANGES, video_module.video.__annotations__),
+        (mixtures.RANGES, mixtures.paint.__annotations__),
+    ],
+)
+def test_whole_numbers_are_wanted_where_types_say_so(ranges, hints):
+    for name in ranges.keys() & hints.keys() - {"memory"}:  # of which 4e9 will do
+        kinds = get_args(hints[name]) or (hints[name],)
+        assert all(isinstance(bound, int) for bound in ranges[name]) == (int in kinds), name

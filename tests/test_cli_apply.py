@@ -21,7 +21,7 @@ from stylize_cli.errors import StylizeError
 from stylize_cli.methods import feedforward, quick_style
 from stylize_cli.progress import Step
 
-pytest_plugins = ["commandline", "nets"]
+pytest_plugins = ["commandline", "nets", "releases"]
 pytestmark = pytest.mark.usefixtures("conversions", "photo", "model")
 
 QUICK = ["--precision", "float32", "--threads", 1]
@@ -144,7 +144,9 @@ def test_shards_share_the_inputs_out(stylize, tmp_path):
     made = [stylize(*run, "--shard", f"{k}/3").out.decode().split() for k in (1, 2, 3)]
     assert [len(lines) for lines in made] == [2, 1, 1]
     assert files(tmp_path / "out") == MADE
-    assert stylize(*run, "--shard", "5/5").out == b""
+    empty = stylize(*run, "--shard", "5/5")
+    assert empty.out == b""
+    assert empty.err == "this share is empty: 4 pictures for 5 shares\n"
 
 
 @pytest.mark.usefixtures("album")
@@ -657,3 +659,30 @@ def test_what_is_there_is_said_before_a_painting_is_learnt(
     assert (ran.code, ran.out) == (0, b"photo-mine.png\n")
     assert taught == [("mine", ["photo.png"])]
     assert (tmp_path / "photo-mine.png").read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize(
+    "line", ["apply net.pt photo.png", "optimize photo.png", "optimize --texture",
+             "evaluate photo.png", "train", "reconstruct --style relu1_1"],
+)  # fmt: skip
+def test_a_style_that_shows_nothing_is_refused_at_once(refused, tmp_path, monkeypatch, line):
+    Image.new("RGBA", (40, 40), (255, 0, 0, 0)).save(tmp_path / "clear.png")
+    monkeypatch.setattr(quick_style, "learn", None)
+    option = ["--style"] if line.split()[0] in ("apply", "evaluate", "train") else []
+    said = refused(*line.split(), *option, "clear.png")
+    assert said == "clear is wholly transparent: a style must show something"
+
+
+def test_a_file_under_several_spellings_is_one_and_a_link_another(stylize, tmp_path, album):
+    (tmp_path / "aside").symlink_to(album)
+    (album / "link.png").symlink_to(album / "a.png")
+    names = ["album/a.png", "album/../album/a.png", album / "a.png", "aside/a.png", "./album/a.png"]
+    run = ["apply", "net.pt", *names, "album/link.png", "--style", "monet", *QUICK, "-o", "out/"]
+    assert stylize(*run).out.decode().split() == ["out/a-monet.png", "out/link-monet.png"]
+
+
+@pytest.mark.usefixtures("bundled")
+def test_a_name_with_a_dash_is_not_recommended_as_an_option(refused, tmp_path):
+    (tmp_path / "photo.png").rename(tmp_path / "-dash.png")
+    said = refused("optimize", "--", "-dash.png", "dots")
+    assert said.endswith("stylize apply classics ./-dash.png --style dots")

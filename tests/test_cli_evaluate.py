@@ -34,10 +34,11 @@ def test_json_has_the_figures_of_what_is_compared(stylize, compared):
     ran = stylize("evaluate", "a.png", *given(compared), "--json")
     assert (ran.code, ran.err) == (0, "")
     record = ran.record
-    assert list(record) == [*RECORD.split(), *FIGURES[compared]]
+    assert list(record) == ["input", *RECORD.split(), *FIGURES[compared]]
     assert (record["device"], record["precision"], record["engine"]) == ("cpu", "float32", "torch")
     assert 0 < record["seconds"] < 60
     assert (record["output"], record["width"], record["height"]) == ("a.png", 48, 40)
+    assert record["input"] == "a.png"  # as of one that fails
     assert all(0 < record[figure] < float("inf") for figure in FIGURES[compared])
 
 

@@ -1,9 +1,13 @@
 """`stylize info`: what is installed, what the machine has, which weights are here; a model."""
 
+import contextlib
 import importlib.util
 import platform
+import re
+import tomllib
 from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import torch
@@ -36,12 +40,31 @@ def test_versions_are_those_installed(facts):
     assert found["packages"] == {name: metadata.version(name) for name in found["packages"]}
 
 
+def test_engines_and_all_that_extras_bring_are_listed(facts):
+    """As pyproject.toml has them; but for what is for this project's own development."""
+    with (Path(__file__).parents[1] / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    extras = project["optional-dependencies"]
+    wanted = {
+        extra: {re.match(r"[\w-]+", one)[0] for one in extras[extra]}
+        for extra in extras.keys() - {"test", "docs", "dev", "fuzz"}
+    }
+    found = facts()
+    assert {extra: set(versions) for extra, versions in found["extras"].items()} == wanted
+    assert {"openvino", "torch"} <= found["packages"].keys()
+    for name, version in [pair for one in found["extras"].values() for pair in one.items()]:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            assert version == metadata.version(name)
+
+
 def test_a_missing_package_is_said_to_be(facts, monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    assert set(facts()["packages"].values()) == {"not installed"}
+    found = facts()
+    for versions in (found["packages"], *found["extras"].values()):
+        assert set(versions.values()) == {"not installed"}
 
 
 def test_folders_are_in_the_home_and_not_made(facts, home):
@@ -96,7 +119,13 @@ def test_text_says_what_json_says(stylize, facts, monkeypatch):
         if isinstance(value, dict):
             assert next(lines) == f"{name}:"
             for key, inner in value.items():
-                assert next(lines).split(maxsplit=1) == [key, inner]
+                if isinstance(inner, dict):
+                    assert next(lines) == f"  {key}:"
+                    assert [next(lines).split() for _ in inner] == [
+                        [one, *version.split()] for one, version in inner.items()
+                    ]
+                else:
+                    assert next(lines).split(maxsplit=1) == [key, inner]
         else:
             title, _, text = next(lines).partition(":")
             assert (title, text.strip()) == (name, str(value))

@@ -775,3 +775,22 @@ def test_a_part_of_a_folder_is_refused_by_its_own_frames_alone(video, refused_vi
     ran = video("in", "-o", "out", "--start", 0.04, "--smooth", 0)
     assert ran.code == 0, ran.err
     assert refused_video("in", "-o", "out", "--start", 0.04).startswith("out/f1.png is there")
+
+
+def test_frames_of_a_longer_clip_are_not_left_behind_without_a_word(
+    video, refused_video, film, tmp_path
+):
+    (tmp_path / "out").mkdir()
+    for name in ("1.png", "a01.png", "01.jpg"):  # of another pattern
+        (tmp_path / "out" / name).touch()
+    film(frames=4, sound=False)
+    run = ("clip.mp4", "-o", "out/%02d.png", "--smooth", 0)
+    assert "older" not in video(*run).err
+    film(frames=2, sound=False)
+    assert refused_video(*run).startswith(
+        "out/01.png and 3 more are there already: --resume goes on with it, --overwrite replaces it"
+    )
+    again = video(*run, "--overwrite")
+    assert again.code == 0
+    assert "2 older frames behind the last: out/03.png to 04.png stay" in again.err.splitlines()
+    assert "is an input and would be" in refused_video("out", "-o", "out/%02d.png")

@@ -125,7 +125,7 @@ MISTAKES = {
     "upscale photo.png": "there is no command 'upscale': write stylize apply sr4 PHOTO",
     "-V": NO + "-V: use --version",
     f"{RUN} -s klimt-kiss": NO + "-s: use --style",
-    "optimize photo.png": "give a photo and at least one style: stylize optimize PHOTO STYLE...",
+    "optimize photo.png": "give a photo and at least one style, in this order",
     # values
     f"{PAIR} --size 0": "--size takes 16 or more; see stylize optimize --help",
     f"{PAIR} --size 60%": "--size takes a whole number, without a unit; see stylize optimize",
@@ -139,6 +139,9 @@ MISTAKES = {
     "train --method Johnson": "--method takes one of 'auto', 'perceptual', 'conditional', "
     "'texture', 'texture-style', 'super-resolution', not 'Johnson': did you mean perceptual?",
     f"{PAIR} --quality 101": "--quality takes 100 or less",
+    f"{RUN} --style klimt-kiss --strength nan": "--strength takes a number, and nan is none; see",
+    "train --style style.png --minutes NaN": "--minutes takes a number, and NaN is none; see",
+    "video bark a.mp4 -o b.mp4 --size 3": "--size takes 16 or more; see stylize video --help",
     # typeset, or slipped
     f"{RUN} –style klimt-kiss": "–style has the wrong dashes: write --style",
     f"{RUN} —style=klimt-kiss": "—style has the wrong dashes: write --style",

@@ -203,3 +203,52 @@ def test_files_are_refused_in_the_usual_words(tmp_path):
     with pytest.raises(StylizeError, match="`format` 'GIF' will not do: use one of: PNG, JPEG"):
         Picture(RGB).encoded("GIF")
     assert not any(tmp_path.iterdir())
+
+
+def open_at_its_end(data):
+    """As whoever has just written it leaves it."""
+    file = io.BytesIO()
+    file.write(data)
+    return file
+
+
+class Pipe:
+    """What can be read, and nothing else."""
+
+    def __init__(self, data):
+        self.read = io.BytesIO(data).read
+
+
+@pytest.mark.parametrize("give", [io.BytesIO, bytearray, memoryview, open_at_its_end, Pipe])
+def test_open_files_and_bytes_of_any_kind_will_do(give):
+    picture = Picture(give(png(RGBA)))
+    np.testing.assert_allclose(picture.floats, RGBA / 255, atol=1e-6)
+
+
+def test_a_file_that_is_open_for_text_is_told():
+    with pytest.raises(TypeError, match="reading in binary"):
+        Picture(io.StringIO("text"))
+
+
+@pytest.mark.parametrize("kind", ["made", "before it is read", "afterwards", "its file"])
+def test_a_closed_image_is_not_called_damaged(tmp_path, kind):
+    (tmp_path / "a.png").write_bytes(png(RGB))
+    file = (tmp_path / "a.png").open("rb")
+    image = Image.fromarray(RGB) if kind == "made" else Image.open(file)
+    if kind == "afterwards":
+        image.load()
+    (file if kind == "its file" else image).close()
+    file.close()
+    with pytest.raises(StylizeError, match=r"^the picture is closed: give it while it is open"):
+        Picture(image)
+
+
+def test_a_truncated_image_is_called_damaged_still():
+    with pytest.raises(StylizeError, match="damaged or cut short"):
+        Picture(Image.open(io.BytesIO(png(RGB)[:60])))
+
+
+@pytest.mark.parametrize("format", ["png", "Jpeg", "TIFF"])
+def test_formats_are_known_in_any_case(format):
+    with Image.open(io.BytesIO(Picture(RGB).encoded(format))) as image:
+        assert image.format == format.upper()

@@ -22,9 +22,17 @@ def check(options: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
     """
     for name, value in options.items():
         hint = hints.get(name)
-        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        named = [one for kind in kinds if get_origin(kind) is Literal for one in get_args(kind)]
-        is_number = int in kinds and isinstance(value, Integral)
-        if named and value is not None and value not in named and not is_number:
-            known = ", ".join(map(str, [*named, *(["a number"] if int in kinds else [])]))
-            raise StylizeError(f"`{name}` {value!r} will not do: use one of: {known}")
+        known, takes_numbers = named(hint), int in _kinds(hint)
+        is_number = takes_numbers and isinstance(value, Integral)
+        if known and value is not None and value not in known and not is_number:
+            listed = ", ".join(map(str, [*known, *(["a number"] if takes_numbers else [])]))
+            raise StylizeError(f"`{name}` {value!r} will not do: use one of: {listed}")
+
+
+def named(hint: object) -> list[object]:
+    """The values that a type names, in a `Literal` that it is or that is a part of it."""
+    return [one for kind in _kinds(hint) if get_origin(kind) is Literal for one in get_args(kind)]
+
+
+def _kinds(hint: object) -> tuple[object, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)

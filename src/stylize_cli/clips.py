@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -60,6 +61,11 @@ class Destination:
         if suffix in animations.FORMATS:
             return "animation"
         return "" if suffix else "frames"
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it numbers frames, as out/%04d.png does."""
+        return self.kind == "frames" and bool(animations.NUMBER.search(self.path.name))
 
     @property
     def chosen(self) -> Codec:
@@ -140,9 +146,17 @@ class Destination:
             fix = f"use a smaller `size`, or name it {self.path.with_suffix(other)}"
             encoders.check_side(format, max(size), fix=fix)
 
+    def numbered(self, behind: int = 0) -> list[Path]:
+        """Of a pattern the frames that are there, in order, from the one behind so many on."""
+        shape = re.compile(r"(\d+)".join(map(re.escape, animations.NUMBER.split(self.path.name))))
+        matches = (shape.fullmatch(file.name) for file in self.path.parent.glob("*"))
+        numbers = sorted(int(match[1]) for match in matches if match)
+        files = (animations.nth(self.path, number - 1) for number in numbers if number > behind)
+        return [file for file in files if paths.is_there(file)]  # %04d is not for 1.png
+
     def names(self, clip: Clip, span: Section) -> Names:
         """Of frames: in a span the clip's own where that is a folder, or a pattern."""
-        if animations.NUMBER.search(self.path.name):
+        if self.is_pattern:
             return self.path
         if isinstance(clip, Folder):
             return [

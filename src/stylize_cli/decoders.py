@@ -29,8 +29,7 @@ _UPRIGHT: dict[int, Callable[[Any], Any]] = {
     7: lambda planes: planes.swapaxes(1, 2)[:, ::-1, ::-1],
     8: lambda planes: planes.swapaxes(1, 2)[:, ::-1],
 }
-# Several "frames" of these are a preview beside the photo.
-_NOT_FRAMES = {"MPO"}
+_NOT_FRAMES = {"MPO"}  # of which several "frames" are a preview beside the photo
 
 
 def decode(
@@ -137,9 +136,20 @@ def pixels_of(
     with _reading(name):
         decoded = DEEP if image.mode.startswith(("I", "F")) else DECODED
         check_size(name, image.size, decoded, least, room, BYTES)
+        _check_open(image, name)
         planes = _colours(image, image.info.get("icc_profile"), least)
     turn = headers.orientation(image)
     return (_UPRIGHT[turn](planes) if turn in _UPRIGHT else planes).transpose(1, 2, 0)
+
+
+def _check_open(image: Image.Image, name: str) -> None:
+    """Raises `StylizeError` where Pillow has nothing left to read an image from."""
+    try:
+        image.load()
+    except (ValueError, AssertionError) as error:  # the latter without a text
+        if "closed" not in (str(error) or "closed"):
+            raise
+        raise StylizeError(f"{name} is closed: give it while it is open, or its path") from error
 
 
 def _planes(

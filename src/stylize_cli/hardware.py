@@ -13,6 +13,7 @@ import psutil
 
 from stylize_cli.errors import StylizeError, amount
 
+ENOUGH = 10**9  # bytes beside the program: for a picture of a usual size, whatever is made of it
 MOST_THREADS = 1024  # of far more, OpenMP's library ends the process
 # How Linux names what multiplies bfloat16 matrices in hardware (x86: AMX, AVX512-BF16; ARM: bf16).
 FAST_BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
@@ -101,8 +102,8 @@ def left_of(budget: int, own: int) -> int:
     """
     if budget <= own:
         raise StylizeError(
-            f"`memory` {amount(budget)} is less than the program itself takes: "
-            f"give it more than {amount(own)}"
+            f"`memory` {amount(budget)} is less than the program itself takes: that is "
+            f"{amount(own)}, so give it {amount(own + ENOUGH)}, or leave it out"
         )
     return budget - own
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylize_cli import descriptors, devices, limits, metrics, transparency
+from stylize_cli import descriptors, devices, limits, metrics
+from stylize_cli.api.options import MEMORY, THREADS, check_ranges
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.api.roles import check_compared
 from stylize_cli.devices import Machine
@@ -111,6 +112,7 @@ def evaluations(
         StylizeError: nothing to compare with was given, or it cannot be read.
     """
     check_compared(style, content)
+    check_ranges({"memory": memory, "threads": threads}, {**MEMORY, **THREADS})
     machine = devices.machine(device, "float32")  # the figures are to compare with others'
 
     def read(source: Source) -> Picture:
@@ -118,12 +120,12 @@ def evaluations(
 
     painting = None if style is None else read(style)
     photo = None if content is None else read(content)
-    file = None if weights is None else Path(fspath(weights))
-    describe = descriptors.load("vgg19", file=file).to(machine.device)
     wanted = [
         None if painting is None else _style(painting).to(machine.device),
         None if photo is None else _tensor(photo).to(machine.device),
     ]
+    file = None if weights is None else Path(fspath(weights))
+    describe = descriptors.load("vgg19", file=file).to(machine.device)
     for source in pictures:
         began = time.perf_counter()
         try:
@@ -143,7 +145,7 @@ def _style(picture: Picture) -> Tensor:
     """(1, C, H, W) of a style: RGB, and alpha where not all of it is opaque."""
     if picture.pixels.shape[2] == 3:
         return _tensor(picture)
-    return transparency.style_of(picture.planes())
+    return picture.as_style()
 
 
 def _tensor(picture: Picture) -> Tensor:

@@ -1,6 +1,7 @@
 """A photo in a mixture of a network's styles, or a figure of several mixtures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from stylize_cli import images
@@ -8,7 +9,7 @@ from stylize_cli.api.options import PAINTED, Ranges, check_ranges
 from stylize_cli.api.picture import Picture, Source, of_pixels
 from stylize_cli.arrays import Pixels, size_of
 from stylize_cli.config import CELL, LEAST_SIDE, MOST
-from stylize_cli.methods import blend, figures, painting
+from stylize_cli.methods import blend, feedforward, figures, painting
 from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.tiling import Wanted
 from stylize_cli.progress import OnStep, Step, ignore
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
 RANGES: Ranges = {**PAINTED, "cell": (LEAST_SIDE, MOST)}
+
+
+def of(network: "Network", styles: Mapping[str, float]) -> Mixture:
+    """The mixture of a network's styles by weight, which is made to sum to 1.
+
+    Raises:
+        StylizeError: the network has no styles to mix, or not these.
+        TypeError: these are no weights by name.
+    """
+    network.check_takes_mixtures()
+    is_mapping = isinstance(styles, Mapping)
+    if not is_mapping or not all(isinstance(weight, Real) for weight in styles.values()):
+        raise TypeError(f"`styles` takes weights by name, such as {{'a': 0.7}}, not {styles!r}")
+    about = network.engine.about
+    names = [str(feedforward.choose_style(about, str(name))) for name in styles]
+    return Mixture("picture", names, blend.shares(list(styles.values())))
 
 
 def paint(

@@ -8,15 +8,14 @@ from pathlib import Path
 from stylize_cli import choices, engines, models, paths
 from stylize_cli.api import mixtures, textures
 from stylize_cli.api.opening import Opening
-from stylize_cli.api.options import ANY, PAINTED, SEED, Ranges, check_ranges
-from stylize_cli.api.picture import Picture, Source, of_pixels
+from stylize_cli.api.options import ANY, MEMORY, PAINTED, SEED, THREADS, Ranges, check_ranges
+from stylize_cli.api.picture import Picture, Source, held, of_pixels
 from stylize_cli.config import Precision
 from stylize_cli.encoders import Depth
 from stylize_cli.engines import Engine, EngineName
 from stylize_cli.errors import StylizeError
-from stylize_cli.methods import apply, blend, feedforward, painting, strokes
+from stylize_cli.methods import apply, feedforward, painting, strokes
 from stylize_cli.methods.apply import Photo, Result
-from stylize_cli.methods.figures import Mixture
 from stylize_cli.methods.look import Look
 from stylize_cli.methods.strokes import Stroked
 from stylize_cli.methods.tiling import Wanted
@@ -24,6 +23,8 @@ from stylize_cli.progress import OnStep, Step, ignore, run
 
 RANGES: Ranges = {
     **PAINTED,
+    **MEMORY,
+    **THREADS,
     "noise_scale": (0, ANY),
     "stroke_size": (strokes.LEAST, strokes.MOST),
     "seed": SEED,
@@ -93,6 +94,7 @@ class Network:
         asked = {"strength": strength, "size": size, "noise_scale": noise_scale, "seed": seed}
         check_ranges(asked, RANGES)
         if style is not None and self.is_unseen(style):
+            photo = held(photo)  # which is looked at twice
             return self.with_style(style, [photo])(
                 photo, strength=strength, preserve_color=preserve_color, size=size
             )
@@ -219,9 +221,7 @@ class Network:
             StylizeError: the network has no styles to mix, or not these; the photo cannot be read;
                 memory will not do.
         """
-        self.check_takes_mixtures()
-        names = [str(feedforward.choose_style(self.engine.about, name)) for name in styles]
-        mixture = Mixture("picture", names, blend.shares(list(styles.values())))
+        mixture = mixtures.of(self, styles)
         return mixtures.paint(
             self, photo, mixture, strength=strength, preserve_color=preserve_color, size=size
         )
@@ -239,8 +239,7 @@ class Network:
         Raises:
             StylizeError: the network works on photos, or an option or memory will not do.
         """
-        width, height = size if isinstance(size, Sequence) else (size, size)
-        return next(textures.make(self, (height, width), seed=seed, depth=depth))
+        return next(textures.make(self, textures.sides(size), seed=seed, depth=depth))
 
     @property
     def room(self) -> int:
@@ -292,6 +291,7 @@ def load(
     """
     asked = {"engine": engine, "precision": precision, "depth": depth}
     choices.check(asked, load.__annotations__)
+    check_ranges({"threads": threads, "memory": memory}, RANGES)
     if precision == "auto" and depth == 16:
         precision = "float32"
     name = fspath(model)

@@ -4,12 +4,13 @@ import math
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import fields, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize_cli import devices, hardware, images, limits, paths, transparency, vgg
+from stylize_cli import devices, images, limits, paths, vgg
 from stylize_cli.api.optimization import Iterate, Optimization, OptimizeOptions
-from stylize_cli.api.options import ANY, SEED, Ranges, check, check_unused
+from stylize_cli.api.options import ANY, MEMORY, SEED, THREADS, Ranges, check, check_unused
 from stylize_cli.api.picture import Picture, Source, sources_of
 from stylize_cli.api.roles import check_roles
 from stylize_cli.config import LEAST_SIDE, MOST, override
@@ -28,14 +29,15 @@ GATYS_ALONE = (
     *("content_layers", "style_layers"),
 )
 RANGES: Ranges = {
+    **MEMORY,
+    **THREADS,
     "size": (LEAST_SIDE, MOST),
     **dict.fromkeys(("iterations", "scales"), (1, MOST)),
-    "balance": (0, 1),
+    "balance": (0.0, 1.0),
     "content_weight": (0, ANY),
     "style_weight": (0, ANY),
     "tv_weight": (0, ANY),
     "style_scale": (0.1, 4),
-    "threads": (1, hardware.MOST_THREADS),
     "seed": SEED,
 }
 
@@ -116,8 +118,7 @@ def prepare(
     name, memory = options.get("descriptor", "vgg19"), options.get("memory")
     plan = check_fits(config, name, size, machine, memory, len(paintings))
     config = plan.applied(config)
-    # Of a style on a transparent canvas the painting alone.
-    shown = [transparency.style_of(one.planes()) for one in paintings]
+    shown = [painting.as_style() for painting in paintings]
     given = Pictures(
         planes.rgb if planes else None,
         tuple(zip(shown, shares, strict=True)),
@@ -182,9 +183,12 @@ def even_out(shares: Sequence[float] | None, styles: int) -> list[float]:
 
     Raises:
         StylizeError: not as many, negative or all zero.
+        TypeError: they are no numbers.
     """
     if shares is None:
         return [1 / styles] * styles
+    if isinstance(shares, Real) or not all(isinstance(share, Real) for share in shares):
+        raise TypeError(f"`shares` takes numbers, one a style, not {shares!r}")
     if len(shares) != styles:
         raise StylizeError(
             f"`shares` has {counted(len(shares), 'share')} for {counted(styles, 'style')}: "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylize_cli import images, transparency
+from stylize_cli import images
 from stylize_cli.api.lesson import digest
 from stylize_cli.api.picture import Encoded, Picture, Source, sources_of
 from stylize_cli.config.train import TrainConfig
@@ -54,8 +54,7 @@ def painting(name: str, source: Source, config: TrainConfig) -> Painting:
     Fifty paintings of 50 megapixels would else take 30 GB.
     """
     picture = Picture(source)
-    # On a transparent canvas the painting alone.
-    style = transparency.style_of(picture.planes())
+    style = picture.as_style()
     most = images.same_area(images.size_of(style), (2 * config.style_size) ** 2)
     shown = images.resize(style, min(most, images.size_of(style)))
     pixels = np.ascontiguousarray(picture.pixels).tobytes()

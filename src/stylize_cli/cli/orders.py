@@ -85,10 +85,12 @@ def _pictures(
     listed: Mapping[str, Sequence[str] | None], console: Console
 ) -> "Iterator[tuple[Order, Path]]":
     """The pictures, each once, and the place of each below the output folder; no outputs yet."""
+    from stylize_cli import stores
+
     met = batches.Names()
     for root, named in listed.items():
         for file, name in _files(root, named, console):
-            if met.add(file):
+            if met.add(file if stores.is_address(file) else batches.itself(file)):
                 yield from _within(file, name)
 
 

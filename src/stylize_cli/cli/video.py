@@ -67,7 +67,7 @@ def video(
     preserve_color: options.PreserveColorOption = False,
     size: Annotated[
         int | None,
-        options.pixels("--size", "Long side of the frames. [default: as they are]", least=2),
+        options.pixels("--size", "Long side of the frames. [default: as they are]"),
     ] = None,
     start: Annotated[str | None, options.text("--start", "TIME", "Seconds, or 1:02:03.5.")] = None,
     end: Annotated[
@@ -199,15 +199,18 @@ def _found(clips: list[str]) -> list[str]:
 
 
 def _check_new(jobs: list[tuple[str, Path]], output: Path, span: "Section") -> None:
-    """Refuses what an earlier run made under a name that -o does not say itself.
+    """Refuses what an earlier run made under a name that -o does not say itself, but its number.
 
     Raises:
         StylizeError: it is there.
     """
+    from stylize_cli.clips import Destination
+
     items = [
         Item(clip, {str(file): file for file in _named_after(clip, place, span)})
         for clip, place in jobs
-        if (place != output or paths.is_folder(clip)) and not _is_one(clip, place)
+        if (place != output or paths.is_folder(clip) or Destination(place).is_pattern)
+        and not _is_one(clip, place)
     ]
     goes_on = any(_resumes(place) for _, place in jobs)
     admission.check_new(items, keep="--resume goes on with it, " if goes_on else "")
@@ -215,16 +218,24 @@ def _check_new(jobs: list[tuple[str, Path]], output: Path, span: "Section") -> N
 
 def _is_one(clip: str, place: Path) -> bool:
     """Whether a clip would be painted into itself, which is refused in its turn."""
-    return files.resolved(Path(clip)) == files.resolved(place)
+    from stylize_cli.clips import Destination
+
+    into = place.parent if Destination(place).is_pattern else place
+    return files.resolved(Path(clip)) == files.resolved(into)
 
 
 def _named_after(clip: str, place: Path, span: "Section") -> list[Path]:
-    """The files of a result that are called after its clip: itself, or each of its frames."""
+    """The files of a result that are called after its clip: itself, or each of its frames.
+
+    Of a pattern it is the frames that are there: those of a longer clip would stay behind its own.
+    """
     from stylize_cli.clips import Destination, open_clip
 
+    target, names = Destination(place), None
+    if target.is_pattern:
+        return target.numbered()
     if not paths.is_folder(clip):
         return [place]
-    target, names = Destination(place), None
     if target.kind == "frames":
         with suppress(StylizeError):  # where there are none, which is told in its turn
             names = target.names(open_clip(Path(clip)), span)
