@@ -59,8 +59,11 @@ def is_there(path: "str | os.PathLike[str]") -> bool:
 
 
 def names_folder(output: "str | os.PathLike[str]") -> bool:
-    """Whether an output is a folder: one is there, or its name ends in a slash or has no suffix."""
-    is_bare = not Path(output).suffix and not is_there(output)
+    """Whether an output is a folder: one is there, or its name ends in a slash or has no suffix.
+
+    A lone dash is none: it stands for stdout.
+    """
+    is_bare = not Path(output).suffix and os.fspath(output) != "-" and not is_there(output)
     return is_folder(output) or is_bare or os.fspath(output).endswith(("/", "\\"))
 
 
