@@ -531,7 +531,7 @@ NET_TYPES = {  # calls with a value of a wrong type, and what the error says
     "stylize.optimize('photo.png', ['style.png'] * 2, shares='ab')": "`shares` takes numbers, one",
     "stylize.evaluate('photo.png', style='style.png', memory='x')": "`memory` takes a number",
     "stylize.video(net, 'a.mp4', 'b.mp4', start='1')": "`start` takes a number, not '1'",
-    "stylize.video('conditional.pt', 'a.mp4', 'b.mp4')": "`network` takes what `load` returns",
+    "stylize.video('conditional.pt', 'a.mp4', 'b.mp4')": "network takes what stylize.load returns",
     "next(stylize.train('style.png', steps='4'))": "`steps` takes a whole number, not '4'",
 }
 

@@ -122,7 +122,7 @@ def video(
     check_ranges(given | {"crf": crf}, RANGES)
     choices.check({"codec": codec}, video.__annotations__)
     if not isinstance(network, Network):
-        raise TypeError(f"`network` takes what stylize.load returns, not {network!r}")
+        raise TypeError(f"network takes what stylize.load returns, not {network!r}")
     network.check_takes_photos()
     job = prepare(network, clip, output, style=style, to=to, size=size, start=start, end=end,
                   codec=codec, crf=crf)  # fmt: skip
