@@ -8,9 +8,9 @@ from stylize_cli.descents import Climb
 @pytest.mark.parametrize("size", [(12, 16), (11, 13)])
 @pytest.mark.parametrize("edges", ["clean", "trained"])
 @pytest.mark.parametrize("pool", ["max", "avg"])
-@pytest.mark.parametrize("is_scored", [True, False])
+@pytest.mark.parametrize("keeps", [True, False])
 @pytest.mark.parametrize("layer", ["relu2_1", "pool2", "relu3_1"])
-def test_the_way_down_is_autograd_s(layer, is_scored, pool, edges, size, make_narrow):
+def test_the_way_down_is_autograd_s(layer, keeps, pool, edges, size, make_narrow):
     describe = make_narrow(pool=pool, edges=edges, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     maps = {"relu2_1": 4, "pool2": 5, "relu3_1": 5}[layer]
@@ -20,7 +20,7 @@ def test_the_way_down_is_autograd_s(layer, is_scored, pool, edges, size, make_na
     given = torch.randn(y.shape, generator=generator, dtype=torch.float64)
     (want,) = torch.autograd.grad(y, x, given)
     with torch.no_grad():
-        step = descents.step(describe, Climb(layer, 1, x, y), is_scored=is_scored)
+        step = descents.step(describe, Climb(layer, 1, x, y), keeps=keeps)
         got = descents.down(describe, step, given.clone())
-    assert (step.maps is None) == (not is_scored)
+    assert (step.maps is None) == (not keeps)
     torch.testing.assert_close(got, want)

@@ -26,7 +26,7 @@ class Step:
         ratio: positions, below one of its own, of what the first of its stage was given.
         given: (B, C, H, W) of what it was given.
         shape: (B, C, H, W) of its maps.
-        maps: its maps, where a loss looks at them.
+        maps: its maps, where these are kept.
         signs: where it let values through: a ReLU those above zero, max pooling the largest of each
             window. None where the maps tell, and of average pooling.
     """
@@ -72,15 +72,15 @@ def climb(describe: Descriptor, stage: Sequence[str], x: Tensor) -> Iterator[Cli
         yield Climb(layer, ratio, below, x)
 
 
-def step(describe: Descriptor, climbed: Climb, *, is_scored: bool) -> Step:
-    """What a layer leaves on its way up; whether a loss looks at its maps is told."""
+def step(describe: Descriptor, climbed: Climb, *, keeps: bool) -> Step:
+    """What a layer leaves on its way up: its maps if they are to be kept, or else their signs."""
     layer, ratio, below, maps = climbed
     passed: Signs | None = None
     if not layer.startswith("pool"):
-        passed = None if is_scored else signs.packed(maps > 0)
+        passed = None if keeps else signs.packed(maps > 0)
     elif describe.pool == "max":
         passed = signs.packed(_largest(describe, below))
-    return Step(layer, ratio, below.shape, maps.shape, maps if is_scored else None, passed)
+    return Step(layer, ratio, below.shape, maps.shape, maps if keeps else None, passed)
 
 
 def descend(
@@ -95,11 +95,11 @@ def descend(
         describe: the stage's network.
         steps: of its layers, the lowest first; they are taken away.
         gradient: by the last one's maps, of what looks at layers above; None where nothing does.
-        own: says the gradient of a loss by the maps of a layer that it looks at, if there is any.
+        own: says the gradient of a loss by the maps of a layer that has kept them, if there is any.
     """
     while steps:
         step = steps.pop()
-        added = None if step.maps is None else own(step)
+        added = own(step)
         if added is not None:
             gradient = added if gradient is None else gradient.add_(added)
         if gradient is not None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from stylize_cli import descents, descriptors, images, stages, transparency, vgg
-from stylize_cli.descents import Climb, Step
+from stylize_cli.descents import Step
 from stylize_cli.descriptors import Descriptor, Place, itself
 from stylize_cli.tiles import Tile
 
@@ -153,7 +153,7 @@ class Tiled:
                     if shown and layer in layers:
                         note(layer, *shown)
                     if layer in held:
-                        steps.append(self._step(one, layers))
+                        steps.append(descents.step(self.describe, one, keeps=layer in layers))
                 seen.steps[number].append(steps)
                 if stage is not cut[-1]:
                     if whole is None:
@@ -184,10 +184,10 @@ class Tiled:
             again = [layer for layer in stage if layer not in seen.held]
             for tile, upper in zip(self._grid(stage, source), held, strict=True):
                 climb = descents.climb(self.describe, again, _cropped(source, tile))
-                steps = [self._step(one, layers) for one in climb] + upper
+                steps = [descents.step(self.describe, one, keeps=True) for one in climb] + upper
                 upper.clear()
                 gradient = None if above is None else _own(above, tile, steps[-1])
-                own = partial(self._scored, image, tile, score)
+                own = partial(self._scored, image, layers, tile, score)
                 gradient = descents.descend(self.describe, steps, gradient, own)
                 if gradient is not None:  # None: of nothing but margin
                     _cropped(below, tile).add_(gradient)
@@ -197,16 +197,16 @@ class Tiled:
             (folded,) = torch.autograd.grad(self.describe.framed(leaf), leaf, above)
         return folded
 
-    def _scored(self, image: Tensor, tile: Tile, score: Score, step: Step) -> Tensor | None:
+    def _scored(
+        self, image: Tensor, layers: Collection[str], tile: Tile, score: Score, step: Step
+    ) -> Tensor | None:
         """The gradient of a tile's score by a layer's maps, where any of them count."""
-        assert step.maps is not None
+        if step.maps is None or step.layer not in layers:
+            return None
         leaf = step.maps.requires_grad_()
         with torch.enable_grad():
             shown = self._shown(image, step.layer, leaf, tile, step.ratio)
             return torch.autograd.grad(score(step.layer, *shown), leaf)[0] if shown else None
-
-    def _step(self, climbed: Climb, scored: Collection[str]) -> Step:
-        return descents.step(self.describe, climbed, is_scored=climbed.layer in scored)
 
     def _shown(
         self, image: Tensor, layer: str, maps: Tensor, tile: Tile, ratio: int

@@ -25,9 +25,11 @@ class Signs:
 
 
 def packed(values: Tensor) -> Signs:
-    """Booleans (B, C, H, W) in an eighth of their memory."""
-    flat = values.permute(0, 2, 3, 1).flatten()
-    return Signs(_gathered(F.pad(flat, (0, -flat.numel() % BYTE))), values.shape)
+    """Booleans (B, C, H, W) in an eighth of their memory; they are overwritten where it helps."""
+    flat, shape = values.permute(0, 2, 3, 1).flatten(), values.shape
+    if flat.numel() % BYTE:
+        flat = F.pad(flat, (0, -flat.numel() % BYTE))
+    return Signs(_gathered(flat), shape)
 
 
 def unpacked(signs: Signs) -> Tensor:
@@ -39,7 +41,8 @@ def unpacked(signs: Signs) -> Tensor:
 
 
 def _gathered(flat: Tensor) -> Tensor:
-    return (flat.view(torch.int64) * GATHERED >> 56).to(torch.uint8)
+    """A number for every eight bytes, which are overwritten."""
+    return flat.view(torch.int64).mul_(GATHERED).bitwise_right_shift_(56).to(torch.uint8)
 
 
 @cache
@@ -48,5 +51,5 @@ def _scattered(device: torch.device) -> Tensor:
     numbers = torch.arange(256, device=device)[:, None] >> torch.arange(BYTE, device=device)
     bytes_ = (numbers & 1).bool().flatten()
     found = torch.empty(256, dtype=torch.int64, device=device)
-    found[_gathered(bytes_).long()] = bytes_.view(torch.int64)
+    found[_gathered(bytes_.clone()).long()] = bytes_.view(torch.int64)
     return found
