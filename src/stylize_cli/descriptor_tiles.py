@@ -149,9 +149,10 @@ class Tiled:
                 steps = []
                 for one in descents.climb(self.describe, stage, x):
                     layer, ratio, _, maps = one
-                    shown = self._shown(images[0], layer, maps, tile, ratio)
-                    if shown and layer in layers:
-                        note(layer, *shown)
+                    if layer in layers:
+                        shown = self._shown(images[0], layer, maps, tile, ratio)
+                        if shown:
+                            note(layer, *shown)
                     if layer in held:
                         steps.append(descents.step(self.describe, one, keeps=layer in layers))
                 seen.steps[number].append(steps)
